@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod keys;
+mod ledger;
+mod names;
+mod signer;
+mod unit;
+
+pub use names::KeyringHash;
+pub use signer::KeyringSigner;
+pub use unit::{KeyReloader, UnitOfWork};

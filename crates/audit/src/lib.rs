@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+pub mod access;
+pub mod anchor;
+pub mod body;
+pub mod canonical;
+pub mod chain;
+pub mod finding;
+pub mod intake;
+#[cfg(feature = "memory")]
+pub mod memory;
+pub mod part;
+pub mod read;
+pub mod sequence;
+pub mod verify;
+
+pub use access::{Access, AccessError};
+pub use anchor::{Advance, Anchor, AnchorError, advance};
+pub use body::{Body, BodyError, parse_body};
+pub use chain::{Cursor, GENESIS, Leaf, Pending, chain_after, leaf_hash, link};
+pub use finding::{Finding, FindingKind, Misfit};
+pub use intake::{AuditTx, Intake, StoredIntake, prepare};
+#[cfg(feature = "memory")]
+pub use memory::{MemoryLog, MemoryTx};
+pub use part::{PartsError, SealedPart, decode_parts, encode_parts};
+pub use read::{Ending, EventFilter, LogEntry, LogReader, PATIENCE, Protection, Record, Strays};
+pub use sequence::{
+    Batch, SEQUENCER_LEASE, SequenceError, SequencerStore, SequencerTx, sequence_after, sequence_batch,
+};
+pub use verify::{Report, Verifier, verify, verify_against};

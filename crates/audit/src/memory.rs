@@ -1,0 +1,340 @@
+//! In-memory twin of the audit ports: for embedders without a database, for unit tests, and for tamper drills.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+use vutf_kernel::{
+    Event, EventId, EventSink, Fault, Lease, Leases, OsEntropy, Page, PageRequest, PortError, Secret,
+    Timestamp, Transaction,
+};
+
+use crate::{
+    AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, PATIENCE, Pending, Protection, Record,
+    SEQUENCER_LEASE, SequencerStore, SequencerTx, Strays, prepare,
+};
+
+/// What somebody with write access to the tables could reach.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// The intake, in the order of commits.
+    pub intake: Vec<Intake>,
+    /// The leaves; read in the order of `seq`.
+    pub leaves: Vec<Leaf>,
+    /// Where each event stands in the order of commits.
+    pub cursors: HashMap<EventId, Cursor>,
+}
+
+#[derive(Default)]
+struct State {
+    rows: Rows,
+    leases: HashMap<String, Lease>,
+}
+
+type Seal = dyn Fn(&str, &Secret<String>) -> Result<Vec<u8>, PortError> + Send + Sync;
+
+/// A log in memory. Clones share it.
+#[derive(Clone)]
+pub struct MemoryLog {
+    state: Arc<Mutex<State>>,
+    seal: Arc<Seal>,
+}
+
+impl MemoryLog {
+    /// An empty log whose private parts go through `seal(name, value)`.
+    pub fn new(
+        seal: impl Fn(&str, &Secret<String>) -> Result<Vec<u8>, PortError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            state: Arc::default(),
+            seal: Arc::new(seal),
+        }
+    }
+    /// An empty log that keeps private parts as they are. For tests: nothing is encrypted.
+    pub fn unsealed() -> Self {
+        Self::new(|_, value| Ok(value.expose().clone().into_bytes()))
+    }
+    /// A transaction; its events are in the log once it has committed.
+    pub fn begin_tx(&self) -> MemoryTx {
+        MemoryTx {
+            log: self.clone(),
+            staged: Vec::new(),
+        }
+    }
+    /// Changes the rows behind the log's back, as somebody with write access to the tables could.
+    pub fn tamper<T>(&self, change: impl FnOnce(&mut Rows) -> T) -> T {
+        change(&mut self.lock().rows)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for MemoryLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rows = &self.lock().rows;
+        write!(
+            f,
+            "MemoryLog({} events, {} leaves)",
+            rows.intake.len(),
+            rows.leaves.len()
+        )
+    }
+}
+
+impl Rows {
+    fn pending(&self) -> impl Iterator<Item = (Cursor, &Intake)> {
+        let placed: HashSet<EventId> = self.leaves.iter().map(|leaf| leaf.event_id).collect();
+        let waits = self.intake.iter().filter(move |row| !placed.contains(&row.id));
+        waits.filter_map(|row| Some((*self.cursors.get(&row.id)?, row)))
+    }
+    fn happened(&self, event: EventId) -> Option<Timestamp> {
+        let row = self.intake.iter().find(|row| row.id == event)?;
+        Some(row.occurred_at)
+    }
+    fn record(&self, intake: &Intake) -> Record {
+        Record {
+            intake: intake.clone(),
+            leaf: self
+                .leaves
+                .iter()
+                .find(|leaf| leaf.event_id == intake.id)
+                .cloned(),
+        }
+    }
+}
+
+/// A transaction on a [`MemoryLog`]. Dropping it forgets its events.
+#[derive(Debug)]
+pub struct MemoryTx {
+    log: MemoryLog,
+    staged: Vec<Intake>,
+}
+
+#[async_trait]
+impl EventSink for MemoryTx {
+    async fn append(&mut self, event: Event) -> Result<(), PortError> {
+        let seal = Arc::clone(&self.log.seal);
+        self.staged
+            .push(prepare(event, &mut OsEntropy, |name, value| seal(name, value))?);
+        Ok(())
+    }
+}
+
+impl AuditTx for MemoryTx {
+    fn log(&mut self) -> &mut dyn EventSink {
+        self
+    }
+}
+
+#[async_trait]
+impl Transaction for MemoryTx {
+    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+        let mut state = self.log.lock();
+        let known: HashSet<EventId> = state.rows.intake.iter().map(|row| row.id).collect();
+        if self.staged.iter().any(|row| known.contains(&row.id)) {
+            return Err(PortError::new(
+                "audit.append",
+                Fault::Duplicate,
+                "event id is taken",
+            ));
+        }
+        let first = state.rows.cursors.len();
+        for (ord, row) in (first..).zip(&self.staged) {
+            let ord = i64::try_from(ord).unwrap_or(i64::MAX);
+            state.rows.cursors.insert(row.id, Cursor { xid: 0, ord });
+        }
+        state.rows.intake.extend(self.staged);
+        Ok(())
+    }
+    async fn rollback(self: Box<Self>) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Leases for MemoryLog {
+    async fn acquire(
+        &self,
+        name: &str,
+        holder: Uuid,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, PortError> {
+        let mut state = self.lock();
+        let epoch = match state.leases.get(name) {
+            Some(held) if held.holder == holder => held.epoch,
+            Some(held) if held.expires_at > now => return Ok(None),
+            Some(held) => held.epoch + 1,
+            None => 1,
+        };
+        let lease = Lease {
+            name: name.to_owned(),
+            holder,
+            epoch,
+            expires_at: now.plus(ttl),
+        };
+        state.leases.insert(name.to_owned(), lease.clone());
+        Ok(Some(lease))
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), PortError> {
+        let mut state = self.lock();
+        let held = state.leases.get_mut(&lease.name);
+        if let Some(held) = held.filter(|held| held.holder == lease.holder && held.epoch == lease.epoch) {
+            held.expires_at = Timestamp::from_micros(0);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SequencerStore for MemoryLog {
+    async fn begin(&self, lease: &Lease) -> Result<Box<dyn SequencerTx>, PortError> {
+        Ok(Box::new(MemorySequencerTx {
+            log: self.clone(),
+            lease: lease.clone(),
+            staged: Vec::new(),
+        }))
+    }
+}
+
+struct MemorySequencerTx {
+    log: MemoryLog,
+    lease: Lease,
+    staged: Vec<Leaf>,
+}
+
+#[async_trait]
+impl SequencerTx for MemorySequencerTx {
+    async fn head(&mut self) -> Result<Option<Leaf>, PortError> {
+        let state = self.log.lock();
+        Ok(state.rows.leaves.iter().max_by_key(|leaf| leaf.seq).cloned())
+    }
+
+    async fn pending(&mut self, limit: u32) -> Result<Vec<Pending>, PortError> {
+        let state = self.log.lock();
+        let pending = state.rows.pending().take(limit as usize);
+        Ok(pending
+            .map(|(cursor, intake)| Pending {
+                event_id: intake.id,
+                body: intake.body.clone(),
+                cursor,
+            })
+            .collect())
+    }
+
+    async fn cursor_of(&mut self, event: EventId) -> Result<Option<Cursor>, PortError> {
+        let rows = &self.log.lock().rows;
+        let there = rows.intake.iter().any(|row| row.id == event);
+        Ok(rows.cursors.get(&event).copied().filter(|_| there))
+    }
+
+    async fn append(&mut self, leaves: &[Leaf]) -> Result<(), PortError> {
+        self.staged.extend_from_slice(leaves);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Transaction for MemorySequencerTx {
+    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+        let mut state = self.log.lock();
+        let held = state
+            .leases
+            .get(SEQUENCER_LEASE)
+            .filter(|_| self.lease.name == SEQUENCER_LEASE);
+        let overtaken =
+            held.is_none_or(|held| held.holder != self.lease.holder || held.epoch != self.lease.epoch);
+        let taken = |leaf: &Leaf| state.rows.leaves.iter().any(|other| other.seq == leaf.seq);
+        if overtaken || self.staged.first().is_some_and(taken) {
+            return Err(PortError::new(
+                "audit.sequence",
+                Fault::Stale,
+                "the lease was overtaken",
+            ));
+        }
+        state.rows.leaves.extend(self.staged);
+        Ok(())
+    }
+    async fn rollback(self: Box<Self>) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl LogReader for MemoryLog {
+    async fn entries(&self, from_seq: i64, limit: u32) -> Result<Vec<LogEntry>, PortError> {
+        let rows = &self.lock().rows;
+        let mut leaves: Vec<&Leaf> = rows.leaves.iter().filter(|leaf| leaf.seq >= from_seq).collect();
+        leaves.sort_by_key(|leaf| leaf.seq);
+        leaves.truncate(limit as usize);
+        let by_id: HashMap<EventId, &Intake> = rows.intake.iter().map(|row| (row.id, row)).collect();
+        Ok(leaves
+            .into_iter()
+            .map(|leaf| LogEntry {
+                leaf: leaf.clone(),
+                intake: by_id.get(&leaf.event_id).map(|row| (*row).clone()),
+                cursor: rows.cursors.get(&leaf.event_id).copied(),
+                misfit: None,
+            })
+            .collect())
+    }
+
+    async fn head(&self) -> Result<Option<Leaf>, PortError> {
+        let rows = self.lock().rows.clone();
+        Ok(rows.leaves.into_iter().max_by_key(|leaf| leaf.seq))
+    }
+
+    async fn pending_count(&self) -> Result<u64, PortError> {
+        Ok(self.lock().rows.pending().count() as u64)
+    }
+
+    async fn strays(&self, head: Option<&Leaf>) -> Result<Strays, PortError> {
+        let Some(head) = head else {
+            return Ok(Strays::default());
+        };
+        let rows = &self.lock().rows;
+        let happened = rows.happened(head.event_id);
+        let late = |at: Timestamp| happened.is_some_and(|head| at.plus(PATIENCE) < head);
+        let passed_over = rows
+            .pending()
+            .find(|(cursor, row)| *cursor < head.cursor || late(row.occurred_at));
+        Ok(Strays {
+            passed_over: passed_over.map(|(_, row)| row.id),
+            // References stand in the events themselves here.
+            orphan_reference: None,
+        })
+    }
+
+    async fn protection(&self) -> Result<Protection, PortError> {
+        Ok(Protection::default())
+    }
+
+    async fn entry(&self, id: EventId) -> Result<Option<Record>, PortError> {
+        let rows = &self.lock().rows;
+        Ok(rows
+            .intake
+            .iter()
+            .find(|row| row.id == id)
+            .map(|row| rows.record(row)))
+    }
+
+    async fn search(&self, filter: &EventFilter, page: &PageRequest) -> Result<Page<Record>, PortError> {
+        let rows = &self.lock().rows;
+        let mut found: Vec<&Intake> = rows
+            .intake
+            .iter()
+            .filter(|row| filter.matches(row) && page.after.is_none_or(|after| row.id.as_uuid() > after))
+            .collect();
+        found.sort_by_key(|row| row.id);
+        found.truncate(usize::from(page.limit) + 1);
+        let page = Page::from_overfetch(found, page.limit, |row| row.id.as_uuid());
+        Ok(page.map(|row| rows.record(row)))
+    }
+}

@@ -1,0 +1,279 @@
+//! Verification: recompute everything from the bodies, and name the first sequence number that does not fit.
+//!
+//! [`Verifier`] is pure and keeps one hash between entries, so that it serves a database, a file and a stream alike.
+
+use std::collections::BTreeSet;
+
+use vutf_kernel::PortError;
+
+use crate::{
+    Anchor, Body, Finding, FindingKind, GENESIS, Leaf, LogEntry, LogReader, Misfit, StoredIntake,
+    chain_after, leaf_hash, parse_body,
+};
+
+/// Entries read at once: bounds memory to about a megabyte at usual body sizes.
+const BATCH: u32 = 512;
+
+/// The result of a verification.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Entries that fit, counted up to the first that does not.
+    pub checked: u64,
+    /// The last leaf that fits; keep its `seq` and `chain` as the next [`Anchor`].
+    pub head: Option<Leaf>,
+    /// Events that have no place in the log yet, and so no protection.
+    pub pending: u64,
+    /// What keeps the database from changing the log and is not there: the names of triggers. No entry is wrong because of it,
+    /// but somebody took it away.
+    pub unguarded: Vec<String>,
+    /// `None`: everything fits.
+    pub first_bad: Option<Finding>,
+}
+
+/// Takes entries in order; stops judging at the first that does not fit.
+#[derive(Clone, Debug, Default)]
+pub struct Verifier {
+    report: Report,
+    anchors: Vec<Anchor>,
+}
+
+impl Verifier {
+    /// A verifier that accepts only the log that all of `anchors` were taken from.
+    pub fn against(anchors: &[Anchor]) -> Self {
+        Self {
+            anchors: anchors.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// Judges the next entry. `false` when something did not fit, here or before: what follows would not be judged.
+    pub fn push(&mut self, entry: LogEntry) -> bool {
+        if self.report.first_bad.is_some() {
+            return false;
+        }
+        match self.judge(&entry) {
+            Ok(()) => {
+                self.report.checked += 1;
+                self.report.head = Some(entry.leaf);
+                true
+            }
+            Err(finding) => {
+                self.report.first_bad = Some(finding);
+                false
+            }
+        }
+    }
+
+    /// The result; what does not stand in entries is the reader's to fill in.
+    pub fn finish(mut self) -> Report {
+        let next = self.next_seq();
+        let beyond = self.anchors.iter().find(|anchor| next <= anchor.seq);
+        if let (None, Some(anchor)) = (&self.report.first_bad, beyond) {
+            self.report.first_bad = Some(anchor.cut_off(next));
+        }
+        self.report
+    }
+
+    fn next_seq(&self) -> i64 {
+        self.report
+            .head
+            .as_ref()
+            .map_or(0, |leaf| leaf.seq.saturating_add(1))
+    }
+
+    fn judge(&self, entry: &LogEntry) -> Result<(), Finding> {
+        let leaf = &entry.leaf;
+        let next = self.next_seq();
+        if leaf.seq > next {
+            let detail = format!("the next leaf has the number {}", leaf.seq);
+            return Err(Finding::new(next, FindingKind::LeafMissing, detail));
+        }
+        if leaf.seq < next {
+            let detail = format!("expected the number {next}");
+            return Err(Finding::new(leaf.seq, FindingKind::LeafRepeated, detail));
+        }
+        self.judge_here(entry)
+            .map_err(|misfit| Finding::new(leaf.seq, misfit.kind, misfit.detail))?;
+        let other = |anchor: &&Anchor| anchor.seq == leaf.seq && anchor.chain != leaf.chain;
+        self.anchors
+            .iter()
+            .find(other)
+            .map_or(Ok(()), |anchor| Err(anchor.mismatch()))
+    }
+
+    fn judge_here(&self, entry: &LogEntry) -> Result<(), Misfit> {
+        let previous = self.report.head.as_ref().map_or(&GENESIS, |head| &head.chain);
+        let intake = check_hashes(previous, entry)?;
+        let body = check_form(&intake.body)?;
+        check_columns(&entry.leaf, intake, &body)?;
+        check_parts(intake, &body)?;
+        check_cursor(entry)
+    }
+}
+
+/// Verifies the whole log in itself; calls `progress` with the number of entries checked so far, once a batch. That nothing
+/// was cut off, and that not all of it was rewritten, only [`verify_against`] can show.
+pub async fn verify(
+    reader: &dyn LogReader,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Report, PortError> {
+    verify_against(reader, &[], progress).await
+}
+
+/// As [`verify`], and holds the log against heads that were kept elsewhere.
+pub async fn verify_against(
+    reader: &dyn LogReader,
+    anchors: &[Anchor],
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Report, PortError> {
+    let protection = reader.protection().await?;
+    if let Some(table) = protection.missing_tables.first() {
+        let detail = format!("{table} is not there, or is no table");
+        return Ok(Report {
+            unguarded: protection.missing_triggers,
+            first_bad: Some(Finding::new(0, FindingKind::TableMissing, detail)),
+            ..Report::default()
+        });
+    }
+    let mut verifier = Verifier::against(anchors);
+    let mut fits = true;
+    while fits {
+        // From the next number on: a row that repeats a number or lies below zero is asked for only at the start.
+        let from = if verifier.report.head.is_some() {
+            verifier.next_seq()
+        } else {
+            i64::MIN
+        };
+        let entries = reader.entries(from, BATCH).await?;
+        if entries.is_empty() {
+            break;
+        }
+        fits = entries.into_iter().all(|entry| verifier.push(entry));
+        progress(verifier.report.checked);
+    }
+    let mut report = verifier.finish();
+    report.pending = reader.pending_count().await?;
+    report.unguarded = protection.missing_triggers;
+    if report.first_bad.is_none() {
+        report.first_bad = beside(reader, report.head.as_ref()).await?;
+    }
+    Ok(report)
+}
+
+/// What stands in no entry and should not be there.
+async fn beside(reader: &dyn LogReader, head: Option<&Leaf>) -> Result<Option<Finding>, PortError> {
+    let strays = reader.strays(head).await?;
+    let next = head.map_or(0, |leaf| leaf.seq.saturating_add(1));
+    let passed_over = strays.passed_over.map(|event| {
+        let detail = format!("event {event} has no place, though later ones have");
+        Finding::new(next, FindingKind::PassedOver, detail)
+    });
+    let orphan = strays.orphan_reference.map(|event| {
+        let detail = format!("a subject is named for event {event}, which is not there");
+        Finding::new(next, FindingKind::SubjectsChanged, detail)
+    });
+    Ok(passed_over.or(orphan))
+}
+
+/// Body, leaf hash and chain hash witness one another: whichever two agree tell which one was changed.
+pub(crate) fn check_hashes<'a>(previous: &[u8; 32], entry: &'a LogEntry) -> Result<&'a StoredIntake, Misfit> {
+    let leaf = &entry.leaf;
+    let intake = readable(entry)?;
+    let recomputed = leaf_hash(&intake.body);
+    let body_fits = recomputed == leaf.leaf_hash;
+    let chain_fits = chain_after(previous, &leaf.leaf_hash) == leaf.chain;
+    Err(match (body_fits, chain_fits) {
+        (true, true) => return Ok(intake),
+        (false, true) => Misfit::new(
+            FindingKind::BodyChanged,
+            "the body does not have the leaf hash that was chained",
+        ),
+        (false, false) if chain_after(previous, &recomputed) == leaf.chain => Misfit::new(
+            FindingKind::LeafHashChanged,
+            "body and chain agree with one another, but not with the leaf hash",
+        ),
+        (_, false) => Misfit::new(
+            FindingKind::ChainChanged,
+            "the chain hash does not follow from the previous entry and this one",
+        ),
+    })
+}
+
+/// Body and leaf hash of an entry whose chain hash is known from elsewhere.
+pub(crate) fn check_body(entry: &LogEntry) -> Result<&StoredIntake, Misfit> {
+    let intake = readable(entry)?;
+    if leaf_hash(&intake.body) == entry.leaf.leaf_hash {
+        return Ok(intake);
+    }
+    let detail = "the body does not have the leaf hash that was chained";
+    Err(Misfit::new(FindingKind::BodyChanged, detail))
+}
+
+fn readable(entry: &LogEntry) -> Result<&StoredIntake, Misfit> {
+    if let Some(misfit) = &entry.misfit {
+        return Err(misfit.clone());
+    }
+    entry.intake.as_ref().ok_or_else(|| {
+        let detail = format!("event {} is gone", entry.leaf.event_id);
+        Misfit::new(FindingKind::EventMissing, detail)
+    })
+}
+
+/// The sequencer goes on from the leaf's cursor: one that lies elsewhere than its event makes it pass events over.
+pub(crate) fn check_cursor(entry: &LogEntry) -> Result<(), Misfit> {
+    if entry.cursor == Some(entry.leaf.cursor) {
+        return Ok(());
+    }
+    let detail = "leaf and event differ in xid or ord";
+    Err(Misfit::new(FindingKind::CursorChanged, detail))
+}
+
+fn check_form(bytes: &[u8]) -> Result<Body, Misfit> {
+    let body =
+        parse_body(bytes).map_err(|error| Misfit::new(FindingKind::BodyNotCanonical, error.to_string()))?;
+    if body.to_bytes() == bytes {
+        Ok(body)
+    } else {
+        let detail = "the same entry has other canonical bytes";
+        Err(Misfit::new(FindingKind::BodyNotCanonical, detail))
+    }
+}
+
+fn check_columns(leaf: &Leaf, intake: &StoredIntake, body: &Body) -> Result<(), Misfit> {
+    if leaf.event_id != body.id {
+        let detail = format!("the leaf names event {}, the body {}", leaf.event_id, body.id);
+        return Err(Misfit::new(FindingKind::ColumnChanged, detail));
+    }
+    if let Some(column) = intake.column_unlike(body) {
+        let detail = format!("the column {column} differs from the body");
+        return Err(Misfit::new(FindingKind::ColumnChanged, detail));
+    }
+    // Rows of a table have no order: only the set is held against the body.
+    let mut stored = intake.subjects.clone();
+    stored.sort_unstable();
+    if stored == body.subjects {
+        Ok(())
+    } else {
+        let detail = format!("{} stored, {} in the body", stored.len(), body.subjects.len());
+        Err(Misfit::new(FindingKind::SubjectsChanged, detail))
+    }
+}
+
+/// Every stored part fits its commitment, and every commitment has its part: nothing in this version erases one.
+fn check_parts(intake: &StoredIntake, body: &Body) -> Result<(), Misfit> {
+    let mut seen = BTreeSet::new();
+    for part in &intake.parts {
+        let fits = body.private.get(&part.name) == Some(&part.commitment());
+        if !fits || !seen.insert(&part.name) {
+            let detail = format!("the sealed part {:?} does not fit its commitment", part.name);
+            return Err(Misfit::new(FindingKind::PartChanged, detail));
+        }
+    }
+    match body.private.keys().find(|name| !seen.contains(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let detail = format!("the sealed part {name:?} is no longer stored");
+            Err(Misfit::new(FindingKind::PartMissing, detail))
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Why a cryptographic operation or the loading of the registry failed.
+
+use vutf_kernel::{Class, Fault, KeyId, OrganizationId, PortError};
+
+use crate::{KeyState, Purpose};
+
+/// A text from a store or a configuration that names nothing known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a known {what}")]
+pub struct UnknownText {
+    /// What it should have been, e.g. `key state`.
+    pub what: &'static str,
+    /// What it was.
+    pub text: String,
+}
+
+/// Why an operation with a key was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CryptoError {
+    /// No key for this purpose, or not the named one, is in memory; loading the registry can help.
+    #[error("no key for {purpose} of organization {organization_id} is loaded")]
+    KeyNotLoaded {
+        /// The tenant.
+        organization_id: OrganizationId,
+        /// What the key is for.
+        purpose: Purpose,
+        /// The key that a ciphertext names, if one does.
+        key_id: Option<KeyId>,
+    },
+    /// There are keys for the purpose, but none may protect new data: rotate it.
+    #[error("no key for {purpose} of organization {organization_id} is active")]
+    NoActiveKey {
+        /// The tenant.
+        organization_id: OrganizationId,
+        /// What the key is for.
+        purpose: Purpose,
+    },
+    /// The suite byte names no suite, or not the key's own: a downgrade is refused.
+    #[error("suite {0} is not admitted")]
+    UnknownSuite(u8),
+    /// The bytes have not the form of a ciphertext.
+    #[error("not a ciphertext of this format")]
+    Malformed,
+    /// The key's state does not allow the operation.
+    #[error("the key is {0}")]
+    Refused(KeyState),
+    /// The ciphertext names a key of another tenant, another purpose or another version.
+    #[error("the ciphertext was made under another key, {0}")]
+    ForeignKey(KeyId),
+    /// The key is not the one that the ciphertext commits to.
+    #[error("the key commitment does not match")]
+    CommitmentMismatch,
+    /// The ciphertext was changed, or belongs to another place.
+    #[error("the ciphertext is not authentic in this place")]
+    Authentication,
+    /// The input is longer than the format or the primitive allows.
+    #[error("the input is too long")]
+    TooLong,
+    /// A primitive refused to work.
+    #[error("{0} failed")]
+    Primitive(&'static str),
+    /// A known answer was not reproduced: this build or this machine must not be trusted with keys.
+    #[error("self-test of {0} failed")]
+    SelfTest(&'static str),
+}
+
+impl CryptoError {
+    /// What a retry policy must know: only a key that is not loaded is worth another try, after loading.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::KeyNotLoaded { .. } => Fault::KeyNotLoaded,
+            _ => Fault::Other,
+        }
+    }
+    /// As the failure of the port operation `op`.
+    pub fn into_port(self, op: &'static str) -> PortError {
+        PortError::new(op, self.fault(), self)
+    }
+}
+
+/// Why keys could not be loaded or planned. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The row was changed by someone without the registry key, or moved here from another installation.
+    #[error(
+        "the registry row of key {key_id} is not authentic: restore it from a backup; it was changed outside this service"
+    )]
+    RecordMac {
+        /// The key.
+        key_id: KeyId,
+    },
+    /// The row contradicts itself.
+    #[error("the registry row of key {key_id} is not usable: {reason}")]
+    Record {
+        /// The key.
+        key_id: KeyId,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Another key-encryption key is configured than the one the tenant key was wrapped by.
+    #[error(
+        "key {key_id} is wrapped by key-encryption key {wrapped_by}, but {configured} is configured: \
+         configure the key-encryption key that this database was set up with"
+    )]
+    KekMismatch {
+        /// The tenant key.
+        key_id: KeyId,
+        /// The id of the key-encryption key that wrapped it.
+        wrapped_by: String,
+        /// The id of the one that is configured.
+        configured: String,
+    },
+    /// The key's life does not go that way.
+    #[error("key {key_id} is {from} and cannot become {next}")]
+    Transition {
+        /// The key.
+        key_id: KeyId,
+        /// Its state.
+        from: KeyState,
+        /// What it was to become.
+        next: KeyState,
+    },
+    /// A key could not be wrapped or unwrapped.
+    #[error("key {key_id} could not be wrapped or unwrapped")]
+    Wrapping {
+        /// The key.
+        key_id: KeyId,
+        /// Why.
+        #[source]
+        source: CryptoError,
+    },
+    /// The organization has no tenant key that may wrap new keys.
+    #[error("organization {organization_id} has no active tenant key")]
+    NoTenantKey {
+        /// The organization.
+        organization_id: OrganizationId,
+    },
+    /// The provider of the key-encryption key failed.
+    #[error("the key-encryption key of {key_id} could not be used")]
+    Provider {
+        /// The tenant key.
+        key_id: KeyId,
+        /// Why.
+        #[source]
+        source: PortError,
+    },
+}
+
+impl LoadError {
+    /// What a retry policy must know.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Provider { source, .. } => source.fault,
+            _ => Fault::Other,
+        }
+    }
+    /// How a caller should see it.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Provider { source, .. } => source.class(),
+            _ => Class::Internal,
+        }
+    }
+    /// As the failure of the port operation `op`.
+    pub fn into_port(self, op: &'static str) -> PortError {
+        PortError::new(op, self.fault(), self)
+    }
+}

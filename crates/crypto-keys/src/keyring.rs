@@ -1,0 +1,237 @@
+//! The handle that everyone else holds: operations, never keys.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use vutf_kernel::{Entropy, KeyId, OrganizationId, Secret};
+
+use crate::{
+    BlindIndex, CryptoError, Decision, FieldRef, Operation, Purpose, Signature, VerifyingKey, envelope,
+    field, hazmat::mac, signing, snapshot::Loaded, snapshot::Snapshot, tenant::Tenant,
+};
+
+/// All keys of this process, unwrapped, behind operations that name tenant and purpose.
+///
+/// Fill it with [`Keyring::load`]. Share it freely: it is `Send + Sync`, a lookup takes a read lock for the length of one
+/// pointer copy, and no lock is held across an `.await`. What it holds is zeroised when it is replaced or dropped.
+#[derive(Default)]
+pub struct Keyring {
+    pub(crate) snapshot: RwLock<Arc<Snapshot>>,
+    pub(crate) tenants: Mutex<HashMap<KeyId, Arc<Tenant>>>,
+    flagged: AtomicU64,
+}
+
+impl Keyring {
+    /// Without keys: every operation answers [`CryptoError::KeyNotLoaded`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Encrypts a field under the newest active key of its table, bound to its place.
+    pub fn seal(
+        &self,
+        field: &FieldRef<'_>,
+        plaintext: &[u8],
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<u8>, CryptoError> {
+        let snapshot = self.snapshot();
+        let key = snapshot.protecting(field.organization_id, &Purpose::field(field.table))?;
+        seal_with(key, field, plaintext, entropy)
+    }
+
+    /// Decrypts a field that [`Keyring::seal`] made for the same place, under whichever version it names.
+    pub fn open(&self, field: &FieldRef<'_>, ciphertext: &[u8]) -> Result<Secret<Vec<u8>>, CryptoError> {
+        let hint = envelope::key_hint(ciphertext)?;
+        let purpose = Purpose::field(field.table);
+        let snapshot = self.snapshot();
+        let Some(key) = snapshot.by_id(hint.key_id) else {
+            return Err(CryptoError::KeyNotLoaded {
+                organization_id: field.organization_id,
+                purpose,
+                key_id: Some(hint.key_id),
+            });
+        };
+        if (key.organization_id, &key.purpose) != (field.organization_id, &purpose) {
+            return Err(CryptoError::ForeignKey(hint.key_id));
+        }
+        self.admit(key)?;
+        open_with(key, field, ciphertext)
+    }
+
+    /// The blind index of a canonical value, under the newest active key of the column.
+    pub fn blind_index(
+        &self,
+        organization: OrganizationId,
+        table: &str,
+        column: &str,
+        canonical: &[u8],
+    ) -> Result<BlindIndex, CryptoError> {
+        let snapshot = self.snapshot();
+        index_with(
+            snapshot.protecting(organization, &Purpose::index(table, column))?,
+            canonical,
+        )
+    }
+
+    /// The blind index under every version that may be looked up, newest first.
+    pub fn blind_index_candidates(
+        &self,
+        organization: OrganizationId,
+        table: &str,
+        column: &str,
+        canonical: &[u8],
+    ) -> Result<Vec<BlindIndex>, CryptoError> {
+        let snapshot = self.snapshot();
+        let purpose = Purpose::index(table, column);
+        let mut candidates = Vec::new();
+        for key in snapshot.processing(organization, &purpose)? {
+            self.admit(key)?;
+            candidates.push(index_with(key, canonical)?);
+        }
+        if candidates.is_empty() {
+            return Err(CryptoError::NoActiveKey {
+                organization_id: organization,
+                purpose,
+            });
+        }
+        Ok(candidates)
+    }
+
+    /// Signs with the newest active key of `purpose`.
+    pub fn sign(
+        &self,
+        organization: OrganizationId,
+        purpose: &Purpose,
+        message: &[u8],
+    ) -> Result<Signature, CryptoError> {
+        let snapshot = self.snapshot();
+        let key = snapshot.protecting(organization, purpose)?;
+        let signer = key.signer()?;
+        Ok(Signature {
+            key_id: key.id,
+            public_key: signer.public_key(),
+            bytes: signer.sign(message)?,
+        })
+    }
+
+    /// Whether `signature` over `message` is by the key `key_id` of `purpose`, and that key is believed.
+    pub fn verify(
+        &self,
+        organization: OrganizationId,
+        purpose: &Purpose,
+        key_id: KeyId,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        self.verifying_keys(organization, purpose)
+            .iter()
+            .any(|key| key.key_id == key_id && signing::verify(&key.public_key, message, signature))
+    }
+
+    /// The keys whose signatures are believed: active and deactivated ones, newest first. A compromised key is not among
+    /// them, since anyone may have signed with it.
+    pub fn verifying_keys(&self, organization: OrganizationId, purpose: &Purpose) -> Vec<VerifyingKey> {
+        let snapshot = self.snapshot();
+        let trusted = snapshot.versions(organization, purpose).iter();
+        trusted
+            .filter(|key| key.may(Operation::Process) == Decision::Allow)
+            .filter_map(|key| {
+                Some(VerifyingKey {
+                    key_id: key.id,
+                    version: key.version,
+                    state: key.state,
+                    public_key: key.signer().ok()?.public_key(),
+                    activated_at: key.activated_at,
+                })
+            })
+            .collect()
+    }
+
+    /// HMAC-SHA-256 of `message` under the newest active key of that name.
+    pub fn mac(
+        &self,
+        organization: OrganizationId,
+        name: &str,
+        message: &[u8],
+    ) -> Result<[u8; 32], CryptoError> {
+        let snapshot = self.snapshot();
+        let key = snapshot.protecting(organization, &Purpose::mac(name))?;
+        Ok(mac::hmac_sha256(key.mac_key()?.expose(), message))
+    }
+
+    /// Whether `tag` is the MAC of `message` under any version that is believed; in constant time for each version.
+    pub fn verify_mac(
+        &self,
+        organization: OrganizationId,
+        name: &str,
+        message: &[u8],
+        tag: &[u8],
+    ) -> Result<bool, CryptoError> {
+        let snapshot = self.snapshot();
+        let mut matches = false;
+        for key in snapshot.processing(organization, &Purpose::mac(name))? {
+            if key.may(Operation::Process) == Decision::Allow {
+                matches |= mac::equal(&mac::hmac_sha256(key.mac_key()?.expose(), message), tag);
+            }
+        }
+        Ok(matches)
+    }
+
+    /// How often a compromised key was used to read, since the start: anything but zero asks for re-encryption.
+    pub fn flagged_uses(&self) -> u64 {
+        self.flagged.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn admit(&self, key: &Loaded) -> Result<(), CryptoError> {
+        match key.may(Operation::Process) {
+            Decision::Allow => Ok(()),
+            Decision::AllowFlagged => {
+                self.flagged.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Decision::Refuse => Err(CryptoError::Refused(key.state)),
+        }
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyring({} keys, redacted)", self.snapshot().all().count())
+    }
+}
+
+pub(crate) fn seal_with(
+    key: &Loaded,
+    field: &FieldRef<'_>,
+    plaintext: &[u8],
+    entropy: &mut dyn Entropy,
+) -> Result<Vec<u8>, CryptoError> {
+    let cipher = key.cipher()?;
+    field.with_parts(|parts| envelope::seal(field::DOMAIN, &cipher, parts, plaintext, entropy))
+}
+
+pub(crate) fn open_with(
+    key: &Loaded,
+    field: &FieldRef<'_>,
+    ciphertext: &[u8],
+) -> Result<Secret<Vec<u8>>, CryptoError> {
+    let cipher = key.cipher()?;
+    field.with_parts(|parts| envelope::open(field::DOMAIN, &cipher, parts, ciphertext))
+}
+
+fn index_with(key: &Loaded, canonical: &[u8]) -> Result<BlindIndex, CryptoError> {
+    Ok(BlindIndex {
+        version: key.version,
+        value: mac::hmac_sha256(key.mac_key()?.expose(), canonical),
+    })
+}

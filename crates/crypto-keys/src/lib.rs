@@ -1,0 +1,37 @@
+#![doc = include_str!("../README.md")]
+
+pub mod action;
+mod associated;
+pub mod envelope;
+pub mod error;
+pub mod field;
+mod hazmat;
+pub mod index;
+pub mod keyring;
+pub mod lifecycle;
+mod load;
+#[cfg(feature = "memory")]
+pub mod memory;
+pub mod ports;
+pub mod purpose;
+pub mod record;
+mod self_test;
+pub mod signing;
+mod snapshot;
+pub mod state;
+mod tenant;
+pub mod wrapping;
+
+pub use envelope::Suite;
+pub use error::{CryptoError, LoadError, UnknownText};
+pub use field::FieldRef;
+pub use index::BlindIndex;
+pub use keyring::Keyring;
+pub use lifecycle::{Rotation, commit_new, commit_rotation, plan_missing, plan_rotation};
+pub use load::LoadReport;
+pub use ports::{KeyReader, KeyRepo, KeyWrapper, KeysTx};
+pub use purpose::{Algorithm, Purpose};
+pub use record::{KeyRecord, WrappedBy};
+pub use signing::{Signature, VerifyingKey};
+pub use state::{Decision, KeyState, Operation, decide};
+pub use wrapping::WrappingKey;

@@ -1,0 +1,49 @@
+//! What this crate needs from the outside.
+
+use async_trait::async_trait;
+use vutf_kernel::{BreakerState, EventSink, OrganizationId, PortError, Secret};
+
+use crate::{KeyRecord, KeyState};
+
+/// A key-encryption key that never leaves its provider. It wraps one tenant key an organization, and nothing else.
+#[async_trait]
+pub trait KeyWrapper: Send + Sync {
+    /// The stable id of the key-encryption key; every row it wrapped names it.
+    fn kek_id(&self) -> &str;
+    /// Wraps `key`, bound to `context`.
+    async fn wrap(&self, key: &Secret<[u8; 32]>, context: &[u8]) -> Result<Vec<u8>, PortError>;
+    /// Unwraps what [`KeyWrapper::wrap`] made with the same `context`; anything else is [`vutf_kernel::Fault::Other`].
+    async fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<Secret<[u8; 32]>, PortError>;
+    /// Whether it can be used now.
+    async fn ping(&self) -> Result<(), PortError>;
+    /// The technology, for health and metrics, e.g. `file`.
+    fn technology(&self) -> &'static str;
+    /// The circuit breaker's state; `None` where there is none.
+    fn breaker_state(&self) -> Option<BreakerState> {
+        None
+    }
+}
+
+/// Reads the key registry, outside of transactions: whoever only looks must not hold the one that writes.
+#[async_trait]
+pub trait KeyReader: Send + Sync {
+    /// Every committed key, of one organization or of all, in no particular order.
+    async fn list(&self, organization: Option<OrganizationId>) -> Result<Vec<KeyRecord>, PortError>;
+}
+
+/// The key registry within a transaction. It never deletes a row.
+#[async_trait]
+pub trait KeyRepo: Send {
+    /// Adds a key; [`vutf_kernel::Fault::Duplicate`] when its organization has that version of that purpose already.
+    async fn insert(&mut self, record: &KeyRecord) -> Result<(), PortError>;
+    /// Replaces the row with the same id if its state is still `expected`; [`vutf_kernel::Fault::Stale`] otherwise.
+    async fn replace(&mut self, record: &KeyRecord, expected: KeyState) -> Result<(), PortError>;
+}
+
+/// The transaction that the use cases of this crate are given.
+pub trait KeysTx: Send {
+    /// The registry.
+    fn keys(&mut self) -> &mut dyn KeyRepo;
+    /// Where the audit events go.
+    fn events(&mut self) -> &mut dyn EventSink;
+}

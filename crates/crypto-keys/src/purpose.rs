@@ -1,0 +1,241 @@
+//! What a key is for. A key has one purpose in one tenant, and no operation takes a key for another.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Suite, UnknownText};
+
+/// The one use of a key. Its text is stable: stores hold it, and the record's MAC covers it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Wraps the other keys of the tenant. Text: `tenant`.
+    Tenant,
+    /// Encrypts the fields of a table. Text: `field:users`.
+    Field {
+        /// The table.
+        table: String,
+    },
+    /// Makes the blind index of a column. Text: `index:users.email`.
+    Index {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// Signs tokens. Text: `token-signing`.
+    TokenSigning,
+    /// Authenticates something of the service's own, e.g. pagination cursors. Text: `mac:cursor`.
+    Mac {
+        /// What it authenticates.
+        name: String,
+    },
+}
+
+impl Purpose {
+    /// [`Purpose::Field`].
+    pub fn field(table: &str) -> Self {
+        Self::Field {
+            table: table.to_owned(),
+        }
+    }
+    /// [`Purpose::Index`].
+    pub fn index(table: &str, column: &str) -> Self {
+        Self::Index {
+            table: table.to_owned(),
+            column: column.to_owned(),
+        }
+    }
+    /// [`Purpose::Mac`].
+    pub fn mac(name: &str) -> Self {
+        Self::Mac {
+            name: name.to_owned(),
+        }
+    }
+    /// The algorithm that new keys of this purpose get.
+    pub const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Tenant | Self::Field { .. } => Algorithm::XChaCha20Poly1305,
+            Self::Index { .. } | Self::Mac { .. } => Algorithm::HmacSha256,
+            Self::TokenSigning => Algorithm::Ed25519,
+        }
+    }
+    /// Whether a new version of the key is all that its rotation takes. The other purposes need work on the data as well:
+    /// keys rewrapped (tenant), indexes made again, or what a MAC authenticates made out anew.
+    pub const fn rotates_alone(&self) -> bool {
+        match self {
+            Self::TokenSigning | Self::Field { .. } => true,
+            Self::Tenant | Self::Index { .. } | Self::Mac { .. } => false,
+        }
+    }
+    /// Whether the names in it are ones that the text can carry: 1 to 63 of `[a-z0-9_-]`.
+    pub fn is_valid(&self) -> bool {
+        self.to_string().parse().as_ref() == Ok(self)
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant => f.write_str("tenant"),
+            Self::Field { table } => write!(f, "field:{table}"),
+            Self::Index { table, column } => write!(f, "index:{table}.{column}"),
+            Self::TokenSigning => f.write_str("token-signing"),
+            Self::Mac { name } => write!(f, "mac:{name}"),
+        }
+    }
+}
+
+impl FromStr for Purpose {
+    type Err = UnknownText;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let purpose = match text.split_once(':') {
+            None if text == "tenant" => Some(Self::Tenant),
+            None if text == "token-signing" => Some(Self::TokenSigning),
+            Some(("field", table)) if is_name(table) => Some(Self::field(table)),
+            Some(("mac", name)) if is_name(name) => Some(Self::mac(name)),
+            Some(("index", place)) => place
+                .split_once('.')
+                .filter(|(table, column)| is_name(table) && is_name(column))
+                .map(|(table, column)| Self::index(table, column)),
+            _ => None,
+        };
+        purpose.ok_or_else(|| UnknownText {
+            what: "key purpose",
+            text: text.to_owned(),
+        })
+    }
+}
+
+impl Serialize for Purpose {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Purpose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+}
+
+/// What a key computes. A key has one algorithm for life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// Authenticated encryption, draft-irtf-cfrg-xchacha-03. Text: `xchacha20-poly1305`.
+    #[serde(rename = "xchacha20-poly1305")]
+    XChaCha20Poly1305,
+    /// Message authentication, FIPS 198-1. Text: `hmac-sha-256`.
+    #[serde(rename = "hmac-sha-256")]
+    HmacSha256,
+    /// Signatures, RFC 8032. Text: `ed25519`.
+    #[serde(rename = "ed25519")]
+    Ed25519,
+}
+
+impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: [Self; 3] = [Self::XChaCha20Poly1305, Self::HmacSha256, Self::Ed25519];
+
+    /// The stable text that stores and wire formats hold.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::XChaCha20Poly1305 => "xchacha20-poly1305",
+            Self::HmacSha256 => "hmac-sha-256",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+    /// The ciphertext suite of keys with this algorithm; `None` when they do not encrypt.
+    pub const fn suite(self) -> Option<Suite> {
+        match self {
+            Self::XChaCha20Poly1305 => Some(Suite::XChaCha20Poly1305),
+            Self::HmacSha256 | Self::Ed25519 => None,
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = UnknownText;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == text)
+            .ok_or_else(|| UnknownText {
+                what: "key algorithm",
+                text: text.to_owned(),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn purposes_read_as_documented() {
+        for (purpose, text) in [
+            (Purpose::Tenant, "tenant"),
+            (Purpose::field("users"), "field:users"),
+            (Purpose::index("users", "email"), "index:users.email"),
+            (Purpose::TokenSigning, "token-signing"),
+            (Purpose::mac("cursor"), "mac:cursor"),
+        ] {
+            assert_eq!(purpose.to_string(), text);
+            assert_eq!(text.parse(), Ok(purpose.clone()));
+            assert_eq!(serde_json::to_value(&purpose).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn only_keys_whose_data_needs_no_work_rotate_alone() {
+        let alone = [Purpose::TokenSigning, Purpose::field("users")];
+        let with_work = [
+            Purpose::Tenant,
+            Purpose::index("users", "email"),
+            Purpose::mac("cursor"),
+        ];
+        assert!(alone.iter().all(Purpose::rotates_alone));
+        assert!(!with_work.iter().any(Purpose::rotates_alone));
+    }
+
+    #[test]
+    fn a_name_that_would_make_the_text_ambiguous_is_not_valid() {
+        assert!(!Purpose::index("a.b", "c").is_valid());
+        assert!(!Purpose::field("").is_valid());
+        assert!(!Purpose::mac("UPPER").is_valid());
+        assert!(Purpose::index("a", "b").is_valid());
+    }
+
+    #[test]
+    fn algorithms_round_trip() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.to_string().parse(), Ok(algorithm));
+            assert_eq!(serde_json::to_value(algorithm).unwrap(), algorithm.as_str());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_parses_prints_back(text in "(tenant|token-signing|field|index|mac|x)?:?[a-z0-9_.:-]{0,20}") {
+            if let Ok(purpose) = text.parse::<Purpose>() {
+                prop_assert_eq!(purpose.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! A row of the key registry.
+
+use std::{fmt, str::FromStr};
+
+use vutf_kernel::{KeyId, OrganizationId, Secret, Timestamp};
+
+use crate::{
+    Algorithm, CryptoError, KeyState, LoadError, Purpose, UnknownText, associated::length_prefixed,
+    hazmat::mac,
+};
+
+const DOMAIN: &[u8] = b"vutf/key-record/v1";
+const CONTEXT_DOMAIN: &[u8] = b"vutf/key-context/v1";
+
+/// What wrapped a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WrappedBy {
+    /// A key-encryption key, by its provider's id. Text: `kek:…`.
+    Kek(String),
+    /// A tenant key of the same organization. Text: `tenant:…`.
+    Tenant(KeyId),
+}
+
+impl fmt::Display for WrappedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kek(id) => write!(f, "kek:{id}"),
+            Self::Tenant(id) => write!(f, "tenant:{id}"),
+        }
+    }
+}
+
+impl FromStr for WrappedBy {
+    type Err = UnknownText;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = match text.split_once(':') {
+            Some(("kek", id)) if !id.is_empty() => Some(Self::Kek(id.to_owned())),
+            // Only the canonical form: the record's MAC covers the text.
+            Some(("tenant", id)) => id
+                .parse::<KeyId>()
+                .ok()
+                .filter(|parsed| parsed.to_string() == id)
+                .map(Self::Tenant),
+            _ => None,
+        };
+        parsed.ok_or_else(|| UnknownText {
+            what: "wrapping key",
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// One key as the store holds it: wrapped, with its life in plain view, and authenticated as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The key.
+    pub id: KeyId,
+    /// Its tenant.
+    pub organization_id: OrganizationId,
+    /// Its one use.
+    pub purpose: Purpose,
+    /// 1 for the first key of the purpose in the tenant, then one more with each rotation.
+    pub version: u32,
+    /// What it computes.
+    pub algorithm: Algorithm,
+    /// Where it is in its life.
+    pub state: KeyState,
+    /// The key, wrapped; empty once it is destroyed.
+    pub wrapped: Vec<u8>,
+    /// What wrapped it.
+    pub wrapped_by: WrappedBy,
+    /// The public half, for a signing key: 32 bytes.
+    pub public_key: Option<Vec<u8>>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it began to protect.
+    pub activated_at: Option<Timestamp>,
+    /// End of the cryptoperiod: after it, the key should protect nothing new. `None` when that is decided by hand.
+    pub not_after: Option<Timestamp>,
+    /// HMAC-SHA-256 over every other field, under a key derived from the tenant key: a writer of the database cannot
+    /// change a row unseen.
+    pub mac: [u8; 32],
+}
+
+impl KeyRecord {
+    /// Whether the key should have been rotated by `now`.
+    pub fn is_past_cryptoperiod(&self, now: Timestamp) -> bool {
+        self.not_after.is_some_and(|end| end <= now)
+    }
+
+    /// The same key in its next state, with the MAC that belongs to it: the only way from one state to another.
+    pub(crate) fn into_state(
+        self,
+        next: KeyState,
+        registry_key: &Secret<[u8; 32]>,
+    ) -> Result<Self, LoadError> {
+        let (key_id, from) = (self.id, self.state);
+        if !from.may_become(next) {
+            return Err(LoadError::Transition { key_id, from, next });
+        }
+        let record = Self { state: next, ..self };
+        record
+            .authenticated(registry_key)
+            .map_err(|source| LoadError::Wrapping { key_id, source })
+    }
+
+    /// What the wrapping is bound to: tenant, purpose, version and id.
+    pub(crate) fn context(&self) -> Result<Vec<u8>, CryptoError> {
+        length_prefixed(&[
+            CONTEXT_DOMAIN,
+            self.organization_id.as_bytes(),
+            self.purpose.to_string().as_bytes(),
+            &self.version.to_be_bytes(),
+            self.id.as_bytes(),
+        ])
+    }
+
+    /// The same row with the MAC that belongs to it.
+    pub(crate) fn authenticated(mut self, registry_key: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
+        self.mac = mac::hmac_sha256(registry_key.expose(), &self.mac_input()?);
+        Ok(self)
+    }
+
+    /// Whether the MAC is the one that belongs to the row.
+    pub(crate) fn is_authentic(&self, registry_key: &Secret<[u8; 32]>) -> Result<bool, CryptoError> {
+        let expected = mac::hmac_sha256(registry_key.expose(), &self.mac_input()?);
+        Ok(mac::equal(&expected, &self.mac))
+    }
+
+    fn mac_input(&self) -> Result<Vec<u8>, CryptoError> {
+        // Destructured, so that a new field cannot be forgotten here.
+        let Self {
+            id,
+            organization_id,
+            purpose,
+            version,
+            algorithm,
+            state,
+            wrapped,
+            wrapped_by,
+            public_key,
+            created_at,
+            activated_at,
+            not_after,
+            mac: _,
+        } = self;
+        length_prefixed(&[
+            DOMAIN,
+            id.as_bytes(),
+            organization_id.as_bytes(),
+            purpose.to_string().as_bytes(),
+            &version.to_be_bytes(),
+            algorithm.as_str().as_bytes(),
+            state.as_str().as_bytes(),
+            wrapped,
+            wrapped_by.to_string().as_bytes(),
+            &[u8::from(public_key.is_some())],
+            public_key.as_deref().unwrap_or_default(),
+            &created_at.as_micros().to_be_bytes(),
+            &optional(*activated_at),
+            &optional(*not_after),
+        ])
+    }
+}
+
+/// The id in a header or in a derived name.
+pub(crate) fn key_id_from_bytes(bytes: [u8; 16]) -> KeyId {
+    KeyId::from_uuid(uuid::Uuid::from_bytes(bytes))
+}
+
+fn optional(at: Option<Timestamp>) -> Vec<u8> {
+    at.map(|at| at.as_micros().to_be_bytes().to_vec())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> KeyRecord {
+        KeyRecord {
+            id: key_id_from_bytes([1; 16]),
+            organization_id: OrganizationId::DEFAULT,
+            purpose: Purpose::field("users"),
+            version: 1,
+            algorithm: Algorithm::XChaCha20Poly1305,
+            state: KeyState::Active,
+            wrapped: vec![1, 2, 3],
+            wrapped_by: WrappedBy::Kek("kek-1".into()),
+            public_key: None,
+            created_at: Timestamp::from_secs(1),
+            activated_at: Some(Timestamp::from_secs(2)),
+            not_after: None,
+            mac: [0; 32],
+        }
+    }
+
+    #[test]
+    fn a_change_of_any_field_is_seen() {
+        let key = Secret::new([5; 32]);
+        let good = record().authenticated(&key).unwrap();
+        assert!(good.is_authentic(&key).unwrap());
+        assert!(!good.is_authentic(&Secret::new([6; 32])).unwrap());
+        let other_organization = OrganizationId::from_uuid(uuid::Uuid::from_bytes([2; 16]));
+        let edits: [fn(&mut KeyRecord); 12] = [
+            |r| r.id = key_id_from_bytes([2; 16]),
+            |r| r.purpose = Purpose::field("roles"),
+            |r| r.version = 2,
+            |r| r.algorithm = Algorithm::HmacSha256,
+            |r| r.state = KeyState::Deactivated,
+            |r| r.wrapped = vec![1, 2, 4],
+            |r| r.wrapped_by = WrappedBy::Kek("kek-2".into()),
+            |r| r.public_key = Some(vec![]),
+            |r| r.created_at = Timestamp::from_secs(3),
+            |r| r.activated_at = None,
+            |r| r.not_after = Some(Timestamp::from_secs(2)),
+            |r| r.mac[31] ^= 1,
+        ];
+        for (at, edit) in edits.into_iter().enumerate() {
+            let mut changed = good.clone();
+            edit(&mut changed);
+            assert!(!changed.is_authentic(&key).unwrap(), "edit {at}");
+        }
+        let mut moved = good;
+        moved.organization_id = other_organization;
+        assert!(!moved.is_authentic(&key).unwrap());
+    }
+
+    #[test]
+    fn a_record_changes_its_state_as_the_life_cycle_allows_and_stays_authentic() {
+        let key = Secret::new([5; 32]);
+        for from in KeyState::ALL {
+            for next in KeyState::ALL {
+                let record = KeyRecord {
+                    state: from,
+                    ..record()
+                };
+                match record.clone().into_state(next, &key) {
+                    Ok(changed) => {
+                        assert!(from.may_become(next), "{from} to {next}");
+                        assert!(changed.is_authentic(&key).unwrap());
+                        assert_eq!(changed.state, next);
+                        let mac = changed.mac;
+                        assert_eq!(
+                            changed,
+                            KeyRecord {
+                                state: next,
+                                mac,
+                                ..record
+                            }
+                        );
+                    }
+                    Err(error) => {
+                        assert!(!from.may_become(next), "{from} to {next}");
+                        assert!(matches!(error, LoadError::Transition { .. }), "{error}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn wrapped_by_round_trips_in_its_canonical_form_only() {
+        let id = key_id_from_bytes([0xAB; 16]);
+        for wrapped_by in [WrappedBy::Kek("a:b".into()), WrappedBy::Tenant(id)] {
+            assert_eq!(wrapped_by.to_string().parse(), Ok(wrapped_by.clone()));
+        }
+        for bad in [
+            "",
+            "kek:",
+            "tenant:x",
+            "x:y",
+            &format!("tenant:{}", id.to_string().to_uppercase()),
+        ] {
+            assert!(bad.parse::<WrappedBy>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_cryptoperiod_ends_at_its_last_moment() {
+        let mut record = record();
+        assert!(!record.is_past_cryptoperiod(Timestamp::from_secs(i64::MAX)));
+        record.not_after = Some(Timestamp::from_secs(10));
+        assert!(!record.is_past_cryptoperiod(Timestamp::from_secs(9)));
+        assert!(record.is_past_cryptoperiod(Timestamp::from_secs(10)));
+    }
+}

@@ -1,0 +1,166 @@
+//! The keys in memory at one moment; replaced as a whole, never changed.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use vutf_kernel::{KeyId, OrganizationId, Secret, Timestamp};
+
+use crate::{
+    Algorithm, CryptoError, Decision, KeyRecord, KeyState, Operation, Purpose, Suite, decide,
+    envelope::EnvelopeKey, signing::Signer,
+};
+
+/// What can be done with a key, by its kind: a MAC key cannot be taken for a cipher key.
+pub(crate) enum Material {
+    Cipher(Suite, Secret<[u8; 32]>),
+    Mac(Secret<[u8; 32]>),
+    Signer(Box<Signer>),
+}
+
+impl Material {
+    pub(crate) fn new(algorithm: Algorithm, key: Secret<[u8; 32]>) -> Result<Self, CryptoError> {
+        Ok(match algorithm {
+            Algorithm::XChaCha20Poly1305 => Self::Cipher(Suite::XChaCha20Poly1305, key),
+            Algorithm::HmacSha256 => Self::Mac(key),
+            Algorithm::Ed25519 => Self::Signer(Box::new(Signer::from_seed(&key)?)),
+        })
+    }
+}
+
+/// One key in memory. Without material it only tells why it is refused.
+pub(crate) struct Loaded {
+    pub(crate) id: KeyId,
+    pub(crate) organization_id: OrganizationId,
+    pub(crate) purpose: Purpose,
+    pub(crate) version: u32,
+    pub(crate) state: KeyState,
+    pub(crate) activated_at: Option<Timestamp>,
+    material: Option<Material>,
+}
+
+impl Loaded {
+    pub(crate) fn new(record: &KeyRecord, state: KeyState, material: Option<Material>) -> Self {
+        Self {
+            id: record.id,
+            organization_id: record.organization_id,
+            purpose: record.purpose.clone(),
+            version: record.version,
+            state,
+            activated_at: record.activated_at,
+            material,
+        }
+    }
+
+    pub(crate) fn may(&self, operation: Operation) -> Decision {
+        decide(self.state, operation)
+    }
+
+    pub(crate) fn cipher(&self) -> Result<EnvelopeKey<'_>, CryptoError> {
+        match &self.material {
+            Some(Material::Cipher(suite, bytes)) => Ok(EnvelopeKey {
+                suite: *suite,
+                id: self.id,
+                version: self.version,
+                bytes,
+            }),
+            _ => Err(CryptoError::Refused(self.state)),
+        }
+    }
+
+    pub(crate) fn mac_key(&self) -> Result<&Secret<[u8; 32]>, CryptoError> {
+        match &self.material {
+            Some(Material::Mac(key)) => Ok(key),
+            _ => Err(CryptoError::Refused(self.state)),
+        }
+    }
+
+    pub(crate) fn signer(&self) -> Result<&Signer, CryptoError> {
+        match &self.material {
+            Some(Material::Signer(signer)) => Ok(signer),
+            _ => Err(CryptoError::Refused(self.state)),
+        }
+    }
+}
+
+type Versions = Vec<Arc<Loaded>>;
+
+/// Every loaded key, by id and by purpose.
+#[derive(Clone, Default)]
+pub(crate) struct Snapshot {
+    by_id: HashMap<KeyId, Arc<Loaded>>,
+    by_purpose: HashMap<OrganizationId, HashMap<Purpose, Versions>>,
+}
+
+impl Snapshot {
+    /// The same, with all keys of `organizations` replaced by `keys`.
+    pub(crate) fn with(&self, organizations: &HashSet<OrganizationId>, keys: Vec<Loaded>) -> Self {
+        let mut next = self.clone();
+        next.by_id
+            .retain(|_, key| !organizations.contains(&key.organization_id));
+        next.by_purpose
+            .retain(|organization, _| !organizations.contains(organization));
+        for key in keys.into_iter().map(Arc::new) {
+            next.by_id.insert(key.id, Arc::clone(&key));
+            let purposes = next.by_purpose.entry(key.organization_id).or_default();
+            purposes.entry(key.purpose.clone()).or_default().push(key);
+        }
+        for versions in next.by_purpose.values_mut().flat_map(HashMap::values_mut) {
+            versions.sort_by_key(|key| std::cmp::Reverse(key.version));
+        }
+        next
+    }
+
+    /// Every key.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Loaded> {
+        self.by_id.values().map(|key| &**key)
+    }
+
+    /// The key with this id.
+    pub(crate) fn by_id(&self, id: KeyId) -> Option<&Loaded> {
+        self.by_id.get(&id).map(|key| &**key)
+    }
+
+    /// Every version, newest first; empty when none is loaded.
+    pub(crate) fn versions(&self, organization: OrganizationId, purpose: &Purpose) -> &[Arc<Loaded>] {
+        self.by_purpose
+            .get(&organization)
+            .and_then(|purposes| purposes.get(purpose))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The newest version that may protect.
+    pub(crate) fn protecting(
+        &self,
+        organization_id: OrganizationId,
+        purpose: &Purpose,
+    ) -> Result<&Loaded, CryptoError> {
+        self.processing(organization_id, purpose)?
+            .find(|key| key.may(Operation::Protect) == Decision::Allow)
+            .ok_or_else(|| CryptoError::NoActiveKey {
+                organization_id,
+                purpose: purpose.clone(),
+            })
+    }
+
+    /// Every version that may process, newest first; an error when none is loaded, because loading can help.
+    pub(crate) fn processing(
+        &self,
+        organization_id: OrganizationId,
+        purpose: &Purpose,
+    ) -> Result<impl Iterator<Item = &Loaded>, CryptoError> {
+        let versions = self.versions(organization_id, purpose);
+        if versions.is_empty() {
+            return Err(CryptoError::KeyNotLoaded {
+                organization_id,
+                purpose: purpose.clone(),
+                key_id: None,
+            });
+        }
+        Ok(versions
+            .iter()
+            .map(|key| &**key)
+            .filter(|key| key.may(Operation::Process) != Decision::Refuse))
+    }
+}

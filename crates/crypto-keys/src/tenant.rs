@@ -1,0 +1,89 @@
+//! The tenant key: wraps the other keys of an organization, and authenticates their rows.
+
+use vutf_kernel::{KeyId, OrganizationId, Secret};
+
+use crate::{CryptoError, KeyRecord, KeyWrapper, LoadError, Purpose, WrappedBy, WrappingKey};
+
+const REGISTRY: &[u8] = b"vutf/registry/v1";
+
+/// An unwrapped tenant key.
+pub(crate) struct Tenant {
+    pub(crate) id: KeyId,
+    pub(crate) organization_id: OrganizationId,
+    /// Authenticates registry rows; derived, so that no second secret has to be kept.
+    pub(crate) registry_key: Secret<[u8; 32]>,
+    pub(crate) wrapping: WrappingKey,
+    /// The bytes it was unwrapped from: while they stand, the provider need not be asked again.
+    wrapped: Vec<u8>,
+}
+
+impl Tenant {
+    /// From the key itself, for a row that is just being made or has just been unwrapped.
+    pub(crate) fn new(record: &KeyRecord, key: Secret<[u8; 32]>) -> Result<Self, CryptoError> {
+        let wrapping = WrappingKey::tenant(record.id, record.version, key);
+        Ok(Self {
+            id: record.id,
+            organization_id: record.organization_id,
+            registry_key: wrapping.derive(REGISTRY, record.organization_id.as_bytes())?,
+            wrapping,
+            wrapped: record.wrapped.clone(),
+        })
+    }
+
+    /// Has the provider unwrap `record`, and checks that the row is authentic.
+    pub(crate) async fn unwrap(wrapper: &dyn KeyWrapper, record: &KeyRecord) -> Result<Self, LoadError> {
+        let key_id = record.id;
+        if record.purpose != Purpose::Tenant {
+            return Err(LoadError::Record {
+                key_id,
+                reason: "it is not a tenant key",
+            });
+        }
+        match &record.wrapped_by {
+            WrappedBy::Kek(id) if id == wrapper.kek_id() => {}
+            WrappedBy::Kek(id) => {
+                return Err(LoadError::KekMismatch {
+                    key_id,
+                    wrapped_by: id.clone(),
+                    configured: wrapper.kek_id().to_owned(),
+                });
+            }
+            WrappedBy::Tenant(_) => {
+                return Err(LoadError::Record {
+                    key_id,
+                    reason: "a tenant key wraps another tenant key",
+                });
+            }
+        }
+        let wrapping_failed = |source| LoadError::Wrapping { key_id, source };
+        let context = record.context().map_err(wrapping_failed)?;
+        let key = wrapper
+            .unwrap(&record.wrapped, &context)
+            .await
+            .map_err(|source| LoadError::Provider { key_id, source })?;
+        let tenant = Self::new(record, key).map_err(wrapping_failed)?;
+        tenant.authenticate(record)?;
+        Ok(tenant)
+    }
+
+    /// Whether this was unwrapped from exactly this row's bytes.
+    pub(crate) fn is_of(&self, record: &KeyRecord) -> bool {
+        self.id == record.id
+            && self.organization_id == record.organization_id
+            && self.wrapped == record.wrapped
+    }
+
+    /// Refuses a row that this tenant key has not authenticated.
+    pub(crate) fn authenticate(&self, record: &KeyRecord) -> Result<(), LoadError> {
+        let key_id = record.id;
+        let authentic = record.organization_id == self.organization_id
+            && record
+                .is_authentic(&self.registry_key)
+                .map_err(|source| LoadError::Wrapping { key_id, source })?;
+        if authentic {
+            Ok(())
+        } else {
+            Err(LoadError::RecordMac { key_id })
+        }
+    }
+}

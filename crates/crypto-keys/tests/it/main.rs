@@ -1,0 +1,12 @@
+//! The keyring through its public face, on the in-memory twins.
+
+#[cfg(test)]
+mod fields;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod registry;
+#[cfg(test)]
+mod signing;
+#[cfg(test)]
+mod world;

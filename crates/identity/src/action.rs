@@ -1,0 +1,67 @@
+//! What this domain's events are called, and what kind of thing they are about. Whoever writes an event about one of these, the
+//! use case or the guard before it, takes both from here.
+
+use vutf_kernel::Action;
+
+macro_rules! actions {
+    ($(#[doc = $doc:literal] $name:ident = $text:literal on $resource:literal),+ $(,)?) => {
+        $(#[doc = $doc] pub const $name: Action = Action::new($text, $resource);)+
+        /// All of them.
+        pub const ALL: &[Action] = &[$($name),+];
+    };
+}
+
+actions! {
+    #[doc = "The first administrator is made with the bootstrap secret."]
+    BOOTSTRAP = "user.bootstrap" on "user",
+    #[doc = "An administrator is made from the machine."]
+    CREATE_ADMIN = "user.create_admin" on "user",
+    #[doc = "An account is looked up by a name."]
+    USER_FIND = "user.find" on "user",
+    #[doc = "A stranger makes an account."]
+    USER_REGISTER = "user.register" on "user",
+    #[doc = "An administrator makes an account."]
+    USER_CREATE = "user.create" on "user",
+    #[doc = "An account is shown."]
+    USER_READ = "user.read" on "user",
+    #[doc = "Accounts are shown."]
+    USER_LIST = "user.list" on "user",
+    #[doc = "An account's data is changed."]
+    USER_UPDATE = "user.update" on "user",
+    #[doc = "An account is deleted."]
+    USER_DELETE = "user.delete" on "user",
+    #[doc = "A delete is taken back."]
+    USER_RESTORE = "user.restore" on "user",
+    #[doc = "An account is barred."]
+    USER_LOCK = "user.lock" on "user",
+    #[doc = "A lock or the delays after wrong passwords are lifted."]
+    USER_UNLOCK = "user.unlock" on "user",
+    #[doc = "An account is switched off."]
+    USER_DISABLE = "user.disable" on "user",
+    #[doc = "An account is switched on."]
+    USER_ENABLE = "user.enable" on "user",
+    #[doc = "Everything issued to an account ends."]
+    USER_REVOKE_SESSIONS = "user.revoke_sessions" on "user",
+    #[doc = "A user's roles are replaced."]
+    ROLE_ASSIGN = "role.assign" on "user",
+    #[doc = "Roles are shown."]
+    ROLE_LIST = "role.list" on "role",
+    #[doc = "Permissions are shown."]
+    PERMISSION_LIST = "permission.list" on "permission",
+    #[doc = "Somebody signs in."]
+    SESSION_LOGIN = "session.login" on "session",
+    #[doc = "A refresh token is exchanged."]
+    SESSION_REFRESH = "session.refresh" on "session",
+    #[doc = "A spent refresh token came back after its time."]
+    SESSION_REFRESH_REUSE = "session.refresh_reuse" on "session",
+    #[doc = "Somebody signs out."]
+    SESSION_LOGOUT = "session.logout" on "session",
+    #[doc = "One's own sessions are shown."]
+    SESSION_LIST = "session.list" on "session",
+    #[doc = "One of one's own sessions ends."]
+    SESSION_REVOKE = "session.revoke" on "session",
+    #[doc = "All of one's own sessions but one end."]
+    SESSION_REVOKE_OTHERS = "session.revoke_others" on "session",
+    #[doc = "What is of no use any more is removed."]
+    HOUSEKEEPING = "identity.sweep" on "identity",
+}

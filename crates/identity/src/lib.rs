@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+pub mod action;
+pub mod bootstrap;
+pub mod guard;
+pub mod housekeeping;
+#[cfg(feature = "memory")]
+pub mod memory;
+pub mod password;
+pub mod refresh;
+mod refusal;
+pub mod repo;
+pub mod role;
+pub mod service;
+pub mod session;
+pub mod token;
+pub mod user;
+pub mod value;
+mod work;
+
+pub use refusal::{IdentityTaken, RuleError, VersionError, records_refusal};
+pub use repo::{IdentityRead, IdentityStore, IdentityTx, IdentityUnit};
+pub use service::{Identity, Settings};
+pub use session::{Session, SessionStatus};
+pub use user::{User, UserStatus};
+pub use value::{Change, DisplayName, Email, LoginName, Phone, Username, ValueError};

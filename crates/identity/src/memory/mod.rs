@@ -1,0 +1,282 @@
+//! In-memory twins of the ports: for embedders who try the domain out, and for tests. Nothing survives the process.
+
+mod housekeeping;
+mod sessions;
+mod signer;
+mod users;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use vutf_kernel::{
+    Ambient, Event, EventSink, FamilyId, Fault, OrganizationId, PortError, Secret, SessionId, Timestamp,
+    Transaction, Units, UserId,
+};
+
+pub use self::signer::MemorySigner;
+use crate::{
+    Identity, IdentityRead, IdentityTx, IdentityUnit, Session, SessionStatus, Settings, User,
+    guard::{GuardKey, GuardState, KeyedHash},
+    housekeeping::HousekeepingRepo,
+    password::{Argon2Params, Argon2Scheme, HashError, HashPermit, PasswordHasher, Verification},
+    refresh::{RefreshFamily, RefreshToken, TokenHash},
+    repo::{
+        BootstrapRecord, BootstrapRepo, GuardRepo, PasswordRecord, PasswordRepo, RefreshRepo, RoleRepo,
+        SessionRepo, UserRepo,
+    },
+    session::MokaSessionCache,
+};
+
+type Tenant<T> = (OrganizationId, T);
+
+#[derive(Clone, Default)]
+struct State {
+    users: BTreeMap<UserId, User>,
+    passwords: HashMap<Tenant<UserId>, PasswordRecord>,
+    guards: HashMap<Tenant<GuardKey>, (GuardState, Timestamp)>,
+    sessions: BTreeMap<SessionId, Session>,
+    families: HashMap<FamilyId, RefreshFamily>,
+    tokens: HashMap<TokenHash, RefreshToken>,
+    roles: HashMap<Tenant<UserId>, Vec<String>>,
+    bootstrap: HashMap<OrganizationId, BootstrapRecord>,
+    events: Vec<Event>,
+}
+
+/// The committed state, behind one lock. A transaction works on a snapshot; its commit is refused with
+/// [`Fault::Contention`] when another one came first, so transactions are serialisable.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<Arc<State>>>,
+}
+
+impl MemoryStore {
+    /// The events that were committed, oldest first.
+    pub fn events(&self) -> Vec<Event> {
+        self.committed().events.clone()
+    }
+    /// How many refresh families have a head that is good for one more use.
+    pub fn live_heads(&self) -> usize {
+        let state = self.committed();
+        let unused = state.tokens.values().filter(|token| token.used_at.is_none());
+        unused
+            .filter(|token| {
+                let family = state.families.get(&token.family_id);
+                family.is_some_and(|f| f.revoked_at.is_none() && f.generation == token.generation)
+            })
+            .count()
+    }
+
+    fn committed(&self) -> Arc<State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A transaction over a [`MemoryStore`].
+pub struct MemoryTx {
+    store: MemoryStore,
+    base: Arc<State>,
+    state: Arc<State>,
+}
+
+impl MemoryTx {
+    /// The snapshot for a write; copied at the first one.
+    fn write(&mut self) -> &mut State {
+        Arc::make_mut(&mut self.state)
+    }
+}
+
+#[async_trait]
+impl Transaction for MemoryTx {
+    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+        if Arc::ptr_eq(&self.base, &self.state) {
+            return Ok(());
+        }
+        let mut committed = self.store.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&self.base, &committed) {
+            return Err(PortError::new(
+                "memory.commit",
+                Fault::Contention,
+                "another commit came first",
+            ));
+        }
+        *committed = self.state;
+        Ok(())
+    }
+    async fn rollback(self: Box<Self>) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Units<dyn IdentityUnit> for MemoryStore {
+    async fn begin(&self) -> Result<Box<dyn IdentityUnit>, PortError> {
+        let base = self.committed();
+        Ok(Box::new(MemoryTx {
+            store: self.clone(),
+            state: base.clone(),
+            base,
+        }))
+    }
+    /// Somebody's commit went through, so trying again makes progress.
+    async fn retry(&self, attempt: u32, _: &PortError) -> bool {
+        attempt < 10_000
+    }
+}
+
+#[async_trait]
+impl IdentityRead for MemoryStore {
+    async fn session_status(&self, id: SessionId) -> Result<Option<SessionStatus>, PortError> {
+        let state = self.committed();
+        let session = state.sessions.get(&id);
+        let found = session.and_then(|session| Some((session, state.users.get(&session.user_id)?)));
+        Ok(found.map(|(session, user)| SessionStatus {
+            id,
+            organization_id: session.organization_id,
+            user_id: user.id,
+            session_epoch: session.epoch,
+            user_epoch: user.epoch,
+            user_status: user.status,
+            user_deleted: user.stamps.is_deleted(),
+            revoked_at: session.revoked_at,
+            expires_at: session.expires_at,
+            assurance: session.assurance.clone(),
+            roles: state
+                .roles
+                .get(&(session.organization_id, user.id))
+                .cloned()
+                .unwrap_or_default(),
+        }))
+    }
+}
+
+impl IdentityTx for MemoryTx {
+    fn users(&mut self) -> &mut dyn UserRepo {
+        self
+    }
+    fn passwords(&mut self) -> &mut dyn PasswordRepo {
+        self
+    }
+    fn guards(&mut self) -> &mut dyn GuardRepo {
+        self
+    }
+    fn sessions(&mut self) -> &mut dyn SessionRepo {
+        self
+    }
+    fn refresh(&mut self) -> &mut dyn RefreshRepo {
+        self
+    }
+    fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+    fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {
+        self
+    }
+    fn housekeeping(&mut self) -> &mut dyn HousekeepingRepo {
+        self
+    }
+    fn events(&mut self) -> &mut dyn EventSink {
+        self
+    }
+}
+
+#[async_trait]
+impl EventSink for MemoryTx {
+    async fn append(&mut self, event: Event) -> Result<(), PortError> {
+        self.write().events.push(event);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl GuardRepo for MemoryTx {
+    async fn lock(
+        &mut self,
+        organization: OrganizationId,
+        key: &GuardKey,
+        _: Timestamp,
+    ) -> Result<GuardState, PortError> {
+        let found = self.state.guards.get(&(organization, key.clone()));
+        Ok(found.map_or(GuardState::CLEAR, |(state, _)| *state))
+    }
+    async fn put(
+        &mut self,
+        organization: OrganizationId,
+        key: &GuardKey,
+        state: &GuardState,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        self.write()
+            .guards
+            .insert((organization, key.clone()), (*state, now));
+        Ok(())
+    }
+}
+
+/// Hashes on the thread that polls, without a queue: it blocks an executor while it works. A service brings its own.
+#[derive(Clone)]
+pub struct InlineHasher(Arc<Argon2Scheme>);
+
+impl InlineHasher {
+    /// Over a scheme.
+    pub fn new(scheme: Argon2Scheme) -> Self {
+        Self(Arc::new(scheme))
+    }
+}
+
+#[async_trait]
+impl PasswordHasher for InlineHasher {
+    async fn permit(&self) -> Result<Box<dyn HashPermit>, HashError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HashPermit for InlineHasher {
+    async fn hash(&self, password: &Secret<String>, salt: [u8; 16]) -> Result<Secret<String>, HashError> {
+        Ok(self.0.hash(password, salt)?)
+    }
+    async fn verify(
+        &self,
+        password: &Secret<String>,
+        phc: Option<&Secret<String>>,
+    ) -> Result<Verification, HashError> {
+        Ok(self.0.verify(password, phc)?)
+    }
+}
+
+/// HMAC-SHA-256 under one key for all tenants.
+struct MemoryHash(Secret<[u8; 32]>);
+
+impl KeyedHash for MemoryHash {
+    fn hash(&self, organization: OrganizationId, message: &[u8]) -> Result<[u8; 32], PortError> {
+        use hmac::{Hmac, KeyInit, Mac};
+        let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(self.0.expose())
+            .map_err(|error| PortError::other("memory.hash", error))?;
+        mac.update(organization.as_bytes());
+        mac.update(message);
+        Ok(mac.finalize().into_bytes().into())
+    }
+}
+
+impl Identity {
+    /// Everything in memory, with the machine's clock, a fresh signing key and the cheapest hashes that are accepted.
+    pub fn in_memory(settings: Settings) -> Self {
+        Self::over_memory(MemoryStore::default(), Ambient::system(), settings)
+    }
+    /// As [`Identity::in_memory`], over a store and a clock that the caller keeps hold of.
+    pub fn over_memory(store: MemoryStore, ambient: Ambient, settings: Settings) -> Self {
+        let scheme = Argon2Scheme::new(Argon2Params::floor(), 2);
+        Self {
+            store: Arc::new(store),
+            hasher: Arc::new(InlineHasher::new(scheme)),
+            signer: Arc::new(MemorySigner::generate(&mut *ambient.entropy())),
+            sessions: Arc::new(MokaSessionCache::default()),
+            names: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
+            ambient,
+            settings: Arc::new(settings),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Sessions and refresh tokens.
+
+use async_trait::async_trait;
+use vutf_kernel::{FamilyId, OrganizationId, PortError, SessionId, Timestamp, UserId};
+
+use super::{MemoryTx, State};
+use crate::{
+    Session,
+    refresh::{RefreshFamily, RefreshToken, TokenHash},
+    repo::{RefreshRepo, SessionRepo},
+};
+
+fn end(session: &mut Session, reason: &str, by: Option<UserId>, at: Timestamp) {
+    session.revoked_at = Some(at);
+    session.revoke_reason = Some(reason.to_owned());
+    session.stamps = session.stamps.clone().changed(by, at);
+}
+
+fn end_families(state: &mut State, session: SessionId, at: Timestamp) {
+    for family in state.families.values_mut() {
+        if family.session_id == session {
+            family.revoked_at.get_or_insert(at);
+        }
+    }
+}
+
+#[async_trait]
+impl SessionRepo for MemoryTx {
+    async fn insert(&mut self, session: &Session) -> Result<(), PortError> {
+        self.write().sessions.insert(session.id, session.clone());
+        Ok(())
+    }
+
+    async fn find(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+    ) -> Result<Option<Session>, PortError> {
+        let found = self.state.sessions.get(&id);
+        Ok(found
+            .filter(|session| session.organization_id == organization)
+            .cloned())
+    }
+
+    async fn live_of(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, PortError> {
+        let sessions = self.state.sessions.values().rev();
+        let live = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
+        let live = live.filter(|s| s.revoked_at.is_none() && now < s.expires_at);
+        Ok(live.take(100).cloned().collect())
+    }
+
+    async fn touch(&mut self, id: SessionId, at: Timestamp) -> Result<(), PortError> {
+        if let Some(session) = self.write().sessions.get_mut(&id) {
+            session.last_seen_at = at;
+        }
+        Ok(())
+    }
+
+    async fn revoke(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        reason: &str,
+        by: Option<UserId>,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let session = self.write().sessions.get_mut(&id);
+        let live = session.filter(|s| s.organization_id == organization && s.revoked_at.is_none());
+        Ok(live.map(|session| end(session, reason, by, at)).is_some())
+    }
+
+    async fn revoke_all(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        except: Option<SessionId>,
+        reason: &str,
+        by: Option<UserId>,
+        at: Timestamp,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let state = self.write();
+        let mut ended = Vec::new();
+        for session in state.sessions.values_mut() {
+            let theirs = session.organization_id == organization && session.user_id == user;
+            if theirs && session.revoked_at.is_none() && Some(session.id) != except {
+                end(session, reason, by, at);
+                ended.push(session.id);
+            }
+        }
+        for session in &ended {
+            end_families(state, *session, at);
+        }
+        Ok(ended)
+    }
+}
+
+#[async_trait]
+impl RefreshRepo for MemoryTx {
+    async fn insert_family(&mut self, family: &RefreshFamily, first: &RefreshToken) -> Result<(), PortError> {
+        let state = self.write();
+        state.families.insert(family.id, family.clone());
+        state.tokens.insert(first.hash, first.clone());
+        Ok(())
+    }
+
+    async fn find(&mut self, hash: &TokenHash) -> Result<Option<(RefreshToken, RefreshFamily)>, PortError> {
+        let token = self.state.tokens.get(hash).cloned();
+        Ok(token.and_then(|token| {
+            let family = self.state.families.get(&token.family_id).cloned();
+            family.map(|family| (token, family))
+        }))
+    }
+
+    async fn rotate(
+        &mut self,
+        family: &RefreshFamily,
+        spent: &RefreshToken,
+        next: &RefreshToken,
+        idle_expires_at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let state = self.write();
+        let head = state.families.get_mut(&family.id);
+        let Some(head) = head.filter(|f| f.revoked_at.is_none() && f.generation == family.generation) else {
+            return Ok(false);
+        };
+        head.generation = next.generation;
+        head.idle_expires_at = idle_expires_at;
+        state.tokens.insert(spent.hash, spent.clone());
+        state.tokens.insert(next.hash, next.clone());
+        Ok(true)
+    }
+
+    async fn revoke_family(&mut self, id: FamilyId, at: Timestamp) -> Result<bool, PortError> {
+        let family = self.write().families.get_mut(&id);
+        let live = family.filter(|family| family.revoked_at.is_none());
+        Ok(live.map(|family| family.revoked_at = Some(at)).is_some())
+    }
+
+    async fn revoke_of_session(&mut self, session: SessionId, at: Timestamp) -> Result<(), PortError> {
+        end_families(self.write(), session, at);
+        Ok(())
+    }
+}

@@ -1,0 +1,255 @@
+//! The ports of the identity domain. The transaction is the handle that a use case is given.
+
+use async_trait::async_trait;
+use vutf_kernel::{
+    EventSink, FamilyId, OrganizationId, Page, PageRequest, PortError, Secret, SessionId, Stamps, Timestamp,
+    Transaction, Units, UserId,
+};
+
+use crate::{
+    LoginName, Session, SessionStatus, User, UserStatus,
+    guard::{GuardKey, GuardState},
+    housekeeping::HousekeepingRepo,
+    refresh::{RefreshFamily, RefreshToken, TokenHash},
+};
+
+/// Which users a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Only these.
+    pub status: Option<UserStatus>,
+}
+
+/// Users. "Not found" is `None`; a deleted user is found only where the method says so.
+#[async_trait]
+pub trait UserRepo: Send {
+    /// Adds a user. [`vutf_kernel::Fault::Duplicate`] when the username or e-mail address is taken in the tenant.
+    async fn insert(&mut self, user: &User) -> Result<(), PortError>;
+    /// A user that is not deleted.
+    async fn find(&mut self, organization: OrganizationId, id: UserId) -> Result<Option<User>, PortError>;
+    /// A user, deleted or not.
+    async fn find_with_deleted(
+        &mut self,
+        organization: OrganizationId,
+        id: UserId,
+    ) -> Result<Option<User>, PortError>;
+    /// By username or e-mail address, in canonical form; not deleted.
+    async fn find_by_login(
+        &mut self,
+        organization: OrganizationId,
+        name: &LoginName,
+    ) -> Result<Option<User>, PortError>;
+    /// Replaces the row whose version is one less than `user.stamps.version`; [`vutf_kernel::Fault::Stale`] when there is none,
+    /// [`vutf_kernel::Fault::Duplicate`] as in [`UserRepo::insert`].
+    async fn update(&mut self, user: &User) -> Result<(), PortError>;
+    /// Notes a sign-in; no new version, as nothing that a client may edit changes.
+    async fn note_login(&mut self, id: UserId, at: Timestamp) -> Result<(), PortError>;
+    /// Users that are not deleted, by ascending id.
+    async fn list(
+        &mut self,
+        organization: OrganizationId,
+        filter: &UserFilter,
+        page: &PageRequest,
+    ) -> Result<Page<User>, PortError>;
+}
+
+/// A stored password. The PHC string is sealed at rest, which makes the data key the pepper: it rotates by rewrap.
+#[derive(Clone, Debug)]
+pub struct PasswordRecord {
+    /// Whose.
+    pub user_id: UserId,
+    /// Its tenant.
+    pub organization_id: OrganizationId,
+    /// PHC string format, `$argon2id$…`.
+    pub phc: Secret<String>,
+    /// When it was set. A rehash of the same password keeps it.
+    pub changed_at: Timestamp,
+    /// Audit mixin.
+    pub stamps: Stamps,
+}
+
+/// Passwords.
+#[async_trait]
+pub trait PasswordRepo: Send {
+    /// The user's password.
+    async fn find(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Option<PasswordRecord>, PortError>;
+    /// Sets or replaces it; who made it and when stays.
+    async fn put(&mut self, record: &PasswordRecord) -> Result<(), PortError>;
+}
+
+/// Counters against guessing.
+#[async_trait]
+pub trait GuardRepo: Send {
+    /// The counter, locked until the transaction ends; a fresh one when there is none.
+    async fn lock(
+        &mut self,
+        organization: OrganizationId,
+        key: &GuardKey,
+        now: Timestamp,
+    ) -> Result<GuardState, PortError>;
+    /// Stores it.
+    async fn put(
+        &mut self,
+        organization: OrganizationId,
+        key: &GuardKey,
+        state: &GuardState,
+        now: Timestamp,
+    ) -> Result<(), PortError>;
+}
+
+/// Sessions.
+#[async_trait]
+pub trait SessionRepo: Send {
+    /// Adds one.
+    async fn insert(&mut self, session: &Session) -> Result<(), PortError>;
+    /// One, ended or not.
+    async fn find(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+    ) -> Result<Option<Session>, PortError>;
+    /// The sessions of a user that are not ended, newest first, at most 100.
+    async fn live_of(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, PortError>;
+    /// Notes a use.
+    async fn touch(&mut self, id: SessionId, at: Timestamp) -> Result<(), PortError>;
+    /// Ends one; `false` when it was ended before or is not there.
+    async fn revoke(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        reason: &str,
+        by: Option<UserId>,
+        at: Timestamp,
+    ) -> Result<bool, PortError>;
+    /// Ends all sessions of a user but `except`, and their refresh families; answers which.
+    async fn revoke_all(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        except: Option<SessionId>,
+        reason: &str,
+        by: Option<UserId>,
+        at: Timestamp,
+    ) -> Result<Vec<SessionId>, PortError>;
+}
+
+/// Refresh tokens.
+#[async_trait]
+pub trait RefreshRepo: Send {
+    /// Adds a family with its first token.
+    async fn insert_family(&mut self, family: &RefreshFamily, first: &RefreshToken) -> Result<(), PortError>;
+    /// The token and its family.
+    async fn find(&mut self, hash: &TokenHash) -> Result<Option<(RefreshToken, RefreshFamily)>, PortError>;
+    /// Moves the head from `family.generation` to the next by compare-and-set, marks `spent` as used with its sealed successor,
+    /// and adds `next`. `false`, with nothing changed, when another caller moved it first or the family was ended.
+    async fn rotate(
+        &mut self,
+        family: &RefreshFamily,
+        spent: &RefreshToken,
+        next: &RefreshToken,
+        idle_expires_at: Timestamp,
+    ) -> Result<bool, PortError>;
+    /// Ends a family; `false` when it was ended before.
+    async fn revoke_family(&mut self, id: FamilyId, at: Timestamp) -> Result<bool, PortError>;
+    /// Ends the families of a session.
+    async fn revoke_of_session(&mut self, session: SessionId, at: Timestamp) -> Result<(), PortError>;
+}
+
+/// Role assignments.
+#[async_trait]
+pub trait RoleRepo: Send {
+    /// Names of a user's roles, sorted.
+    async fn of_user(&mut self, organization: OrganizationId, user: UserId)
+    -> Result<Vec<String>, PortError>;
+    /// Replaces a user's roles.
+    async fn assign(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        roles: &[String],
+        by: Option<UserId>,
+        at: Timestamp,
+    ) -> Result<(), PortError>;
+    /// How many users that are active and not deleted hold `role`.
+    async fn holders(&mut self, organization: OrganizationId, role: &str) -> Result<u64, PortError>;
+    /// Lets one transaction at a time pass in this tenant, until it ends: for rules about *all* holders of a role.
+    async fn lock_organization(&mut self, organization: OrganizationId) -> Result<(), PortError>;
+}
+
+/// The one-time secret that makes the first administrator.
+#[derive(Clone, Debug)]
+pub struct BootstrapRecord {
+    /// SHA-256 of the secret.
+    pub token: TokenHash,
+    /// When it was used up.
+    pub used_at: Option<Timestamp>,
+}
+
+/// The bootstrap secret.
+#[async_trait]
+pub trait BootstrapRepo: Send {
+    /// It, if one was ever made.
+    async fn find(&mut self, organization: OrganizationId) -> Result<Option<BootstrapRecord>, PortError>;
+    /// Makes it, or replaces one that is not used up. `false` when it is used up.
+    async fn put(
+        &mut self,
+        organization: OrganizationId,
+        token: &TokenHash,
+        at: Timestamp,
+    ) -> Result<bool, PortError>;
+    /// Uses it up; `true` for exactly one caller.
+    async fn consume(
+        &mut self,
+        organization: OrganizationId,
+        token: &TokenHash,
+        at: Timestamp,
+    ) -> Result<bool, PortError>;
+}
+
+/// What a use case of this domain may touch inside one transaction.
+pub trait IdentityTx: Send {
+    /// Users.
+    fn users(&mut self) -> &mut dyn UserRepo;
+    /// Passwords.
+    fn passwords(&mut self) -> &mut dyn PasswordRepo;
+    /// Guessing counters.
+    fn guards(&mut self) -> &mut dyn GuardRepo;
+    /// Sessions.
+    fn sessions(&mut self) -> &mut dyn SessionRepo;
+    /// Refresh tokens.
+    fn refresh(&mut self) -> &mut dyn RefreshRepo;
+    /// Role assignments.
+    fn roles(&mut self) -> &mut dyn RoleRepo;
+    /// The bootstrap secret.
+    fn bootstrap(&mut self) -> &mut dyn BootstrapRepo;
+    /// What is old.
+    fn housekeeping(&mut self) -> &mut dyn HousekeepingRepo;
+    /// The audit log.
+    fn events(&mut self) -> &mut dyn EventSink;
+}
+
+/// A transaction over this domain alone, for use cases that open their own.
+pub trait IdentityUnit: IdentityTx + Transaction {}
+
+impl<T: IdentityTx + Transaction> IdentityUnit for T {}
+
+/// Reads outside a transaction, with no way to write.
+#[async_trait]
+pub trait IdentityRead: Send + Sync {
+    /// What decides whether a session's request may go on.
+    async fn session_status(&self, id: SessionId) -> Result<Option<SessionStatus>, PortError>;
+}
+
+/// Opens transactions and reads.
+pub trait IdentityStore: Units<dyn IdentityUnit> + IdentityRead {}
+
+impl<T: Units<dyn IdentityUnit> + IdentityRead> IdentityStore for T {}

@@ -1,0 +1,149 @@
+//! Roles and the permissions that they grant. Deny by default: what is not listed is not granted.
+
+pub mod assign;
+pub mod list;
+
+use vutf_kernel::{Grants, Permission};
+
+/// Names of the permissions that the service knows.
+pub mod permission {
+    use vutf_kernel::Permission;
+
+    macro_rules! permissions {
+        ($(#[doc = $doc:literal] $name:ident = $text:literal),+ $(,)?) => {
+            $(#[doc = $doc] pub const $name: Permission = Permission::known($text);)+
+            /// All of them, with what they allow.
+            pub const ALL: &[(&str, &str)] = &[$(($text, $doc)),+];
+        };
+    }
+
+    permissions! {
+        #[doc = "See and change one's own account and sessions."]
+        SELF_MANAGE = "self:manage",
+        #[doc = "See users."]
+        USERS_READ = "users:read",
+        #[doc = "Make and change users."]
+        USERS_WRITE = "users:write",
+        #[doc = "Delete and restore users."]
+        USERS_DELETE = "users:delete",
+        #[doc = "Lock, unlock, enable and disable users, and end their sessions."]
+        USERS_LOCK = "users:lock",
+        #[doc = "See roles and permissions."]
+        ROLES_READ = "roles:read",
+        #[doc = "Give roles to users; never more than one holds oneself."]
+        ROLES_ASSIGN = "roles:assign",
+        #[doc = "See the audit log."]
+        AUDIT_READ = "audit:read",
+        #[doc = "See keys and their states."]
+        KEYS_READ = "keys:read",
+        #[doc = "Rotate and change keys."]
+        KEYS_MANAGE = "keys:manage",
+        #[doc = "See configuration, health details and compliance checks."]
+        OPERATIONS_READ = "operations:read",
+    }
+}
+
+/// A set of permissions with a name.
+#[derive(Clone, Copy, Debug)]
+pub struct BuiltInRole {
+    /// Its stable name.
+    pub name: &'static str,
+    /// What it is for.
+    pub description: &'static str,
+    permissions: &'static [Permission],
+}
+
+impl BuiltInRole {
+    /// What it grants.
+    pub fn permissions(&self) -> &'static [Permission] {
+        self.permissions
+    }
+}
+
+/// The role that every user has.
+pub const USER: &str = "user";
+/// The role of the first administrator.
+pub const SUPER_ADMIN: &str = "super_admin";
+
+use permission as p;
+
+/// The roles that every tenant has. AC-5: key custody, audit and user administration are apart.
+pub const BUILT_IN: &[BuiltInRole] = &[
+    BuiltInRole {
+        name: SUPER_ADMIN,
+        description: "Everything. Keep the number of holders small.",
+        permissions: &[
+            p::SELF_MANAGE,
+            p::USERS_READ,
+            p::USERS_WRITE,
+            p::USERS_DELETE,
+            p::USERS_LOCK,
+            p::ROLES_READ,
+            p::ROLES_ASSIGN,
+            p::AUDIT_READ,
+            p::KEYS_READ,
+            p::KEYS_MANAGE,
+            p::OPERATIONS_READ,
+        ],
+    },
+    BuiltInRole {
+        name: "admin",
+        description: "Users, roles and operations; neither keys nor the audit log.",
+        permissions: &[
+            p::SELF_MANAGE,
+            p::USERS_READ,
+            p::USERS_WRITE,
+            p::USERS_DELETE,
+            p::USERS_LOCK,
+            p::ROLES_READ,
+            p::ROLES_ASSIGN,
+            p::OPERATIONS_READ,
+        ],
+    },
+    BuiltInRole {
+        name: "auditor",
+        description: "Reads the audit log, users and operations; changes nothing.",
+        permissions: &[
+            p::SELF_MANAGE,
+            p::USERS_READ,
+            p::ROLES_READ,
+            p::AUDIT_READ,
+            p::OPERATIONS_READ,
+        ],
+    },
+    BuiltInRole {
+        name: "key_custodian",
+        description: "Rotates and retires keys.",
+        permissions: &[p::SELF_MANAGE, p::KEYS_READ, p::KEYS_MANAGE],
+    },
+    BuiltInRole {
+        name: "user_manager",
+        description: "Makes, changes and locks users; gives no roles.",
+        permissions: &[
+            p::SELF_MANAGE,
+            p::USERS_READ,
+            p::USERS_WRITE,
+            p::USERS_LOCK,
+            p::ROLES_READ,
+        ],
+    },
+    BuiltInRole {
+        name: USER,
+        description: "One's own account.",
+        permissions: &[p::SELF_MANAGE],
+    },
+];
+
+/// The built-in role of that name.
+pub fn built_in(name: &str) -> Option<&'static BuiltInRole> {
+    BUILT_IN.iter().find(|role| role.name == name)
+}
+
+/// What a set of roles grants together. Unknown names grant nothing.
+pub fn grants(roles: &[String]) -> Grants {
+    roles
+        .iter()
+        .filter_map(|name| built_in(name))
+        .flat_map(|role| role.permissions.iter().cloned())
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! The bundle of ports and settings that the use cases take as their second argument.
+
+use std::{sync::Arc, time::Duration};
+
+use vutf_kernel::{Ambient, BoxFuture, Env, Secret, UseCaseError, transact};
+
+use crate::{
+    IdentityStore, IdentityUnit,
+    guard::{GuardPolicy, KeyedHash},
+    password::{HashError, PasswordHasher, PasswordPolicy},
+    session::SessionStatusCache,
+    token::TokenSigner,
+};
+
+/// Numbers of this domain. Defaults and sources: docs/configuration.md, section `identity`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `iss` of access tokens.
+    pub issuer: String,
+    /// `aud` of access tokens.
+    pub audience: String,
+    /// Life of an access token; default 10 min.
+    pub access_ttl: Duration,
+    /// A refresh token that is not used for so long dies; default 14 d.
+    pub refresh_idle: Duration,
+    /// A session ends after this whatever happens; default 30 d (AAL1, SP 800-63B-4 §2.1.3).
+    pub refresh_absolute: Duration,
+    /// Within this, a retry with a spent refresh token gets the same successor; default 10 s.
+    pub refresh_grace: Duration,
+    /// Whether strangers may register.
+    pub open_registration: bool,
+    /// Whether a registered address counts as proved at once (development only).
+    pub verified_at_once: bool,
+    /// What a password must be like.
+    pub password: PasswordPolicy,
+    /// Delays for guesses.
+    pub guard: GuardPolicy,
+}
+
+impl Settings {
+    /// The documented defaults. Registration is closed, and an address must be proved.
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        const DAY: u64 = 24 * 60 * 60;
+        Self {
+            issuer: issuer.into(),
+            audience: audience.into(),
+            access_ttl: Duration::from_mins(10),
+            refresh_idle: Duration::from_secs(14 * DAY),
+            refresh_absolute: Duration::from_secs(30 * DAY),
+            refresh_grace: Duration::from_secs(10),
+            open_registration: false,
+            verified_at_once: false,
+            password: PasswordPolicy::default(),
+            guard: GuardPolicy::default(),
+        }
+    }
+}
+
+/// Everything that the use cases of this domain need. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    /// Opens transactions.
+    pub store: Arc<dyn IdentityStore>,
+    /// Hashes passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Signs access tokens.
+    pub signer: Arc<dyn TokenSigner>,
+    /// Remembers for less than a second which sessions are live.
+    pub sessions: Arc<dyn SessionStatusCache>,
+    /// Hides names that match no account.
+    pub names: Arc<dyn KeyedHash>,
+    /// Time and randomness.
+    pub ambient: Ambient,
+    /// Numbers.
+    pub settings: Arc<Settings>,
+}
+
+impl Identity {
+    /// Runs `work` in a transaction of this domain, with fresh time and randomness for each attempt.
+    pub async fn transact<T: Send, E: UseCaseError>(
+        &self,
+        work: impl for<'a> FnMut(&'a mut (dyn IdentityUnit + 'static), Env<'a>) -> BoxFuture<'a, Result<T, E>>
+        + Send,
+    ) -> Result<T, E> {
+        transact::<dyn IdentityUnit, T, E>(&*self.store, &self.ambient, work).await
+    }
+
+    /// Hashes a new password; waits for a permit first.
+    pub(crate) async fn hash_password(&self, password: &Secret<String>) -> Result<Secret<String>, HashError> {
+        let permit = self.hasher.permit().await?;
+        let salt = self.ambient.entropy().bytes();
+        permit.hash(password, salt).await
+    }
+}

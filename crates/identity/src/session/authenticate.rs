@@ -1,0 +1,108 @@
+//! Who a bearer token stands for, and whether they may still act.
+
+use std::{sync::Arc, time::Duration};
+
+use vutf_kernel::{
+    Actor, Assurance, Ctx, Grants, OrganizationId, Origin, PortError, RequestId, SessionId, Timestamp, UserId,
+};
+
+use super::SessionStatus;
+use crate::{
+    Identity,
+    refusal::use_case_error,
+    token::{self, TokenError},
+};
+
+/// How far another replica's clock may run ahead. FAPI 2.0 Security Profile §5.3.2.1: 10 s.
+const CLOCK_LEEWAY: Duration = Duration::from_secs(10);
+
+use_case_error! {
+    /// Why a request is not let through.
+    AuthenticateError {
+        /// The session was ended, or the account may not be used any more.
+        SessionEnded => Unauthenticated, "session_ended", "the session has ended";
+    } {
+        /// The token itself.
+        Token(TokenError);
+    }
+}
+
+/// A caller in a live session.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The tenant.
+    pub organization_id: OrganizationId,
+    /// The user.
+    pub user_id: UserId,
+    /// The session.
+    pub session_id: SessionId,
+    /// The user in the session.
+    pub actor: Actor,
+    /// What the session has proved.
+    pub assurance: Assurance,
+    /// What the user's roles grant now.
+    pub grants: Grants,
+    /// Names of the roles that the user has now.
+    pub roles: Vec<String>,
+    /// When the access token expires.
+    pub access_expires_at: Timestamp,
+}
+
+impl Caller {
+    /// The context of a request by this caller.
+    pub fn ctx(&self, request_id: RequestId, origin: Origin) -> Ctx {
+        Ctx {
+            organization_id: self.organization_id,
+            actor: self.actor.clone(),
+            request_id,
+            assurance: Some(self.assurance.clone()),
+            grants: self.grants.clone(),
+            origin,
+        }
+    }
+}
+
+/// Checks an access token and the session behind it. Rights come from the user's roles now, never from the token.
+pub async fn authenticate(id: &Identity, bearer: &str) -> Result<Caller, AuthenticateError> {
+    let now = id.ambient.now();
+    let keys = id.signer.verifying();
+    let settings = &id.settings;
+    let claims = token::verify(
+        bearer,
+        &keys,
+        &settings.issuer,
+        &settings.audience,
+        now,
+        CLOCK_LEEWAY,
+    )?;
+    let status = status(id, claims.sid)
+        .await?
+        .filter(|status| status.is_live(now))
+        .filter(|status| status.user_id == claims.sub && status.organization_id == claims.org)
+        .ok_or(AuthenticateError::SessionEnded)?;
+    Ok(Caller {
+        organization_id: status.organization_id,
+        user_id: status.user_id,
+        session_id: status.id,
+        actor: Actor::User {
+            user_id: status.user_id,
+            session_id: status.id,
+        },
+        assurance: status.assurance.clone(),
+        grants: status.grants(),
+        roles: status.roles.clone(),
+        access_expires_at: Timestamp::parse_rfc3339(&claims.exp).ok_or(TokenError::Invalid)?,
+    })
+}
+
+async fn status(id: &Identity, session: SessionId) -> Result<Option<Arc<SessionStatus>>, PortError> {
+    if let Some(status) = id.sessions.fetch(session) {
+        return Ok(Some(status));
+    }
+    let mark = id.sessions.mark();
+    let status = id.store.session_status(session).await?.map(Arc::new);
+    if let Some(status) = &status {
+        id.sessions.put(status.clone(), mark);
+    }
+    Ok(status)
+}

@@ -1,0 +1,109 @@
+//! What a sign-in and a refresh hand out.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use vutf_kernel::{Entropy, Env, PortError, Secret, SessionId, UserId, id::uuid_v7};
+
+use super::Session;
+use crate::{
+    Identity, role,
+    token::{self, Claims},
+};
+
+/// Prefix of refresh tokens, by which scanners recognise a leaked one.
+pub(crate) const REFRESH_PREFIX: &str = "vutf_rt_";
+/// Length of the part after the prefix: 32 bytes in base64url.
+const REFRESH_BODY: usize = 43;
+
+/// A session's tokens.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// PASETO v4.public.
+    pub access_token: Secret<String>,
+    /// Life of the access token.
+    pub expires_in: Duration,
+    /// Opaque; good for one use.
+    pub refresh_token: Secret<String>,
+    /// The session.
+    pub session_id: SessionId,
+    /// The user.
+    pub user_id: UserId,
+}
+
+/// A fresh refresh token of 256 random bits.
+pub(crate) fn refresh_token(entropy: &mut dyn Entropy) -> Secret<String> {
+    let random = Secret::new(entropy.bytes::<32>());
+    let mut text = String::with_capacity(REFRESH_PREFIX.len() + REFRESH_BODY);
+    text.push_str(REFRESH_PREFIX);
+    URL_SAFE_NO_PAD.encode_string(random.expose(), &mut text);
+    Secret::new(text)
+}
+
+/// Whether `text` has the form of a refresh token.
+pub(crate) fn is_refresh_token(text: &str) -> bool {
+    text.strip_prefix(REFRESH_PREFIX).is_some_and(|body| {
+        body.len() == REFRESH_BODY
+            && body
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    })
+}
+
+/// Signs an access token for `session` and hands it out with `refresh_token`.
+pub(crate) fn sign(
+    id: &Identity,
+    env: &mut Env<'_>,
+    session: &Session,
+    roles: Vec<String>,
+    refresh_token: Secret<String>,
+) -> Result<SignedIn, PortError> {
+    let now = env.now();
+    let expires_at = now.plus(id.settings.access_ttl).min(session.expires_at);
+    let grants = role::grants(&roles);
+    let scope: Vec<&str> = grants.iter().map(vutf_kernel::Permission::as_str).collect();
+    let claims = Claims {
+        iss: id.settings.issuer.clone(),
+        aud: id.settings.audience.clone(),
+        sub: session.user_id,
+        sid: session.id,
+        org: session.organization_id,
+        jti: uuid_v7(env.clock, env.entropy),
+        iat: now.rfc3339(),
+        nbf: now.rfc3339(),
+        exp: expires_at.rfc3339(),
+        scope: scope.join(" "),
+        roles,
+        amr: session.assurance.amr.clone(),
+        acr: session.assurance.aal.as_str().to_owned(),
+        auth_time: session.assurance.auth_time.rfc3339(),
+    };
+    Ok(SignedIn {
+        access_token: token::issue(&*id.signer, &claims)?,
+        expires_in: expires_at.since(now),
+        refresh_token,
+        session_id: session.id,
+        user_id: session.user_id,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use vutf_kernel::OsEntropy;
+
+    #[test]
+    fn fresh_tokens_have_the_form_and_differ() {
+        let one = refresh_token(&mut OsEntropy);
+        assert!(is_refresh_token(one.expose()));
+        assert_ne!(one, refresh_token(&mut OsEntropy));
+    }
+
+    proptest! {
+        #[test]
+        fn other_forms_are_refused(text in ".{0,80}") {
+            prop_assert!(!is_refresh_token(&text) || text.len() == 51);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Sessions: one model for token clients and cookie clients.
+
+pub mod authenticate;
+mod grant;
+pub mod list;
+pub mod login;
+pub mod logout;
+pub mod refresh;
+pub mod revoke;
+pub mod status;
+
+use vutf_kernel::{Assurance, Grants, OrganizationId, SessionId, Stamps, Timestamp, UserId};
+
+use crate::UserStatus;
+
+#[cfg(feature = "session-cache")]
+pub use self::status::MokaSessionCache;
+pub use self::{
+    authenticate::{AuthenticateError, Caller, authenticate},
+    grant::SignedIn,
+    status::{ReadMark, SessionStatusCache},
+};
+
+/// A signed-in session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its id, the `sid` of every access token.
+    pub id: SessionId,
+    /// Its tenant.
+    pub organization_id: OrganizationId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The user's epoch at the time of sign-in.
+    pub epoch: i64,
+    /// What was proved.
+    pub assurance: Assurance,
+    /// From where; PII.
+    pub ip: Option<String>,
+    /// With what; PII.
+    pub user_agent: Option<String>,
+    /// Last use of a refresh token.
+    pub last_seen_at: Timestamp,
+    /// Absolute end.
+    pub expires_at: Timestamp,
+    /// When it was ended before that.
+    pub revoked_at: Option<Timestamp>,
+    /// Why: `logout`, `revoked`, `refresh_reuse`, `administrator`.
+    pub revoke_reason: Option<String>,
+    /// Audit mixin.
+    pub stamps: Stamps,
+}
+
+/// What must be known about a session to let a request through. Read on every request, cached for less than a second.
+#[derive(Clone, Debug)]
+pub struct SessionStatus {
+    /// The session.
+    pub id: SessionId,
+    /// Its tenant.
+    pub organization_id: OrganizationId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The user's epoch at sign-in.
+    pub session_epoch: i64,
+    /// The user's epoch now.
+    pub user_epoch: i64,
+    /// The user's state now.
+    pub user_status: UserStatus,
+    /// Whether the user was deleted.
+    pub user_deleted: bool,
+    /// When the session was ended.
+    pub revoked_at: Option<Timestamp>,
+    /// Absolute end.
+    pub expires_at: Timestamp,
+    /// What was proved.
+    pub assurance: Assurance,
+    /// Names of the user's roles now.
+    pub roles: Vec<String>,
+}
+
+impl SessionStatus {
+    /// Whether requests of this session may go on at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none()
+            && now < self.expires_at
+            && self.session_epoch == self.user_epoch
+            && self.user_status == UserStatus::Active
+            && !self.user_deleted
+    }
+    /// What the user's roles grant now.
+    pub fn grants(&self) -> Grants {
+        crate::role::grants(&self.roles)
+    }
+}

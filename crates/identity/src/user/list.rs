@@ -1,0 +1,59 @@
+//! Shows accounts to an administrator.
+
+use vutf_kernel::{Ctx, Detail, Outcome, Page, PageRequest};
+
+use super::User;
+use crate::{
+    Identity, RuleError, action,
+    refusal::use_case_error,
+    repo::UserFilter,
+    role::permission,
+    work::{About, Work},
+};
+
+/// Shows a part of the list of accounts.
+#[derive(Clone, Debug, Default)]
+pub struct ListUsers {
+    /// Which accounts.
+    pub filter: UserFilter,
+    /// Which part; the limit is brought into 1 to [`PageRequest::MAX_LIMIT`].
+    pub page: PageRequest,
+}
+
+use_case_error! {
+    /// Why nothing is shown.
+    ListError {} {
+        /// The caller may not do this.
+        Rule(RuleError);
+    }
+}
+
+/// Shows accounts that are not deleted, oldest first. Everybody whose data is shown is named in one event.
+pub async fn list(ctx: &Ctx, id: &Identity, command: ListUsers) -> Result<Page<User>, ListError> {
+    let done = id.run(ctx, command, |work| Box::pin(apply(work))).await;
+    id.audited(ctx, About::kind(action::USER_LIST), done).await
+}
+
+async fn apply(mut work: Work<'_, ListUsers>) -> Result<Page<User>, ListError> {
+    work.require(&permission::USERS_READ)?;
+    let command = work.command.clone();
+    let request = PageRequest {
+        after: command.page.after,
+        limit: command.page.limit.clamp(1, PageRequest::MAX_LIMIT),
+    };
+    let organization = work.ctx.organization_id;
+    let page = work
+        .tx
+        .users()
+        .list(organization, &command.filter, &request)
+        .await?;
+    let seen: Vec<_> = page.items.iter().map(|user| user.id).collect();
+    let count = i64::try_from(seen.len()).unwrap_or(i64::MAX);
+    let about = About::kind(action::USER_LIST);
+    work.raise(&about, Outcome::Success, |mut event| {
+        event.subjects = seen;
+        event.detail("count", Detail::Number(count))
+    })
+    .await?;
+    Ok(page)
+}

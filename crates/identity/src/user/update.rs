@@ -1,0 +1,93 @@
+//! Changes the data of an account.
+
+use vutf_kernel::{Ctx, Detail, Outcome, UserId};
+
+use super::{
+    User,
+    reach::{reach, save_names},
+};
+use crate::{
+    Change, DisplayName, Email, Identity, IdentityTaken, Phone, RuleError, Username, VersionError, action,
+    refusal::use_case_error,
+    role::permission,
+    work::{About, Work},
+};
+
+/// Changes what is named and leaves the rest.
+#[derive(Clone, Debug)]
+pub struct UpdateUser {
+    /// Whose.
+    pub user_id: UserId,
+    /// The version that the caller read.
+    pub expected_version: Option<i64>,
+    /// A new username.
+    pub username: Option<Username>,
+    /// A new address. The administrator vouches for it: it counts as proved.
+    pub email: Option<Email>,
+    /// What others see.
+    pub display_name: Change<DisplayName>,
+    /// Telephone number.
+    pub phone: Change<Phone>,
+}
+
+use_case_error! {
+    /// Why nothing was changed.
+    UpdateError {
+        /// No such user.
+        NotFound => NotFound, "user_not_found", "there is no such user";
+    } {
+        /// The caller may not do this.
+        Rule(RuleError);
+        /// No version, or one that has moved on.
+        Version(VersionError);
+        /// Another account has the name or address.
+        Taken(IdentityTaken);
+    }
+}
+
+/// Changes the data of an account.
+pub async fn update(ctx: &Ctx, id: &Identity, command: UpdateUser) -> Result<User, UpdateError> {
+    let about = About::user(action::USER_UPDATE, command.user_id);
+    let done = id.run(ctx, command, |work| Box::pin(apply(work))).await;
+    id.audited(ctx, about, done).await
+}
+
+async fn apply(mut work: Work<'_, UpdateUser>) -> Result<User, UpdateError> {
+    let command = work.command.clone();
+    let target = reach::<_, UpdateError>(&mut work, &permission::USERS_WRITE, command.user_id, false).await?;
+    let user = target.ok_or(UpdateError::NotFound)?.user;
+    VersionError::check(command.expected_version, user.stamps.version)?;
+    let before = user.clone();
+    let mut user = user.changed(work.by(), work.now());
+    if let Some(username) = &command.username {
+        user.username = username.clone();
+    }
+    if let Some(email) = command.email.as_ref().filter(|email| **email != before.email) {
+        user.email = email.clone();
+        user.email_verified_at = Some(work.now());
+    }
+    user.display_name = command.display_name.apply(user.display_name);
+    user.phone = command.phone.apply(user.phone);
+    save_names::<_, UpdateError>(&mut work, &user).await?;
+    let fields = changed_fields(&before, &user);
+    let about = About::user(action::USER_UPDATE, user.id);
+    work.raise(&about, Outcome::Success, |event| {
+        event.detail("fields", Detail::List(fields))
+    })
+    .await?;
+    Ok(user)
+}
+
+/// Names, never values: values are personal data.
+pub(super) fn changed_fields(before: &User, after: &User) -> Vec<String> {
+    [
+        ("username", before.username != after.username),
+        ("email", before.email != after.email),
+        ("display_name", before.display_name != after.display_name),
+        ("phone", before.phone != after.phone),
+    ]
+    .into_iter()
+    .filter(|(_, changed)| *changed)
+    .map(|(name, _)| name.to_owned())
+    .collect()
+}

@@ -1,0 +1,180 @@
+//! One attempt at a use case: the transaction, the time and randomness for it, who asks, and what for.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use vutf_kernel::{
+    Action, BoxFuture, Ctx, Env, Event, EventRecorder, Outcome, Permission, PortError, Resource, SessionId,
+    Timestamp, UserId,
+};
+
+use crate::{
+    Identity, IdentityUnit,
+    refusal::{Coded, RuleError, records_refusal},
+};
+
+/// Everything is owned or lives as long as the attempt, so that a lost attempt can be made again from the start.
+pub(crate) struct Work<'a, C> {
+    pub(crate) tx: &'a mut (dyn IdentityUnit + 'static),
+    pub(crate) env: Env<'a>,
+    pub(crate) ctx: Arc<Ctx>,
+    pub(crate) id: Identity,
+    pub(crate) command: Arc<C>,
+}
+
+impl<C> Work<'_, C> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+    /// The user who acts, for stamps.
+    pub(crate) fn by(&self) -> Option<UserId> {
+        self.ctx.actor.user_id()
+    }
+    /// Refuses a caller who lacks `permission`.
+    pub(crate) fn require(&self, permission: &Permission) -> Result<(), RuleError> {
+        require(&self.ctx, permission)
+    }
+    /// Raises `event` after `fill` completed it.
+    pub(crate) async fn raise(
+        &mut self,
+        about: &About,
+        outcome: Outcome,
+        fill: impl FnOnce(Event) -> Event + Send,
+    ) -> Result<(), PortError> {
+        let event = about.event(&self.ctx, &mut self.env, outcome);
+        self.tx.events().append(fill(event)).await
+    }
+    /// Raises the event of a success.
+    pub(crate) async fn done(&mut self, about: &About) -> Result<(), PortError> {
+        self.raise(about, Outcome::Success, |event| event).await
+    }
+}
+
+/// Refuses a caller who lacks `permission`.
+pub(crate) fn require(ctx: &Ctx, permission: &Permission) -> Result<(), RuleError> {
+    if ctx.may(permission) {
+        Ok(())
+    } else {
+        Err(RuleError::Denied(permission.clone()))
+    }
+}
+
+/// What an event is about, whichever way it ends.
+#[derive(Clone)]
+pub(crate) struct About {
+    action: Action,
+    resource: Resource,
+    subject: Option<UserId>,
+}
+
+impl About {
+    /// An action on one user.
+    pub(crate) fn user(action: Action, user: UserId) -> Self {
+        Self {
+            action,
+            resource: action.one(user.as_uuid()),
+            subject: Some(user),
+        }
+    }
+    /// An action on one session.
+    pub(crate) fn session(action: Action, session: SessionId) -> Self {
+        Self {
+            action,
+            resource: action.one(session.as_uuid()),
+            subject: None,
+        }
+    }
+    /// An action on no object in particular.
+    pub(crate) fn kind(action: Action) -> Self {
+        Self {
+            action,
+            resource: action.none(),
+            subject: None,
+        }
+    }
+    /// Names whose data is touched.
+    pub(crate) fn of(self, user: impl Into<Option<UserId>>) -> Self {
+        Self {
+            subject: user.into(),
+            ..self
+        }
+    }
+
+    fn event(&self, ctx: &Ctx, env: &mut Env<'_>, outcome: Outcome) -> Event {
+        let event = Event::new(ctx, env, self.action.name, self.resource.clone(), outcome);
+        match self.subject {
+            Some(user) => event.subject(user),
+            None => event,
+        }
+    }
+}
+
+impl Identity {
+    /// Runs `work` in a transaction, as often as the store's retry policy allows.
+    pub(crate) async fn run<C, T, E>(
+        &self,
+        ctx: &Ctx,
+        command: C,
+        mut work: impl for<'a> FnMut(Work<'a, C>) -> BoxFuture<'a, Result<T, E>> + Send,
+    ) -> Result<T, E>
+    where
+        C: Send + Sync + 'static,
+        T: Send,
+        E: vutf_kernel::UseCaseError,
+    {
+        let (ctx, command) = (Arc::new(ctx.clone()), Arc::new(command));
+        self.transact(move |tx, env| {
+            work(Work {
+                tx,
+                env,
+                ctx: ctx.clone(),
+                id: self.clone(),
+                command: command.clone(),
+            })
+        })
+        .await
+    }
+
+    /// Writes a refusal to the log in a transaction of its own: the one that was refused is rolled back.
+    pub(crate) async fn audited<T: Send, E: Coded>(
+        &self,
+        ctx: &Ctx,
+        about: About,
+        done: Result<T, E>,
+    ) -> Result<T, E> {
+        if let Err(error) = &done
+            && error.port().is_none()
+            && records_refusal(error.class())
+        {
+            self.refused(ctx, about, error.code()).await?;
+        }
+        done
+    }
+
+    /// Writes one refusal to the log.
+    pub(crate) async fn refused(
+        &self,
+        ctx: &Ctx,
+        about: About,
+        reason: &'static str,
+    ) -> Result<(), PortError> {
+        self.run(ctx, about, |mut work: Work<'_, About>| {
+            Box::pin(async move {
+                let about = work.command.clone();
+                work.raise(&about, Outcome::refused(reason), |event| event).await
+            })
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl EventRecorder for Identity {
+    async fn record(&self, event: Event) -> Result<(), PortError> {
+        self.transact(|unit, _env| {
+            let event = event.clone();
+            Box::pin(async move { unit.events().append(event).await })
+        })
+        .await
+    }
+}

@@ -1,0 +1,14 @@
+//! The use cases over the in-memory twins.
+
+#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+mod accounts;
+mod bootstrap;
+mod housekeeping;
+mod login;
+mod redaction;
+mod refresh;
+mod refusals;
+mod roles;
+mod sessions;
+mod support;

@@ -1,0 +1,235 @@
+//! Every refusal by a rule is in the log, once, under the name and kind of resource that the edge knows it by.
+
+use std::collections::BTreeSet;
+
+use vutf_identity::{
+    Change, LoginName, Settings, action,
+    bootstrap::{Bootstrap, CreateAdmin, bootstrap, create_admin},
+    housekeeping::{Sweep, sweep},
+    records_refusal,
+    repo::UserFilter,
+    role::{
+        assign::{AssignRoles, assign},
+        list,
+    },
+    session::{
+        self,
+        login::{Login, login},
+        logout::logout,
+        refresh::{Refresh, refresh},
+        revoke::{RevokeSession, revoke, revoke_others},
+    },
+    user::{
+        create::{CreateUser, create},
+        delete::{DeleteUser, delete},
+        disable::{Disable, disable},
+        enable::{Enable, enable},
+        find::find,
+        list::{ListUsers, list as list_users},
+        lock::{Lock, lock},
+        me,
+        register::{Register, register},
+        restore::{RestoreUser, restore},
+        revoke_sessions::{RevokeSessions, revoke_sessions},
+        unlock::{Unlock, unlock},
+        update::{UpdateUser, update},
+        view::{ViewUser, view},
+    },
+};
+use vutf_kernel::{Actor, Ctx, Origin, Outcome, PageRequest, SessionId, UserId};
+
+use super::support::{World, anonymous, email, request, secret, username};
+
+fn user_id() -> UserId {
+    UserId::from_uuid(uuid::Uuid::from_u128(7))
+}
+
+/// Signed in, with no right at all.
+fn powerless() -> Ctx {
+    let actor = Actor::User {
+        user_id: user_id(),
+        session_id: session_id(),
+    };
+    Ctx {
+        actor,
+        ..Ctx::anonymous(anonymous().organization_id, request(), Origin::default())
+    }
+}
+
+fn session_id() -> SessionId {
+    SessionId::from_uuid(uuid::Uuid::from_u128(8))
+}
+
+/// What was refused while the value lives.
+struct Refused {
+    world: World,
+    seen: BTreeSet<&'static str>,
+}
+
+impl Refused {
+    /// The refusal of `action` is the one event that its use case has left.
+    fn once(&mut self, action: vutf_kernel::Action, before: usize) {
+        let events = self.world.store.events().split_off(before);
+        assert_eq!(events.len(), 1, "{}: {events:#?}", action.name);
+        let event = &events[0];
+        assert_eq!(event.action, action.name);
+        assert_eq!(event.resource.kind, action.resource, "{}", action.name);
+        assert!(matches!(event.outcome, Outcome::Refused { .. }), "{event:?}");
+        self.seen.insert(action.name);
+    }
+}
+
+/// Runs a use case that must refuse with a class that use cases record.
+macro_rules! refused {
+    ($all:ident, $action:ident, $call:expr) => {
+        let before = $all.world.store.events().len();
+        let error = $call.await.err().expect("it must refuse");
+        assert!(records_refusal(error.class()), "{error}");
+        $all.once(action::$action, before);
+    };
+}
+
+#[tokio::test]
+async fn every_use_case_records_that_it_refused() {
+    let world = World::with(Settings::new("https://id.example.org", "violentutf-api"));
+    let mut all = Refused {
+        world,
+        seen: BTreeSet::new(),
+    };
+    let id = all.world.id.clone();
+    let (ctx, nobody) = (powerless(), anonymous());
+    let user_id = user_id();
+    administration(&mut all, &ctx).await;
+    strangers(&mut all, &nobody).await;
+    refused!(all, USER_READ, me::view(&ctx, &id));
+    refused!(all, USER_READ, me::view(&nobody, &id));
+    refused!(all, USER_UPDATE, me::update(&ctx, &id, update_me()));
+    refused!(all, USER_UPDATE, me::update(&nobody, &id, update_me()));
+    let command = RevokeSession {
+        session_id: session_id(),
+    };
+    for caller in [&ctx, &nobody] {
+        refused!(all, SESSION_LIST, session::list::list(caller, &id));
+        refused!(all, SESSION_REVOKE, revoke(caller, &id, command));
+        refused!(all, SESSION_REVOKE_OTHERS, revoke_others(caller, &id));
+    }
+    refused!(all, SESSION_LOGOUT, logout(&nobody, &id));
+    refused!(all, ROLE_LIST, list::list(&ctx, &id));
+    refused!(all, PERMISSION_LIST, list::permissions(&ctx, &id));
+    let roles = AssignRoles {
+        user_id,
+        expected_version: Some(1),
+        roles: Vec::new(),
+    };
+    refused!(all, ROLE_ASSIGN, assign(&ctx, &id, roles));
+    refused!(all, HOUSEKEEPING, sweep(&ctx, &id, Sweep::default()));
+    let known = action::ALL.iter().map(|action| action.name);
+    let missing: Vec<_> = known.filter(|name| !all.seen.contains(name)).collect();
+    assert_eq!(
+        missing,
+        [action::SESSION_REFRESH_REUSE.name],
+        "it has a test of its own"
+    );
+}
+
+fn update_me() -> me::UpdateMe {
+    me::UpdateMe {
+        expected_version: Some(1),
+        display_name: Change::Keep,
+        phone: Change::Keep,
+    }
+}
+
+async fn administration(all: &mut Refused, ctx: &Ctx) {
+    let id = all.world.id.clone();
+    let user_id = user_id();
+    let command = CreateAdmin {
+        username: username("ada"),
+        email: email("ada"),
+        password: secret("a long and winding pass phrase"),
+    };
+    refused!(all, CREATE_ADMIN, create_admin(ctx, &id, command));
+    let command = CreateUser {
+        username: username("ada"),
+        email: email("ada"),
+        password: None,
+        display_name: None,
+        phone: None,
+        roles: Vec::new(),
+    };
+    refused!(all, USER_CREATE, create(ctx, &id, command));
+    refused!(all, USER_FIND, find(ctx, &id, LoginName::parse("ada")));
+    refused!(all, USER_READ, view(ctx, &id, ViewUser { user_id }));
+    let command = ListUsers {
+        filter: UserFilter::default(),
+        page: PageRequest::default(),
+    };
+    refused!(all, USER_LIST, list_users(ctx, &id, command));
+    let command = UpdateUser {
+        user_id,
+        expected_version: Some(1),
+        username: None,
+        email: None,
+        display_name: Change::Keep,
+        phone: Change::Keep,
+    };
+    refused!(all, USER_UPDATE, update(ctx, &id, command));
+    let command = DeleteUser {
+        user_id,
+        expected_version: Some(1),
+    };
+    refused!(all, USER_DELETE, delete(ctx, &id, command));
+    refused!(all, USER_RESTORE, restore(ctx, &id, RestoreUser { user_id }));
+    refused!(all, USER_LOCK, lock(ctx, &id, Lock { user_id }));
+    refused!(all, USER_UNLOCK, unlock(ctx, &id, Unlock { user_id }));
+    refused!(all, USER_DISABLE, disable(ctx, &id, Disable { user_id }));
+    refused!(all, USER_ENABLE, enable(ctx, &id, Enable { user_id }));
+    let command = RevokeSessions { user_id };
+    refused!(all, USER_REVOKE_SESSIONS, revoke_sessions(ctx, &id, command));
+}
+
+async fn strangers(all: &mut Refused, ctx: &Ctx) {
+    let id = all.world.id.clone();
+    let command = Bootstrap {
+        token: secret("vutf_bootstrap_wrong"),
+        username: username("ada"),
+        email: email("ada"),
+        password: secret("a long and winding pass phrase"),
+    };
+    refused!(all, BOOTSTRAP, bootstrap(ctx, &id, command));
+    let command = Register {
+        username: username("ada"),
+        email: email("ada"),
+        password: secret("a long and winding pass phrase"),
+    };
+    refused!(all, USER_REGISTER, register(ctx, &id, command));
+    let command = Login {
+        username: secret("ada"),
+        password: secret("wrong"),
+    };
+    refused!(all, SESSION_LOGIN, login(ctx, &id, command));
+    let command = Refresh {
+        refresh_token: secret("vutf_rt_wrong"),
+    };
+    refused!(all, SESSION_REFRESH, refresh(ctx, &id, command));
+}
+
+#[tokio::test]
+async fn what_is_shown_is_in_the_log_and_names_who_was_seen() {
+    let world = World::new();
+    let ada = world.user("ada", &["auditor"]).await;
+    let ctx = world.ctx(&world.login("ada").await).await;
+    me::view(&ctx, &world.id).await.unwrap();
+    session::list::list(&ctx, &world.id).await.unwrap();
+    find(&ctx, &world.id, LoginName::parse("ada@example.org"))
+        .await
+        .unwrap();
+    for action in [action::USER_READ, action::SESSION_LIST, action::USER_FIND] {
+        let events = world.store.events().into_iter();
+        let shown: Vec<_> = events
+            .filter(|event| event.action == action.name && event.outcome == Outcome::Success)
+            .map(|event| event.subjects)
+            .collect();
+        assert_eq!(shown, [vec![ada.id]], "{}", action.name);
+    }
+}

@@ -1,0 +1,108 @@
+//! The key file on disk: complete or absent, and nobody else's to read.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use vutf_kernel::Entropy;
+use zeroize::Zeroizing;
+
+use super::{error::FileError, format::MAX_LEN};
+
+/// The whole file; refused when it is open to others, too long or no file.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let io = |source| FileError::io(path, source);
+    let malformed = |reason| FileError::Malformed {
+        path: path.to_owned(),
+        reason,
+    };
+    let file = File::open(path).map_err(io)?;
+    // Of the open file, not of the path: it cannot be exchanged in between.
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(malformed("not a regular file"));
+    }
+    refuse_shared(path, &metadata)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LEN + 1));
+    let limit = u64::try_from(MAX_LEN).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() > MAX_LEN {
+        return Err(malformed("longer than 4096 bytes"));
+    }
+    Ok(bytes)
+}
+
+/// Makes the file; [`FileError::Exists`] when there is one. A hard link is atomic and, unlike a rename, never replaces.
+pub(super) fn create(path: &Path, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<(), FileError> {
+    let temporary = Temporary::write(path, bytes, entropy)?;
+    fs::hard_link(&temporary.0, path).map_err(|source| FileError::io(path, source))?;
+    drop(temporary);
+    sync_directory(path)
+}
+
+/// Replaces the file in one step.
+pub(super) fn replace(path: &Path, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<(), FileError> {
+    let temporary = Temporary::write(path, bytes, entropy)?;
+    fs::rename(&temporary.0, path).map_err(|source| FileError::io(path, source))?;
+    sync_directory(path)
+}
+
+/// A complete file beside the real one; removed when it goes out of scope.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn write(path: &Path, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<Self, FileError> {
+        let name = format!(".kek-{}.tmp", hex::encode(entropy.bytes::<8>()));
+        let temporary = path.with_file_name(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // Not `FileError::io`: a missing directory is no missing key file.
+        let failed = |source: io::Error| FileError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = options.open(&temporary).map_err(failed)?;
+        let this = Self(temporary);
+        file.write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(failed)?;
+        Ok(this)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // After a rename it is gone, and that is as good.
+        let _gone = fs::remove_file(&self.0);
+    }
+}
+
+/// Makes the new name durable, where directories can be synchronised.
+fn sync_directory(path: &Path) -> Result<(), FileError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match File::open(parent.unwrap_or(Path::new("."))) {
+        Ok(directory) if cfg!(unix) => directory.sync_all().map_err(|source| FileError::io(path, source)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn refuse_shared(path: &Path, metadata: &fs::Metadata) -> Result<(), FileError> {
+    let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(FileError::Permissions {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_shared(_: &Path, _: &fs::Metadata) -> Result<(), FileError> {
+    Ok(()) // access control lists are the directory's there
+}

@@ -1,0 +1,257 @@
+//! The file provider.
+
+use std::{
+    collections::HashSet,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Barrier},
+};
+
+use tempfile::TempDir;
+use vutf_crypto_keys::KeyWrapper;
+use vutf_kernel::{BreakerOptions, OsEntropy, Secret};
+use vutf_kms::{Breaking, FileError, FileKek, FileWrapper};
+
+use crate::conformance::{Candidates, conforms};
+
+const PASSPHRASE: &str = "correct horse battery staple";
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kek.json");
+    (directory, path)
+}
+
+fn passphrase(text: &str) -> FileKek {
+    FileKek::Passphrase(Secret::new(text.to_owned()))
+}
+
+fn create(path: &Path, protection: &FileKek) -> Result<FileWrapper, FileError> {
+    FileWrapper::create_new(path, protection, &mut OsEntropy)
+}
+
+async fn check_conformance(protection: FileKek) {
+    let (_directory, path) = place();
+    let (_other_directory, other) = place();
+    conforms(&Candidates {
+        provider: Arc::new(create(&path, &protection).unwrap()),
+        again: Arc::new(FileWrapper::open(&path, &protection).unwrap()),
+        other: Arc::new(create(&other, &protection).unwrap()),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unsealed_file_conforms() {
+    check_conformance(FileKek::Unsealed).await;
+}
+
+#[tokio::test]
+async fn a_file_behind_a_breaker_conforms() {
+    let (_directory, path) = place();
+    let (_other_directory, other) = place();
+    let behind = |file| Arc::new(Breaking::new(file, BreakerOptions::default()));
+    conforms(&Candidates {
+        provider: behind(create(&path, &FileKek::Unsealed).unwrap()),
+        again: behind(FileWrapper::open(&path, &FileKek::Unsealed).unwrap()),
+        other: behind(create(&other, &FileKek::Unsealed).unwrap()),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_under_a_passphrase_conforms() {
+    check_conformance(passphrase(PASSPHRASE)).await;
+}
+
+#[tokio::test]
+async fn a_file_under_a_key_conforms() {
+    check_conformance(FileKek::Key(Secret::new([9; 32]))).await;
+}
+
+#[tokio::test]
+async fn a_key_from_the_configuration_conforms() {
+    let from_key = |id, byte| Arc::new(FileWrapper::from_key(id, Secret::new([byte; 32])).unwrap());
+    conforms(&Candidates {
+        provider: from_key("a", 1),
+        again: from_key("a", 1),
+        other: from_key("b", 2),
+    })
+    .await;
+    for bad in ["", "a b", "a\n", &"x".repeat(65)] {
+        let answer = FileWrapper::from_key(bad, Secret::new([1; 32]));
+        assert!(matches!(answer, Err(FileError::KekId { .. })), "{bad:?}");
+    }
+}
+
+#[test]
+fn the_file_is_the_owners_alone_and_nothing_else_is_left() {
+    let (directory, path) = place();
+    create(&path, &FileKek::Unsealed).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    let names: Vec<_> = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["kek.json"]);
+}
+
+#[test]
+fn a_file_that_others_can_read_is_refused_with_the_command_that_mends_it() {
+    let (_directory, path) = place();
+    create(&path, &FileKek::Unsealed).unwrap();
+    for mode in [0o640, 0o604, 0o620, 0o644, 0o666] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let error = FileWrapper::open(&path, &FileKek::Unsealed).unwrap_err();
+        assert!(matches!(error, FileError::Permissions { mode: found, .. } if found == mode));
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+    FileWrapper::open(&path, &FileKek::Unsealed).unwrap();
+}
+
+#[test]
+fn an_existing_file_is_never_replaced_by_a_new_one() {
+    let (_directory, path) = place();
+    create(&path, &FileKek::Unsealed).unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = create(&path, &FileKek::Unsealed).unwrap_err();
+    assert!(matches!(error, FileError::Exists { .. }));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn of_many_that_start_together_one_makes_the_file_and_all_use_it() {
+    for _ in 0..20 {
+        let (directory, path) = place();
+        let start = Barrier::new(8);
+        let ids: HashSet<String> = std::thread::scope(|scope| {
+            let start_one = || {
+                start.wait();
+                let wrapper = FileWrapper::open_or_create(&path, &FileKek::Unsealed, &mut OsEntropy);
+                wrapper.unwrap().kek_id().to_owned()
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(start_one)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(ids.len(), 1);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn a_wrong_passphrase_or_key_is_told_with_what_to_do() {
+    let (_directory, path) = place();
+    create(&path, &passphrase(PASSPHRASE)).unwrap();
+    let error = FileWrapper::open(&path, &passphrase("incorrect horse battery")).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            FileError::DoesNotOpen {
+                with: "passphrase",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(error.to_string().contains("restore"), "{error}");
+
+    let (_directory, path) = place();
+    create(&path, &FileKek::Key(Secret::new([1; 32]))).unwrap();
+    let error = FileWrapper::open(&path, &FileKek::Key(Secret::new([2; 32]))).unwrap_err();
+    assert!(
+        matches!(error, FileError::DoesNotOpen { with: "key", .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_is_protected_otherwise_is_refused_both_ways() {
+    let all = [
+        FileKek::Unsealed,
+        passphrase(PASSPHRASE),
+        FileKek::Key(Secret::new([1; 32])),
+    ];
+    for (at, made_with) in all.iter().enumerate() {
+        let (_directory, path) = place();
+        create(&path, made_with).unwrap();
+        for (other, opened_with) in all.iter().enumerate() {
+            let answer = FileWrapper::open_or_create(&path, opened_with, &mut OsEntropy);
+            match answer {
+                Ok(_) => assert_eq!(at, other),
+                Err(error) => {
+                    assert_ne!(at, other);
+                    assert!(matches!(error, FileError::Protection { .. }), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_short_passphrase_makes_no_file() {
+    let (directory, path) = place();
+    let error = create(&path, &passphrase("fourteen chars")).unwrap_err();
+    assert!(matches!(error, FileError::WeakPassphrase));
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn resealing_keeps_the_key() {
+    let (directory, path) = place();
+    let before = create(&path, &FileKek::Unsealed).unwrap();
+    let wrapped = before.wrap(&Secret::new([7; 32]), b"c").await.unwrap();
+    let sealed = passphrase(PASSPHRASE);
+    FileWrapper::reseal(&path, &FileKek::Unsealed, &sealed, &mut OsEntropy).unwrap();
+    let after = FileWrapper::open(&path, &sealed).unwrap();
+    assert_eq!(after.unwrap(&wrapped, b"c").await.unwrap(), Secret::new([7; 32]));
+    assert!(FileWrapper::open(&path, &FileKek::Unsealed).is_err());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+}
+
+#[test]
+fn a_damaged_file_is_refused_and_left_as_it_is() {
+    let (_directory, path) = place();
+    create(&path, &FileKek::Unsealed).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let at = text.find("\"key\": \"").unwrap() + 8;
+    let mut flipped = text.clone().into_bytes();
+    flipped[at] = if flipped[at] == b'0' { b'1' } else { b'0' };
+    let cases = [
+        flipped,
+        text.as_bytes()[..text.len() / 2].to_vec(),
+        Vec::new(),
+        vec![b' '; 5_000],
+    ];
+    for damaged in cases {
+        fs::write(&path, &damaged).unwrap();
+        let error = FileWrapper::open_or_create(&path, &FileKek::Unsealed, &mut OsEntropy).unwrap_err();
+        assert!(
+            matches!(error, FileError::Damaged { .. } | FileError::Malformed { .. }),
+            "{error}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), damaged);
+    }
+}
+
+#[test]
+fn a_directory_is_no_key_file_and_a_missing_one_is_told() {
+    let (directory, _) = place();
+    assert!(FileWrapper::open(directory.path(), &FileKek::Unsealed).is_err());
+    let nowhere = directory.path().join("missing").join("kek.json");
+    let error = FileWrapper::open_or_create(&nowhere, &FileKek::Unsealed, &mut OsEntropy).unwrap_err();
+    assert!(matches!(error, FileError::Io { .. }), "{error}");
+    assert!(error.to_string().contains("missing"), "{error}");
+}
+
+#[test]
+fn the_key_is_not_printed() {
+    let (_directory, path) = place();
+    let wrapper = create(&path, &FileKek::Unsealed).unwrap();
+    assert_eq!(
+        format!("{wrapper:?}"),
+        format!("FileWrapper({}, redacted)", wrapper.kek_id())
+    );
+}

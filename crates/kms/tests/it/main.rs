@@ -1,0 +1,6 @@
+//! Every provider against one suite, and each against its own rules.
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod file;

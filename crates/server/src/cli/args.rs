@@ -1,0 +1,283 @@
+//! What may stand on the command line.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+use vutf_audit::Anchor;
+use vutf_crypto_keys::Purpose;
+use vutf_identity::UserStatus;
+
+use super::answer;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "violentutf-api",
+    bin_name = "violentutf-api",
+    version,
+    about = "Identity, audit and key management. Without a command it serves.",
+    after_help = "Examples:
+  violentutf-api                                    serve on 127.0.0.1:8080, files in ./data
+  violentutf-api --set server.port=8081             the same on another port
+  violentutf-api --config prod.toml config check    look for mistakes without starting
+  violentutf-api audit verify --json                recompute the audit log, for a script
+
+Settings come from the file, then from the environment (VUTF__SECTION__KEY), then from --set.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Configuration file (TOML); `./violentutf.toml` when it exists and none is named.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Override a setting, e.g. `server.port=8081`; as often as needed. Not for secrets: others can see arguments.
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE", value_parser = assignment)]
+    pub(super) set: Vec<(String, String)>,
+    /// Answer in JSON, for programs; what failed stands as JSON on standard error.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve requests until SIGTERM or SIGINT; what is done when no command is given.
+    #[command(after_help = "Examples:
+  violentutf-api serve
+  VUTF__SERVER__PORT=8081 violentutf-api serve --json")]
+    Serve,
+    /// Bring the database's schema up or down.
+    #[command(after_help = "Examples:
+  violentutf-api migrate status
+  violentutf-api migrate up
+  violentutf-api migrate down --steps 1")]
+    Migrate {
+        #[command(subcommand)]
+        action: Migrate,
+    },
+    /// Look at the configuration without starting anything.
+    #[command(after_help = "Examples:
+  violentutf-api --config prod.toml config check
+  violentutf-api config show
+  violentutf-api config schema --markdown > docs/configuration.md")]
+    Config {
+        #[command(subcommand)]
+        action: Config,
+    },
+    /// Examine the settings and everything that the service depends on. Changes nothing.
+    #[command(after_help = "Examples:
+  violentutf-api doctor
+  violentutf-api doctor --json | jq '.checks[] | select(.level != \"ok\")'")]
+    Doctor,
+    /// Manage accounts from the machine, without signing in.
+    #[command(after_help = "Examples:
+  violentutf-api user create-admin --username ada --email ada@example.org
+  violentutf-api user unlock ada
+  violentutf-api user list --status locked")]
+    User {
+        #[command(subcommand)]
+        action: User,
+    },
+    /// The key registry. No command shows a key.
+    #[command(after_help = "Examples:
+  violentutf-api keys status
+  violentutf-api keys rotate token-signing
+  violentutf-api keys list --json")]
+    Keys {
+        #[command(subcommand)]
+        action: Keys,
+    },
+    /// Verify, follow and export the audit log; needs no keys, and works while the service runs.
+    #[command(after_help = "Examples:
+  violentutf-api audit verify
+  violentutf-api audit tail --follow
+  violentutf-api audit export --from 1000 > audit.jsonl")]
+    Audit {
+        #[command(subcommand)]
+        action: Audit,
+    },
+    /// Print the API document (OpenAPI 3.1).
+    #[command(after_help = "Examples:
+  violentutf-api openapi > openapi.json")]
+    Openapi,
+    /// Ask the service that runs under this configuration whether it is ready.
+    #[command(after_help = "Examples:
+  violentutf-api healthcheck
+  violentutf-api --set server.port=8081 healthcheck && echo ready")]
+    Healthcheck,
+    /// Print the version and how this program was built.
+    #[command(after_help = "Examples:
+  violentutf-api version --json")]
+    Version,
+    /// Print completions for a shell.
+    #[command(after_help = "Examples:
+  violentutf-api completions bash > /etc/bash_completion.d/violentutf-api
+  violentutf-api completions zsh > ~/.zfunc/_violentutf-api")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Migrate {
+    /// Apply what is missing, all or nothing.
+    #[command(after_help = "Examples:\n  violentutf-api migrate up")]
+    Up,
+    /// Take the newest migrations back. One whose tables hold rows is refused unless it is named; in production it is refused
+    /// whatever is named.
+    #[command(after_help = "Examples:
+  violentutf-api migrate down --steps 2
+  violentutf-api migrate down --destroy-data m0005_audit")]
+    Down {
+        /// How many.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        steps: u32,
+        /// Destroy what the tables of this migration hold, for good; as often as needed.
+        #[arg(long, value_name = "MIGRATION")]
+        destroy_data: Vec<String>,
+    },
+    /// List every migration and whether the database has it.
+    #[command(after_help = "Examples:\n  violentutf-api migrate status --json")]
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Config {
+    /// List every mistake, each with the way to mend it; exit code 2 when there is one.
+    #[command(after_help = "Examples:\n  violentutf-api --config prod.toml config check")]
+    Check,
+    /// List every setting with its value and where that came from; secrets are masked.
+    #[command(after_help = "Examples:\n  violentutf-api config show --json")]
+    Show,
+    /// List every setting there is, with type, default, limits and meaning.
+    #[command(after_help = "Examples:\n  violentutf-api config schema --markdown > docs/configuration.md")]
+    Schema {
+        /// As the reference in Markdown.
+        #[arg(long, conflicts_with = "json")]
+        markdown: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum User {
+    /// Make an administrator; the password is asked for, or read from standard input or a file.
+    #[command(after_help = "Examples:
+  violentutf-api user create-admin --username ada --email ada@example.org
+  pass show vutf | violentutf-api user create-admin --username ada --email ada@example.org
+  violentutf-api user create-admin --username ada --email ada@example.org --password-file /run/secrets/ada")]
+    CreateAdmin {
+        /// 3 to 64 of letters, digits, `.`, `_`, `-`.
+        #[arg(long)]
+        username: String,
+        /// The address; it counts as proved.
+        #[arg(long)]
+        email: String,
+        /// Read the password from the first line of this file.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Lift an administrator's lock, or the delays after wrong passwords.
+    #[command(
+        after_help = "Examples:\n  violentutf-api user unlock ada\n  violentutf-api user unlock ada@example.org"
+    )]
+    Unlock {
+        /// Username, e-mail address or id.
+        user: String,
+    },
+    /// List the accounts that are not deleted, oldest first; with `--json` one object a line.
+    #[command(
+        after_help = "Examples:\n  violentutf-api user list\n  violentutf-api user list --status locked --json"
+    )]
+    List {
+        /// Only those that are unverified, active, locked or disabled.
+        #[arg(long, value_parser = status)]
+        status: Option<UserStatus>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Keys {
+    /// List every version of every key, and its state.
+    #[command(after_help = "Examples:\n  violentutf-api keys list --json")]
+    List,
+    /// Make a new version of the key for a purpose; what the old ones protect can still be read.
+    #[command(
+        after_help = "Examples:\n  violentutf-api keys rotate token-signing\n  violentutf-api keys rotate field:users"
+    )]
+    Rotate {
+        /// `token-signing`, or `field:` and a table.
+        purpose: Purpose,
+    },
+    /// The key in use for each purpose, and when it is due for rotation.
+    #[command(after_help = "Examples:\n  violentutf-api keys status")]
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Audit {
+    /// Recompute the whole log and name the first sequence number that does not fit; exit code 1 when there is one.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit verify\n  violentutf-api audit verify --json | jq .head\n  \
+                      violentutf-api audit verify --anchor 4711:9c0f…"
+    )]
+    Verify {
+        /// A head that was noted elsewhere, beside the one in the data directory. May be given several times.
+        #[arg(long, value_name = "SEQ:CHAIN")]
+        anchor: Vec<Anchor>,
+    },
+    /// Note the head that the database has now in the place of the one in the data directory, after an older database was
+    /// restored on purpose. It is an event.
+    #[command(after_help = "Examples:\n  violentutf-api audit verify && violentutf-api audit accept-head")]
+    AcceptHead,
+    /// Show the last events.
+    #[command(after_help = "Examples:\n  violentutf-api audit tail --follow")]
+    Tail {
+        /// Go on showing new ones until interrupted.
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Write the log as JSON lines: sequence number, leaf hash, hash of the chain before it, body. Stops with exit code 1 at an
+    /// entry that does not fit.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit export > audit.jsonl\n  violentutf-api audit export --from 1000"
+    )]
+    Export {
+        /// The first sequence number.
+        #[arg(long, value_name = "SEQ", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+        from: i64,
+    },
+}
+
+impl Cli {
+    /// An argument that stands at several levels keeps only the values of the last one: to lose a setting silently would be
+    /// worse than to refuse.
+    pub(super) fn complete(self, arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let given = arguments.iter().filter(|argument| {
+            let argument = argument.to_string_lossy();
+            argument == "--set" || argument.starts_with("--set=")
+        });
+        if given.count() == self.global.set.len() {
+            return Ok(self);
+        }
+        let text = "give every --set at the same place: all before the command, or all after it";
+        Err(Self::command().error(ErrorKind::ArgumentConflict, text))
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.trim().is_empty() => Ok((path.trim().to_owned(), value.to_owned())),
+        // Not the text itself: it may be a misplaced secret.
+        _ => Err("expected SECTION.KEY=VALUE, e.g. server.port=8081".to_owned()),
+    }
+}
+
+fn status(text: &str) -> Result<UserStatus, String> {
+    UserStatus::parse(text).ok_or_else(|| answer::one_of(&["unverified", "active", "locked", "disabled"]))
+}

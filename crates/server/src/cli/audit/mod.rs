@@ -1,0 +1,109 @@
+//! `audit`: the log, verified, shown and written out. Needs the database alone: no keys, no sealed part is opened. Whoever
+//! sees events is in the log themself; to verify shows none, and works on a copy that cannot be written.
+
+mod accept_head;
+mod export;
+mod tail;
+mod verify;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use vutf_app::UnitOfWork;
+use vutf_audit::{Access, LogEntry, LogReader, access::whole, parse_body};
+use vutf_kernel::{
+    Action, Actor, Ambient, Ctx, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
+    transact,
+};
+use vutf_store_seaorm::SeaStore;
+
+use super::{
+    args::Audit,
+    database,
+    failure::{Failure, Outcome},
+    output::Output,
+    start,
+};
+use crate::{config::Sources, service::HeadFile};
+
+pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> Outcome {
+    let config = start::command(sources)?;
+    let store = database::ready(&config).await?;
+    let done = match action {
+        Audit::Verify { anchor } => {
+            verify::run(&store, &HeadFile::within(&config.data_dir), anchor, out).await
+        }
+        Audit::AcceptHead => {
+            accept_head::run(&Looker::new(&store), &HeadFile::within(&config.data_dir), out).await
+        }
+        Audit::Tail { follow } => tail::run(&Looker::new(&store), follow, out).await,
+        Audit::Export { from } => export::run(&Looker::new(&store), from, out).await,
+    };
+    store.close().await;
+    done
+}
+
+/// The operator, who looks at the whole log.
+struct Looker<'a> {
+    store: &'a SeaStore,
+    ambient: Ambient,
+}
+
+impl<'a> Looker<'a> {
+    fn new(store: &'a SeaStore) -> Self {
+        Self {
+            store,
+            ambient: Ambient::system(),
+        }
+    }
+
+    /// The number of the last entry; 0 while there is none.
+    async fn last(&self) -> Result<i64, Failure> {
+        Ok(i64::try_from(self.store.audit_lag().await?.last_sequence).unwrap_or(i64::MAX))
+    }
+
+    /// The log, once it is recorded that somebody looks at it.
+    async fn open(&self, action: Action, from_seq: i64) -> Result<&dyn LogReader, Failure> {
+        let id = EventId::generate(self.ambient.clock(), &mut *self.ambient.entropy());
+        let request_id = RequestId::from_uuid(id.as_uuid());
+        let ctx = Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id);
+        let access = Access {
+            reader: self.store,
+            recorder: self,
+            ambient: &self.ambient,
+        };
+        whole(&ctx, access, action, from_seq)
+            .await
+            .map_err(|error| Failure::of(&error))
+    }
+}
+
+#[async_trait]
+impl EventRecorder for Looker<'_> {
+    async fn record(&self, event: Event) -> Result<(), PortError> {
+        transact::<dyn UnitOfWork, _, _>(self.store, &self.ambient, |unit, _env| {
+            let event = event.clone();
+            Box::pin(async move { unit.log().append(event).await })
+        })
+        .await
+    }
+}
+
+/// An entry as `tail --json` shows it and `export` writes it. `previous` is the hash of the chain before it.
+fn record(entry: &LogEntry, previous: &[u8; 32]) -> String {
+    let body = entry.intake.as_ref().map(|intake| &intake.body);
+    // As it is: the leaf hash is over these very bytes, which another writer of JSON might order otherwise.
+    let body = body
+        .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        .filter(|text| parse_body(text.as_bytes()).is_ok());
+    let head: Value = json!({
+        "seq": entry.leaf.seq,
+        "leaf_hash": hex::encode(entry.leaf.leaf_hash),
+        "previous": hex::encode(previous),
+    });
+    let head = head.to_string();
+    format!(
+        "{},\"body\":{}}}",
+        head.trim_end_matches('}'),
+        body.unwrap_or("null")
+    )
+}

@@ -1,0 +1,141 @@
+//! `keys`: the registry. No answer holds a key, wrapped or not.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use vutf_app::keys::{KeysError, Target};
+use vutf_crypto_keys::{KeyRecord, KeyState, Purpose};
+use vutf_kernel::Timestamp;
+
+use super::{
+    answer::table,
+    args,
+    failure::{Failure, Outcome},
+    output::Output,
+    start,
+};
+use crate::{config::Sources, service::Service};
+
+pub(super) async fn run(action: args::Keys, sources: &Sources, out: &mut Output) -> Outcome {
+    if let args::Keys::Rotate { purpose } = &action
+        && !purpose.rotates_alone()
+    {
+        // Known before anything is opened.
+        return Err(Failure::Usage(
+            KeysError::NotRotatable(purpose.clone()).to_string(),
+        ));
+    }
+    let service = start::service(sources).await?;
+    let done = match action {
+        args::Keys::List => list(&service, out).await,
+        args::Keys::Rotate { purpose } => rotate(&service, &purpose, out).await,
+        args::Keys::Status => status(&service, out).await,
+    };
+    service.close().await;
+    done
+}
+
+async fn list(service: &Service, out: &mut Output) -> Outcome {
+    let records = records(service).await?;
+    let row = |record: &KeyRecord| {
+        [
+            record.purpose.to_string(),
+            record.version.to_string(),
+            record.state.to_string(),
+            record.algorithm.to_string(),
+            record.wrapped_by.to_string(),
+            record.created_at.rfc3339(),
+            record.id.to_string(),
+        ]
+    };
+    let rows: Vec<_> = records.iter().map(row).collect();
+    let titles = [
+        "PURPOSE",
+        "VERSION",
+        "STATE",
+        "ALGORITHM",
+        "WRAPPED BY",
+        "MADE",
+        "ID",
+    ];
+    let value: Vec<Value> = records.iter().map(described).collect();
+    Ok(out.answer(&table(titles, &rows), &json!({"keys": value}))?)
+}
+
+async fn rotate(service: &Service, purpose: &Purpose, out: &mut Output) -> Outcome {
+    let target = Target::Purpose(purpose.clone());
+    let made = match service.keys().rotate(&start::operator(service), &target).await {
+        Err(KeysError::NotFound) => {
+            return Err(Failure::Failed(format!(
+                "there is no key for {purpose}; `violentutf-api keys list` names them all"
+            )));
+        }
+        done => done.map_err(|error| Failure::of(&error))?,
+    };
+    let text = format!(
+        "The key for {purpose} has version {} now. A service that runs takes it up within a minute.",
+        made.version
+    );
+    Ok(out.answer(&text, &described(&made))?)
+}
+
+async fn status(service: &Service, out: &mut Output) -> Outcome {
+    let now = service.ambient.now();
+    let mut active: BTreeMap<String, KeyRecord> = BTreeMap::new();
+    for record in records(service).await? {
+        if record.state == KeyState::Active {
+            active.insert(record.purpose.to_string(), record);
+        }
+    }
+    let row = |record: &KeyRecord| {
+        [
+            record.purpose.to_string(),
+            record.version.to_string(),
+            record.created_at.rfc3339(),
+            due(record, now),
+        ]
+    };
+    let rows: Vec<_> = active.values().map(row).collect();
+    let (kek, technology) = (service.wrapper.kek_id(), service.wrapper.technology());
+    let text = format!(
+        "Key-encryption key {kek} ({technology}): opens every key below.\n\n{}",
+        table(["PURPOSE", "VERSION", "MADE", "ROTATION DUE"], &rows)
+    );
+    let purposes: Vec<Value> = active
+        .values()
+        .map(|record| {
+            let mut value = described(record);
+            value["overdue"] = json!(record.is_past_cryptoperiod(now));
+            value
+        })
+        .collect();
+    let value = json!({"kek": {"id": kek, "technology": technology}, "keys": purposes});
+    Ok(out.answer(&text, &value)?)
+}
+
+fn due(record: &KeyRecord, now: Timestamp) -> String {
+    match record.not_after {
+        None => "by hand".to_owned(),
+        Some(end) if record.is_past_cryptoperiod(now) => format!("OVERDUE since {end}"),
+        Some(end) => format!("{end} ({} days)", end.since(now).as_secs() / 86_400),
+    }
+}
+
+async fn records(service: &Service) -> Result<Vec<KeyRecord>, Failure> {
+    let records = service.keys().list(&start::operator(service)).await;
+    records.map_err(|error| Failure::of(&error))
+}
+
+fn described(record: &KeyRecord) -> Value {
+    json!({
+        "id": record.id,
+        "purpose": record.purpose.to_string(),
+        "version": record.version,
+        "algorithm": record.algorithm.as_str(),
+        "state": record.state.as_str(),
+        "wrapped_by": record.wrapped_by.to_string(),
+        "created_at": record.created_at,
+        "activated_at": record.activated_at,
+        "not_after": record.not_after,
+    })
+}

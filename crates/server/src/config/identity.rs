@@ -1,0 +1,90 @@
+//! Settings of users, passwords and tokens, with the floors that the service refuses to go below.
+
+use std::time::Duration;
+
+use super::macros::{choice, settings};
+
+choice! {
+    /// Who may create an account.
+    pub enum Registration: "`open` or `closed`" {
+        /// Anybody.
+        Open = "open",
+        /// Administrators only.
+        Closed = "closed",
+    }
+}
+
+choice! {
+    /// Whether an e-mail address must be proved before the first sign-in.
+    pub enum EmailVerification: "`auto`, `required` or `off`" {
+        /// `required` in production, `off` in development.
+        Auto = "auto",
+        /// It must.
+        Required = "required",
+        /// It counts as proved at once.
+        Off = "off",
+    }
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+settings! {
+    /// Users, passwords, tokens.
+    pub struct Identity("identity.") {
+        /// Who may create an account.
+        registration: Registration = Registration::Open;
+        /// Whether an e-mail address must be proved before the first sign-in.
+        email_verification: EmailVerification = EmailVerification::Auto;
+        /// `iss` of tokens; `server.public_url` when unset, else `violentutf`. Replicas must agree on it.
+        issuer: Option<String> = None, source = "RFC 8725, section 3.8";
+        /// `aud` of tokens.
+        audience: String = "violentutf-api".to_owned(), source = "RFC 8725, section 3.9";
+        /// Fewest characters of a password that is the only factor.
+        min_password_length: u16 = 15, floor = 15, ceiling = 64, source = "NIST SP 800-63B-4, 3.1.1.2";
+        /// Passwords hashed at once; 0 is one a core.
+        hash_concurrency: u16 = 0, ceiling = 256;
+        /// Hashes that may wait; more are answered with 503.
+        hash_queue: u32 = 256, floor = 1, ceiling = 10_000;
+        /// Life of an access token.
+        access_token_ttl: Duration = MINUTE * 10, floor = Duration::from_secs(30), ceiling = MINUTE * 60, source = "RFC 9700, section 2.2; OWASP ASVS 5.0, 10.4";
+        /// How long a refresh token may lie unused.
+        refresh_idle: Duration = DAY * 14, floor = MINUTE, ceiling = DAY * 30, source = "RFC 9700, section 4.14";
+        /// How long a family of refresh tokens lives at most.
+        refresh_absolute: Duration = DAY * 30, floor = MINUTE, ceiling = DAY * 30, source = "NIST SP 800-63B-4, 2.1.3 (AAL1: 30 days)";
+        /// How long a retry with the previous refresh token gets the same successor.
+        refresh_grace: Duration = Duration::from_secs(10), ceiling = MINUTE, source = "RFC 9700, section 4.14.2";
+    }
+    nest {
+        /// Cost of a password hash.
+        argon2: Argon2,
+        /// What repeated wrong guesses cost.
+        lockout: Lockout,
+    }
+}
+
+settings! {
+    /// Cost of a password hash (Argon2id, RFC 9106).
+    pub struct Argon2("identity.argon2.") {
+        /// Memory of one hash, in KiB; the floor grows to 19456 with 2 iterations and 47104 with 1.
+        memory_kib: u32 = 65_536, floor = 12_288, ceiling = 1_048_576, source = "OWASP ASVS 5.0, appendix C";
+        /// Passes over the memory.
+        iterations: u32 = 3, floor = 1, ceiling = 100, source = "OWASP ASVS 5.0, appendix C";
+        /// Lanes.
+        parallelism: u32 = 1, floor = 1, ceiling = 16, source = "OWASP ASVS 5.0, appendix C";
+    }
+}
+
+settings! {
+    /// What repeated wrong guesses cost.
+    pub struct Lockout("identity.lockout.") {
+        /// Wrong guesses before the first wait.
+        free_attempts: u32 = 5, floor = 1, ceiling = 10, source = "OWASP ASVS 5.0, 6.3.1";
+        /// Waits after each further wrong guess; the last one repeats.
+        delays: Vec<Duration> = vec![
+            Duration::from_secs(30), MINUTE, MINUTE * 2, MINUTE * 5, MINUTE * 15, MINUTE * 60,
+        ], source = "NIST SP 800-63B-4, 3.2.2";
+        /// Wrong guesses one after another that disable the password until it is reset.
+        disable_after: u32 = 100, floor = 10, ceiling = 100, source = "NIST SP 800-63B-4, 3.2.2";
+    }
+}

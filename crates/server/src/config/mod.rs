@@ -1,0 +1,85 @@
+//! Typed configuration: file, then environment, then flags; validated as a whole.
+//!
+//! The `config` crate merges the layers (`layers`). It stops at the first mistake, and its messages quote values; so the
+//! merged values are taken out of it as they were written, and typed, bounded and reported here (`reader`).
+//!
+//! Invariants:
+//! - Loading creates and connects nothing: a wrong configuration leaves no trace on the machine.
+//! - Every mistake is reported at once, each with the setting's name and the way to mend it.
+//! - One declaration gives a setting its type, default, floor, ceiling, documentation and environment name, so that
+//!   the reference (`config schema`) cannot differ from the program.
+//! - A secret is a [`vutf_kernel::Secret`] from the moment it is parsed; no error, warning or listing holds its value.
+
+mod access;
+mod cidr;
+mod error;
+mod exposure;
+mod identity;
+mod layers;
+mod macros;
+mod nearest;
+mod private;
+mod production;
+mod reader;
+mod report;
+mod sections;
+mod sources;
+mod units;
+mod url;
+mod validate;
+mod value;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_production;
+
+pub use self::url::{HttpUrl, SecretUrl, masked_url};
+pub use cidr::Cidr;
+pub use error::{ConfigError, ConfigErrors};
+pub use identity::{Argon2, EmailVerification, Identity, Lockout, Registration};
+pub use reader::{Entry, Origin};
+pub use report::schema;
+pub use sections::{
+    Audit, Breaker, Cache, ClientAddressHeader, Config, Database, KeyProvider, Keys, Log, LogFormat,
+    Management, Profile, RateLimits, Server, Telemetry,
+};
+pub use sources::Sources;
+pub use units::ByteSize;
+
+use reader::Reader;
+
+/// A configuration that passed every check, and what there is to say about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The typed settings.
+    pub config: Config,
+    /// What is allowed but unwise, one sentence each; for the log at start and for `config check`.
+    pub warnings: Vec<String>,
+    /// Every setting with its effective value (secrets masked) and where it came from.
+    pub entries: Vec<Entry>,
+}
+
+/// Reads and checks the configuration. Nothing is created.
+///
+/// # Errors
+/// All mistakes in all sources at once; the caller prints them and exits with 2.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
+    let mut errors = Vec::new();
+    let leaves = sources.leaves(&mut errors);
+    let mut reader = Reader::new(leaves, errors);
+    let config = Config::read(&mut reader);
+    let (entries, mut errors) = reader.finish();
+    let mut warnings = Vec::new();
+    validate::check(&config, &mut errors, &mut warnings);
+    warnings.extend(exposure::of_files(&entries));
+    if errors.is_empty() {
+        Ok(Loaded {
+            config,
+            warnings,
+            entries,
+        })
+    } else {
+        Err(ConfigErrors(errors))
+    }
+}

@@ -1,0 +1,253 @@
+//! Every setting but those of identity: declared once, with its default and its limits.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use vutf_kernel::Secret;
+
+use super::{
+    ByteSize, Cidr, HttpUrl, Identity, SecretUrl,
+    macros::{choice, settings},
+};
+
+choice! {
+    /// How strict the start is.
+    pub enum Profile: "`development` or `production`" {
+        /// Makes its own secrets in the data directory; registration needs no e-mail.
+        Development = "development",
+        /// Refuses to start without each named secret, and with anything that is unsafe in public.
+        Production = "production",
+    }
+}
+
+choice! {
+    /// Who keeps the key-encryption key.
+    pub enum KeyProvider: "`file`" {
+        /// A sealed file.
+        File = "file",
+    }
+}
+
+choice! {
+    /// How log lines look.
+    pub enum LogFormat: "`auto`, `json` or `pretty`" {
+        /// `pretty` on a terminal, else `json`.
+        Auto = "auto",
+        /// One JSON object a line.
+        Json = "json",
+        /// For people.
+        Pretty = "pretty",
+    }
+}
+
+choice! {
+    /// Which header says where a request came from.
+    pub enum ClientAddressHeader: "`x-forwarded-for` or `forwarded`" {
+        /// De facto; written by most proxies.
+        XForwardedFor = "x-forwarded-for",
+        /// RFC 7239.
+        Forwarded = "forwarded",
+    }
+}
+
+settings! {
+    /// All settings.
+    pub struct Config("") {
+        /// `development` makes its own secrets; `production` refuses to start without them.
+        profile: Profile = Profile::Development;
+        /// Where files that the service owns are kept; made with mode 0700 at the first start.
+        data_dir: PathBuf = PathBuf::from("./data");
+        /// Database, cache, trace collector and the readers of metrics are reached over a network that only this deployment
+        /// can reach. Without it production refuses to talk to other machines in the clear.
+        private_network: bool = false, source = "OWASP ASVS 5.0, 12.3";
+    }
+    nest {
+        /// The public listener.
+        server: Server,
+        /// The listener for operators.
+        management: Management,
+        /// The database.
+        database: Database,
+        /// The cache.
+        cache: Cache,
+        /// Circuit breakers around database, cache and key provider.
+        breaker: Breaker,
+        /// Keys.
+        keys: Keys,
+        /// Users, passwords, tokens.
+        identity: Identity,
+        /// Rate limits.
+        rate_limit: RateLimits,
+        /// The audit log.
+        audit: Audit,
+        /// Log lines.
+        log: Log,
+        /// Traces.
+        telemetry: Telemetry,
+    }
+}
+
+settings! {
+    /// The public listener and what it accepts.
+    pub struct Server("server.") {
+        /// Address to listen on.
+        host: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        /// Port to listen on; 0 lets the system choose.
+        port: u16 = 8080;
+        /// The URL under which clients reach the service; the default issuer of tokens.
+        public_url: Option<HttpUrl> = None;
+        /// Threads that serve requests; 0 is one a core.
+        workers: u16 = 0, ceiling = 1_024;
+        /// How long a shutdown waits for requests under way.
+        grace: Duration = Duration::from_secs(30), floor = Duration::from_secs(1), ceiling = Duration::from_mins(10);
+        /// How long a request may take before it is answered with 503.
+        request_timeout: Duration = Duration::from_secs(30), floor = Duration::from_secs(1), ceiling = Duration::from_mins(10);
+        /// How long a client may take to send its request head.
+        header_timeout: Duration = Duration::from_secs(5), floor = Duration::from_millis(500), ceiling = Duration::from_mins(1), source = "CWE-400";
+        /// How long an idle connection is kept open.
+        keep_alive: Duration = Duration::from_secs(75), ceiling = Duration::from_mins(10);
+        /// Connections a worker accepts at once; fewer when the process may open fewer files.
+        max_connections: u32 = 10_000, floor = 16;
+        /// Largest request body.
+        body_limit: ByteSize = ByteSize::mib(1), floor = ByteSize::kib(1), ceiling = ByteSize::mib(10);
+        /// How deep JSON may nest.
+        json_depth: u16 = 10, floor = 4, ceiling = 64;
+        /// Keys in one JSON document.
+        json_keys: u32 = 1_000, floor = 32, ceiling = 100_000;
+        /// Characters in one JSON string.
+        json_string: u32 = 10_000, floor = 1_024, ceiling = 1_000_000;
+        /// Characters in one query value.
+        query_value: u32 = 1_000, floor = 256, ceiling = 8_000;
+        /// Proxies whose `server.client_address_header` is believed; no network wider than /8 (IPv4) or /16 (IPv6, but for
+        /// private addresses).
+        trusted_proxies: Vec<Cidr> = Vec::new(), source = "RFC 7239, section 8";
+        /// The one header in which those proxies write the client's address. Any other is a client's own text.
+        client_address_header: ClientAddressHeader = ClientAddressHeader::XForwardedFor, source = "RFC 7239, section 8.1";
+        /// A proxy in front terminates TLS; needs `server.trusted_proxies`.
+        behind_tls_proxy: bool = false;
+        /// Origins that browsers may call from; none by default.
+        cors_origins: Vec<HttpUrl> = Vec::new(), source = "Fetch standard, CORS protocol";
+    }
+}
+
+settings! {
+    /// The listener for operators: metrics and detailed health.
+    pub struct Management("management.") {
+        /// Address to listen on.
+        host: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        /// Port to listen on; 0 lets the system choose.
+        port: u16 = 9464;
+    }
+}
+
+settings! {
+    /// The database.
+    pub struct Database("database.") {
+        /// `postgres://…` or `sqlite://…`; SQLite in the data directory when unset.
+        url: Option<SecretUrl> = None;
+        /// Connections of this process.
+        max_connections: u32 = 16, floor = 2, ceiling = 1_000;
+        /// How long the start retries before it gives up.
+        connect_deadline: Duration = Duration::from_secs(30), floor = Duration::from_secs(1), ceiling = Duration::from_mins(10);
+        /// How long a request waits for a free connection.
+        acquire_timeout: Duration = Duration::from_secs(5), floor = Duration::from_millis(100), ceiling = Duration::from_mins(1);
+        /// How long a statement may run (PostgreSQL), or wait for the lock of another process (SQLite).
+        statement_timeout: Duration = Duration::from_secs(10), floor = Duration::from_millis(100), ceiling = Duration::from_mins(5);
+    }
+}
+
+settings! {
+    /// The cache. Several replicas need Redis: without it claims and rate limits hold in one process only.
+    pub struct Cache("cache.") {
+        /// `redis://…` or `rediss://…`; in the process when unset.
+        url: Option<SecretUrl> = None;
+        /// How long one operation may take before the caller goes on without the cache, or refuses.
+        timeout: Duration = Duration::from_millis(250), floor = Duration::from_millis(10), ceiling = Duration::from_secs(5);
+        /// Entries of each kind that the cache in the process holds.
+        memory_entries: u32 = 100_000, floor = 1_000;
+    }
+}
+
+settings! {
+    /// Circuit breakers around database, cache and key provider.
+    pub struct Breaker("breaker.") {
+        /// Failures to reach the dependency, one after another, that open the breaker.
+        failures: u32 = 5, floor = 1, ceiling = 1_000;
+        /// How long an open breaker refuses before it lets one probe through.
+        cool_down: Duration = Duration::from_secs(2), floor = Duration::from_millis(100), ceiling = Duration::from_mins(5);
+    }
+}
+
+settings! {
+    /// The key-encryption key and who keeps it.
+    pub struct Keys("keys.") {
+        /// Who keeps the key-encryption key.
+        provider: KeyProvider = KeyProvider::File;
+        /// The sealed file; `kek.vutf` in the data directory when unset.
+        kek_file: Option<PathBuf> = None;
+        /// Passphrase under which the file is sealed. Production needs it or `keys.kek_key`.
+        kek_passphrase: Option<Secret<String>> = None, source = "RFC 9106";
+        /// The key itself, 32 bytes in base64 or hex, instead of a file.
+        kek_key: Option<Secret<String>> = None, source = "NIST SP 800-57 part 1";
+    }
+}
+
+settings! {
+    /// Calls a minute. Account lockout works whatever stands here.
+    pub struct RateLimits("rate_limit.") {
+        /// Whether limits are enforced.
+        enabled: bool = true;
+        /// Routes that are not named below.
+        default: u32 = 300, floor = 1;
+        /// Signing in.
+        login: u32 = 5, floor = 1, source = "OWASP ASVS 5.0, 6.3.1";
+        /// Registration.
+        register: u32 = 3, floor = 1;
+        /// Exchanging refresh tokens.
+        refresh: u32 = 10, floor = 1;
+        /// Listing users.
+        user_list: u32 = 30, floor = 1;
+        /// Creating users.
+        user_create: u32 = 10, floor = 1;
+        /// Administration.
+        admin: u32 = 60, floor = 1;
+    }
+}
+
+settings! {
+    /// The audit log.
+    pub struct Audit("audit.") {
+        /// How often the sequencer looks for new events when it is idle.
+        sequencer_interval: Duration = Duration::from_millis(200), floor = Duration::from_millis(10), ceiling = Duration::from_secs(10);
+        /// Events that one pass of the sequencer takes.
+        sequencer_batch: u32 = 1_000, floor = 1, ceiling = 10_000;
+        /// How long a sequencer that died keeps others from taking over.
+        lease: Duration = Duration::from_secs(10), floor = Duration::from_secs(2), ceiling = Duration::from_mins(2);
+    }
+}
+
+settings! {
+    /// Log lines.
+    pub struct Log("log.") {
+        /// A level, or directives such as `info,vutf_server=debug`. The service logs no request body at any level; production
+        /// refuses the levels at which the libraries under it might.
+        level: String = "info,sea_orm_migration=warn,actix_server=warn".to_owned(), source = "OWASP ASVS 5.0, 16.2.5";
+        /// How they look.
+        format: LogFormat = LogFormat::Auto;
+    }
+}
+
+settings! {
+    /// Export of traces.
+    pub struct Telemetry("telemetry.") {
+        /// OTLP/HTTP collector, e.g. `http://127.0.0.1:4318`; nothing is exported when unset.
+        otlp_endpoint: Option<HttpUrl> = None, source = "OpenTelemetry protocol 1.x";
+        /// Name under which traces appear.
+        service_name: String = "violentutf-api".to_owned();
+        /// Share of the traces that is exported, unless the caller has decided.
+        sample_ratio: f64 = 1.0, floor = 0.0, ceiling = 1.0;
+    }
+}

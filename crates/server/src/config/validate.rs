@@ -1,0 +1,165 @@
+//! Rules that hold between settings, whatever the profile.
+
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use vutf_identity::password::Argon2Params;
+
+use super::{Cidr, Config, ConfigError, production};
+
+/// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
+pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
+    schemes(config, errors);
+    keys(config, errors);
+    argon2(config, errors);
+    lifetimes(config, errors);
+    proxies(config, errors);
+    listeners(config, errors);
+    if EnvFilter::try_new(&config.log.level).is_err() {
+        let mend = "use error, warn, info, debug, trace, or directives such as info,vutf_server=debug";
+        errors.push(ConfigError::new("log.level", "is no level", mend));
+    }
+    if config.is_production() {
+        production::check(config, errors, warnings);
+    } else {
+        exposed(config, warnings);
+    }
+}
+
+fn schemes(config: &Config, errors: &mut Vec<ConfigError>) {
+    let mut demand = |path: &str, url: Option<&super::SecretUrl>, known: &[&str]| {
+        if let Some(url) = url.filter(|url| !known.contains(&url.scheme())) {
+            let problem = format!("scheme `{}` is not supported", url.scheme());
+            errors.push(ConfigError::new(
+                path,
+                problem,
+                format!("use one of: {}", known.join(", ")),
+            ));
+        }
+    };
+    demand(
+        "database.url",
+        config.database.url.as_ref(),
+        &["postgres", "postgresql", "sqlite"],
+    );
+    demand("cache.url", config.cache.url.as_ref(), &["redis", "rediss"]);
+}
+
+fn keys(config: &Config, errors: &mut Vec<ConfigError>) {
+    let keys = &config.keys;
+    if keys.kek_key.is_some() && keys.kek_passphrase.is_some() {
+        let problem = "is set together with `keys.kek_passphrase`";
+        errors.push(ConfigError::new("keys.kek_key", problem, "keep one of the two"));
+    }
+    if keys.kek_key.is_some() && keys.kek_file.is_some() {
+        let problem = "is set although `keys.kek_key` gives the key itself";
+        errors.push(ConfigError::new("keys.kek_file", problem, "keep one of the two"));
+    }
+}
+
+/// OWASP ASVS 5.0, appendix C: fewer passes need more memory.
+fn argon2(config: &Config, errors: &mut Vec<ConfigError>) {
+    let argon2 = &config.identity.argon2;
+    let floor = match argon2.iterations {
+        0 | 1 => 47_104,
+        2 => 19_456,
+        _ => 12_288,
+    };
+    if argon2.memory_kib < floor {
+        errors.push(ConfigError::new(
+            "identity.argon2.memory_kib",
+            format!(
+                "{} is under the floor of {floor} for {} iterations (OWASP ASVS 5.0, appendix C)",
+                argon2.memory_kib, argon2.iterations
+            ),
+            format!("set it to at least {floor}, or set `identity.argon2.iterations` to 3"),
+        ));
+    } else if let Err(error) = Argon2Params::new(argon2.memory_kib, argon2.iterations, argon2.parallelism) {
+        let mend = "lower it, or `identity.argon2.iterations`";
+        errors.push(ConfigError::new(
+            "identity.argon2.memory_kib",
+            error.to_string(),
+            mend,
+        ));
+    }
+}
+
+fn lifetimes(config: &Config, errors: &mut Vec<ConfigError>) {
+    let identity = &config.identity;
+    if identity.refresh_idle > identity.refresh_absolute {
+        let mend = "make it at most as long as `identity.refresh_absolute`";
+        errors.push(ConfigError::new(
+            "identity.refresh_idle",
+            "outlives the token family",
+            mend,
+        ));
+    }
+    if identity.access_token_ttl >= identity.refresh_absolute {
+        let mend = "make it shorter than `identity.refresh_absolute`";
+        errors.push(ConfigError::new(
+            "identity.access_token_ttl",
+            "outlives the session",
+            mend,
+        ));
+    }
+    let delays = &identity.lockout.delays;
+    if delays.is_empty() || delays.iter().any(|delay| *delay < Duration::from_secs(1)) {
+        errors.push(ConfigError::new(
+            "identity.lockout.delays",
+            "must name at least one wait, each of 1s or more",
+            "remove it to use the default",
+        ));
+    }
+    if delays.windows(2).any(|pair| pair[0] > pair[1]) {
+        let mend = "list the waits from the shortest to the longest";
+        errors.push(ConfigError::new(
+            "identity.lockout.delays",
+            "must not decrease",
+            mend,
+        ));
+    }
+}
+
+fn proxies(config: &Config, errors: &mut Vec<ConfigError>) {
+    let server = &config.server;
+    if server.trusted_proxies.iter().any(Cidr::is_too_wide) {
+        errors.push(ConfigError::new(
+            "server.trusted_proxies",
+            "trusts more addresses than anybody owns, so that strangers can forge the client's (RFC 7239, section 8.1)",
+            "name the addresses of your proxies",
+        ));
+    }
+    if server.behind_tls_proxy && server.trusted_proxies.is_empty() {
+        errors.push(ConfigError::new(
+            "server.trusted_proxies",
+            "is empty although `server.behind_tls_proxy` is true",
+            "name the addresses of the proxies, e.g. 10.0.0.0/8",
+        ));
+    }
+}
+
+fn listeners(config: &Config, errors: &mut Vec<ConfigError>) {
+    let (server, management) = (&config.server, &config.management);
+    if server.port != 0 && server.port == management.port && server.host == management.host {
+        errors.push(ConfigError::new(
+            "management.port",
+            "is the port of the public listener",
+            "choose another, e.g. 9464",
+        ));
+    }
+}
+
+/// What production refuses.
+fn exposed(config: &Config, warnings: &mut Vec<String>) {
+    let management = &config.management;
+    if !management.host.is_loopback() {
+        warnings.push(format!(
+            "management.host is {}: metrics are readable by everybody who can reach that address",
+            management.host
+        ));
+    }
+    if !config.rate_limit.enabled {
+        warnings.push("rate_limit.enabled is false: only account lockout slows guessing down".into());
+    }
+}

@@ -1,0 +1,182 @@
+//! The one way to a handler: authenticate, count, authorise, run within bounds, and write refusals to the audit log.
+//!
+//! Wrapped around each route by [`super::table`], with the endpoint it guards, so that no handler can be reached past it.
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::{
+    Error, HttpMessage as _, HttpRequest, HttpResponse,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{StatusCode, header},
+    middleware::Next,
+    web,
+};
+use futures_util::FutureExt as _;
+use vutf_identity::{
+    session::{AuthenticateError, authenticate},
+    token::TokenError,
+};
+use vutf_kernel::{Class, Ctx, OrganizationId, Secret};
+
+use super::{
+    audit,
+    problem::Problem,
+    rate::{self, Spent},
+    request::{Arrival, Caller},
+    route::{Access, Endpoint},
+    state::AppState,
+};
+
+/// Lets a request through to its handler, or refuses it.
+///
+/// In a task of its own: a client that resets its connection must not cancel what it began between a change and its record.
+/// The task is bounded by the request time-out, and the queue for hashes by its own length.
+pub(super) async fn guard(
+    endpoint: &'static Endpoint,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let http = request.request().clone();
+    let attended = actix_web::rt::spawn(attend(endpoint, request, next));
+    attended.await.unwrap_or_else(|_ended| {
+        tracing::error!(
+            error.kind = "panic",
+            route = endpoint.path,
+            "a request was not finished"
+        );
+        Ok(refused(http, Problem::new(Class::Internal, "internal")))
+    })
+}
+
+async fn attend(
+    endpoint: &'static Endpoint,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let http = request.request().clone();
+    let Some(state) = http.app_data::<web::Data<AppState>>().cloned() else {
+        return Ok(refused(
+            http,
+            Problem::internal("no state in the application data"),
+        ));
+    };
+    let arrival = Arrival::of(&state, &http);
+    let (ctx, spent, admitted) = admit(&state, endpoint, &http, &arrival).await;
+    let caller = Caller::new(ctx);
+    http.extensions_mut().insert(caller.clone());
+    let mut response = match admitted {
+        Ok(()) => run(&state, endpoint, request, next, http.clone()).await,
+        Err(problem) => refused(http.clone(), problem),
+    };
+    if let Some(spent) = spent {
+        spent.write(response.headers_mut());
+    }
+    audit::refusal(&state, endpoint, &caller, &response).await;
+    Ok(response)
+}
+
+/// The caller of a route that is open to anybody, if they show a valid token all the same.
+pub(super) async fn recognise(state: &AppState, request: &HttpRequest) -> Option<Ctx> {
+    let arrival = Arrival::of(state, request);
+    signed_in(state, request, &arrival).await.ok()
+}
+
+async fn admit(
+    state: &AppState,
+    endpoint: &Endpoint,
+    request: &HttpRequest,
+    arrival: &Arrival,
+) -> (Ctx, Option<Spent>, Result<(), Problem>) {
+    let stranger = || {
+        Ctx::anonymous(
+            OrganizationId::DEFAULT,
+            arrival.request_id.clone(),
+            arrival.origin.clone(),
+        )
+    };
+    let (ctx, found) = match &endpoint.access {
+        Access::Anonymous => (stranger(), Ok(())),
+        _ => match signed_in(state, request, arrival).await {
+            Ok(ctx) => (ctx, Ok(())),
+            Err(problem) => (stranger(), Err(problem)),
+        },
+    };
+    // After authentication, so that a user has a budget of their own; a bad token counts against its network.
+    let spent = rate::spend(state, endpoint.rate, &ctx).await;
+    let admitted = match spent.as_ref().and_then(Spent::refusal) {
+        Some(refusal) => Err(refusal),
+        None => found.and_then(|()| permitted(endpoint, &ctx)),
+    };
+    (ctx, spent, admitted)
+}
+
+fn permitted(endpoint: &Endpoint, ctx: &Ctx) -> Result<(), Problem> {
+    match &endpoint.access {
+        Access::Permission(needed) if !ctx.grants.allow(needed) => {
+            Err(Problem::new(Class::Forbidden, "forbidden"))
+        }
+        Access::Anonymous | Access::Session | Access::Permission(_) => Ok(()),
+    }
+}
+
+async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -> Result<Ctx, Problem> {
+    let bearer = bearer(request)?;
+    let mut found = authenticate(&state.identity, bearer.expose()).await;
+    // Another replica may have rotated the key. Anybody can name an unknown one: the reloader bounds how often it looks.
+    if let Err(AuthenticateError::Token(TokenError::UnknownKey)) = found
+        && state.reloader.reload().await
+    {
+        found = authenticate(&state.identity, bearer.expose()).await;
+    }
+    let caller = found?;
+    Ok(caller.ctx(arrival.request_id.clone(), arrival.origin.clone()))
+}
+
+/// RFC 6750, section 2.1. Tokens in a query or a form are not taken.
+fn bearer(request: &HttpRequest) -> Result<Secret<String>, Problem> {
+    let missing = || Problem::new(Class::Unauthenticated, "unauthenticated");
+    let mut values = request.headers().get_all(header::AUTHORIZATION);
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(missing());
+    };
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(missing)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(missing());
+    }
+    Ok(Secret::new(token.trim().to_owned()))
+}
+
+/// A panic ends its own request and nothing else; so does a handler that takes too long.
+async fn run(
+    state: &AppState,
+    endpoint: &Endpoint,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+    http: HttpRequest,
+) -> ServiceResponse {
+    let work = AssertUnwindSafe(next.call(request)).catch_unwind();
+    match tokio::time::timeout(state.config.server.request_timeout, work).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(error))) => ServiceResponse::new(http, HttpResponse::from_error(error)),
+        Ok(Err(_panic)) => {
+            tracing::error!(error.kind = "panic", route = endpoint.path, "a handler panicked");
+            refused(http, Problem::new(Class::Internal, "internal"))
+        }
+        Err(_elapsed) => {
+            tracing::warn!(route = endpoint.path, "a handler took too long");
+            refused(
+                http,
+                Problem::with_status(StatusCode::SERVICE_UNAVAILABLE, "timeout"),
+            )
+        }
+    }
+}
+
+fn refused(request: HttpRequest, problem: Problem) -> ServiceResponse {
+    ServiceResponse::new(request, HttpResponse::from_error(problem))
+}

@@ -1,0 +1,389 @@
+//! Every stable code, in one table. `docs/api/error-codes.md` is generated from it.
+
+use std::borrow::Cow;
+
+use actix_web::http::StatusCode;
+
+/// A stable code.
+#[derive(Clone, Copy, Debug)]
+pub struct Code {
+    /// Without prefix, in snake_case.
+    pub name: &'static str,
+    /// The status it comes with.
+    pub status: u16,
+    /// `title` of the document.
+    pub title: &'static str,
+    /// What to do about it.
+    pub mend: &'static str,
+    /// Whether it stands for its status where nothing closer is known.
+    pub generic: bool,
+}
+
+const fn code(name: &'static str, status: u16, title: &'static str, mend: &'static str) -> Code {
+    Code {
+        name,
+        status,
+        title,
+        mend,
+        generic: false,
+    }
+}
+
+const fn generic(name: &'static str, status: u16, title: &'static str, mend: &'static str) -> Code {
+    Code {
+        generic: true,
+        ..code(name, status, title, mend)
+    }
+}
+
+/// All codes, by status.
+pub const CODES: &[Code] = &[
+    generic(
+        "bad_request",
+        400,
+        "The request cannot be understood",
+        "Compare the request with the API document.",
+    ),
+    code(
+        "invalid_json",
+        400,
+        "The body is not JSON",
+        "Send one JSON document (RFC 8259).",
+    ),
+    code(
+        "invalid_utf8",
+        400,
+        "The body is not UTF-8",
+        "Encode the body in UTF-8.",
+    ),
+    code(
+        "json_too_deep",
+        400,
+        "The JSON nests too deeply",
+        "Nest less deeply.",
+    ),
+    code(
+        "json_too_many_keys",
+        400,
+        "The JSON has too many keys",
+        "Send fewer keys.",
+    ),
+    code(
+        "json_string_too_long",
+        400,
+        "A JSON string is too long",
+        "Shorten the string.",
+    ),
+    code(
+        "duplicate_key",
+        400,
+        "A JSON key occurs twice",
+        "Send each key once.",
+    ),
+    code(
+        "unknown_field",
+        400,
+        "A field is not known here",
+        "Remove the field.",
+    ),
+    code("missing_field", 400, "A field is missing", "Add the field."),
+    code(
+        "wrong_type",
+        400,
+        "A field has the wrong type",
+        "Send the type that the API document names.",
+    ),
+    code("invalid_value", 400, "A value is not acceptable", "See `errors`."),
+    code(
+        "invalid_password",
+        400,
+        "The password is not acceptable",
+        "See `errors`.",
+    ),
+    code(
+        "invalid_parameter",
+        400,
+        "A parameter of the path is malformed",
+        "Use an id that the API gave you.",
+    ),
+    code(
+        "invalid_query",
+        400,
+        "A query parameter is malformed",
+        "See `errors`.",
+    ),
+    code(
+        "unknown_query_parameter",
+        400,
+        "A query parameter is not known here",
+        "Remove the parameter.",
+    ),
+    code(
+        "query_value_too_long",
+        400,
+        "A query value is too long",
+        "Shorten the value.",
+    ),
+    code(
+        "invalid_cursor",
+        400,
+        "The cursor was not given out by this list",
+        "Start again without a cursor.",
+    ),
+    code(
+        "invalid_if_match",
+        400,
+        "`If-Match` is malformed",
+        "Send the `ETag` that you were given.",
+    ),
+    code(
+        "unknown_role",
+        400,
+        "There is no such role",
+        "`GET /api/v1/roles` lists them.",
+    ),
+    code(
+        "unsupported_version",
+        400,
+        "There is no such version of the API",
+        "Use one of `supported_versions`.",
+    ),
+    code(
+        "not_rotatable",
+        400,
+        "Keys of this purpose cannot be rotated here",
+        "Rotate a token-signing or field key.",
+    ),
+    generic(
+        "unauthenticated",
+        401,
+        "Credentials are needed",
+        "Sign in and send `Authorization: Bearer …`.",
+    ),
+    code(
+        "invalid_credentials",
+        401,
+        "The sign-in was refused",
+        "Check name and password; wait if you tried often.",
+    ),
+    code(
+        "invalid_token",
+        401,
+        "The access token is not valid",
+        "Refresh it or sign in again.",
+    ),
+    code(
+        "invalid_grant",
+        401,
+        "The refresh token is not valid",
+        "Sign in again.",
+    ),
+    code(
+        "token_expired",
+        401,
+        "The access token has expired",
+        "Refresh it.",
+    ),
+    code("session_ended", 401, "The session has ended", "Sign in again."),
+    code("not_signed_in", 401, "There is no session", "Sign in first."),
+    code(
+        "bootstrap_token",
+        401,
+        "The bootstrap secret is wrong",
+        "Read it from the data directory.",
+    ),
+    generic(
+        "forbidden",
+        403,
+        "You may not do this",
+        "Ask an administrator for the permission.",
+    ),
+    code(
+        "permission_denied",
+        403,
+        "A permission is missing",
+        "Ask an administrator for it.",
+    ),
+    code(
+        "registration_closed",
+        403,
+        "Registration is closed",
+        "Ask an administrator for an account.",
+    ),
+    code(
+        "own_account",
+        403,
+        "You cannot do this to your own account",
+        "Ask another administrator.",
+    ),
+    code(
+        "exceeds_own_rights",
+        403,
+        "This goes beyond your own rights",
+        "Ask somebody who holds those rights.",
+    ),
+    generic("not_found", 404, "There is no such thing", "Check the id."),
+    code("user_not_found", 404, "There is no such user", "Check the id."),
+    code(
+        "session_not_found",
+        404,
+        "There is no such session",
+        "Check the id.",
+    ),
+    code("unknown_route", 404, "There is no such route", "See `/docs`."),
+    generic(
+        "method_not_allowed",
+        405,
+        "The route does not know this method",
+        "Use one of `Allow`.",
+    ),
+    generic(
+        "not_acceptable",
+        406,
+        "No representation is acceptable to you",
+        "Accept `application/json`.",
+    ),
+    generic(
+        "request_timeout",
+        408,
+        "The request came too slowly",
+        "Send it again.",
+    ),
+    generic(
+        "conflict",
+        409,
+        "It clashes with the present state",
+        "Read the present state.",
+    ),
+    code(
+        "identity_taken",
+        409,
+        "Username or e-mail address is taken",
+        "Choose others, or sign in.",
+    ),
+    code(
+        "account_state",
+        409,
+        "The account's state does not allow this",
+        "Read the account's `status`.",
+    ),
+    code(
+        "last_super_admin",
+        409,
+        "The last super administrator must stay",
+        "Make another one first.",
+    ),
+    code(
+        "rotated_meanwhile",
+        409,
+        "The key was rotated at the same time",
+        "Read the key; rotate again only if you must.",
+    ),
+    code(
+        "authenticator_disabled",
+        409,
+        "The password was disabled",
+        "Set it anew.",
+    ),
+    code(
+        "bootstrap_used",
+        409,
+        "The first administrator exists",
+        "Sign in.",
+    ),
+    generic(
+        "stale_version",
+        412,
+        "The resource has changed",
+        "Read it again and send its `ETag`.",
+    ),
+    generic("body_too_large", 413, "The body is too large", "Send less."),
+    generic("uri_too_long", 414, "The URI is too long", "Shorten the query."),
+    generic(
+        "unsupported_media_type",
+        415,
+        "The body's type is not supported",
+        "Send `application/json`.",
+    ),
+    code(
+        "unsupported_encoding",
+        415,
+        "The body's encoding is not supported",
+        "Send it without `Content-Encoding`.",
+    ),
+    generic(
+        "expectation_failed",
+        417,
+        "The expectation cannot be met",
+        "Send no `Expect`.",
+    ),
+    generic(
+        "unprocessable",
+        422,
+        "The request cannot be processed",
+        "See `detail`.",
+    ),
+    generic(
+        "precondition_required",
+        428,
+        "Say which version you read",
+        "Send `If-Match` with the `ETag`.",
+    ),
+    generic(
+        "rate_limited",
+        429,
+        "Too many requests",
+        "Wait as long as `Retry-After` says.",
+    ),
+    generic(
+        "headers_too_large",
+        431,
+        "The header is too large",
+        "Send a smaller header.",
+    ),
+    generic(
+        "internal",
+        500,
+        "The service failed",
+        "Try again; name the `request_id` if it stays.",
+    ),
+    generic(
+        "unavailable",
+        503,
+        "The service cannot answer now",
+        "Try again after `Retry-After`.",
+    ),
+    code(
+        "busy",
+        503,
+        "Too many sign-ins at once",
+        "Try again after `Retry-After`.",
+    ),
+    code(
+        "timeout",
+        503,
+        "The answer took too long",
+        "Try again after `Retry-After`.",
+    ),
+    code(
+        "shutting_down",
+        503,
+        "The service is shutting down",
+        "Try again after `Retry-After`.",
+    ),
+];
+
+/// The title of a code; a code that is missing in the table is shown by the title of its status.
+pub(super) fn title(name: &str, status: StatusCode) -> Cow<'static, str> {
+    let by_name = CODES.iter().find(|code| code.name == name);
+    let by_status = || {
+        CODES
+            .iter()
+            .find(|code| code.status == status.as_u16() && code.generic)
+    };
+    by_name
+        .or_else(by_status)
+        .map_or(Cow::Borrowed("The request was refused"), |code| {
+            Cow::Borrowed(code.title)
+        })
+}

@@ -1,0 +1,52 @@
+//! Ids in paths.
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use uuid::Uuid;
+use vutf_kernel::Class;
+
+use crate::http::problem::{FieldError, Problem};
+
+/// The `{id}` of the path, in the hyphenated form that the API gives out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id(pub Uuid);
+
+impl FromRequest for Id {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("id").unwrap_or_default();
+        ready(parse(text).map(Self).ok_or_else(|| {
+            let error = FieldError::new("id", "invalid_parameter", "use a UUID such as the API gives out");
+            Problem::new(Class::Invalid, "invalid_parameter").errors(vec![error])
+        }))
+    }
+}
+
+/// Only the hyphenated form: one thing has one address.
+fn parse(text: &str) -> Option<Uuid> {
+    (text.len() == 36).then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_hyphenated_form_is_an_id() {
+        assert!(parse("01937b6e-5b5c-7d3e-8f00-000000000001").is_some());
+        for bad in [
+            "",
+            "1",
+            "01937b6e5b5c7d3e8f00000000000001",
+            "{01937b6e-5b5c-7d3e-8f00-000000000001}",
+            "urn:uuid:01937b6e-5b5c-7d3e-8f00-000000000001",
+            "01937b6e-5b5c-7d3e-8f00-00000000000g",
+            "' OR 1=1 --",
+        ] {
+            assert!(parse(bad).is_none(), "{bad}");
+        }
+    }
+}

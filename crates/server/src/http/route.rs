@@ -1,0 +1,278 @@
+//! What a route is. There is no way to register one without saying who may call it, how often, and what it is called in
+//! the audit log; the guard, the API document and the access matrix all read the same table.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+use vutf_identity::role::BUILT_IN;
+use vutf_kernel::{Action, Permission};
+
+use super::table::ROUTES;
+
+/// A method of a route. `Get` answers `HEAD` too (RFC 9110, section 9.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Safe.
+    Get,
+    /// Neither safe nor idempotent.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes in part.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Method {
+    /// As on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Who may call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Anonymous,
+    /// Anybody who is signed in; what they reach is their own.
+    Session,
+    /// Whoever holds the permission.
+    Permission(Permission),
+}
+
+/// Which limit a call counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RateClass {
+    /// None: probes of an orchestrator must not be refused.
+    Unlimited,
+    /// What is not named below.
+    Default,
+    /// Signing in, and the bootstrap.
+    Login,
+    /// Registration.
+    Register,
+    /// Exchanging refresh tokens.
+    Refresh,
+    /// Listing users.
+    UserList,
+    /// Creating users.
+    UserCreate,
+    /// Administration.
+    Admin,
+}
+
+/// A route of the public listener.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The method.
+    pub method: Method,
+    /// The pattern, with `{id}` for an id.
+    pub path: &'static str,
+    /// Who may call.
+    pub access: Access,
+    /// What it is called in the audit log, and on what: the domain's own action where a use case records it, too.
+    pub action: Action,
+    /// Which limit it counts against.
+    pub rate: RateClass,
+    /// What the API document says.
+    pub doc: Doc,
+}
+
+impl Endpoint {
+    /// Whether refusals are written to the audit log. Reading what is public is no security-relevant attempt.
+    pub fn audits_refusals(&self) -> bool {
+        !(self.access == Access::Anonymous && self.method == Method::Get)
+    }
+    /// Whether it takes an id from its path.
+    pub fn takes_id(&self) -> bool {
+        self.path.contains("{id}")
+    }
+}
+
+/// An endpoint and what answers it.
+pub struct Route {
+    /// What it is.
+    pub endpoint: Endpoint,
+    /// Makes the handler, once a worker.
+    pub handler: fn() -> actix_web::Route,
+}
+
+/// What the API document says about a route beyond what the route itself says.
+#[derive(Clone, Copy, Debug)]
+pub struct Doc {
+    /// The group.
+    pub tag: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// The request's body.
+    pub body: Option<Shape>,
+    /// Status and body of the answer.
+    pub answer: (u16, Option<Shape>),
+    /// Media type of the answer.
+    pub media: &'static str,
+    /// Query parameters: name and meaning.
+    pub query: &'static [(&'static str, &'static str)],
+    /// Whether the answer has an `ETag`.
+    pub tagged: bool,
+    /// Whether `If-Match` is needed.
+    pub conditional: bool,
+    /// Refusals beyond those that follow from the rest.
+    pub refusals: &'static [u16],
+}
+
+/// `limit` and `cursor`.
+pub const PAGING: [(&str, &str); 2] = [
+    ("limit", "Items in the answer, 1 to 100; 20 by default."),
+    ("cursor", "`next_cursor` of the part before."),
+];
+
+impl Doc {
+    /// Answers 204 until it is told otherwise.
+    pub const fn new(tag: &'static str, summary: &'static str) -> Self {
+        Self {
+            tag,
+            summary,
+            body: None,
+            answer: (204, None),
+            media: "application/json",
+            query: &[],
+            tagged: false,
+            conditional: false,
+            refusals: &[],
+        }
+    }
+    /// Takes a JSON body.
+    #[must_use]
+    pub const fn takes<T: ToSchema>(self) -> Self {
+        Self {
+            body: Some(Shape::of::<T>()),
+            ..self
+        }
+    }
+    /// Answers with a JSON body.
+    #[must_use]
+    pub const fn answers<T: ToSchema>(self, status: u16) -> Self {
+        Self {
+            answer: (status, Some(Shape::of::<T>())),
+            ..self
+        }
+    }
+    /// Answers with something else than JSON.
+    #[must_use]
+    pub const fn answers_media(self, media: &'static str) -> Self {
+        Self {
+            answer: (200, None),
+            media,
+            ..self
+        }
+    }
+    /// Takes query parameters.
+    #[must_use]
+    pub const fn query(self, query: &'static [(&'static str, &'static str)]) -> Self {
+        Self { query, ..self }
+    }
+    /// The answer has an `ETag`.
+    #[must_use]
+    pub const fn tagged(self) -> Self {
+        Self { tagged: true, ..self }
+    }
+    /// `If-Match` is needed.
+    #[must_use]
+    pub const fn conditional(self) -> Self {
+        Self {
+            conditional: true,
+            ..self
+        }
+    }
+    /// Refuses with these statuses too.
+    #[must_use]
+    pub const fn refuses(self, refusals: &'static [u16]) -> Self {
+        Self { refusals, ..self }
+    }
+}
+
+/// A schema by its type.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    /// Its name in the document.
+    pub name: fn() -> Cow<'static, str>,
+    /// It.
+    pub schema: fn() -> RefOr<Schema>,
+    /// What it refers to.
+    pub nested: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+impl Shape {
+    /// Of a type.
+    pub const fn of<T: ToSchema>() -> Self {
+        Self {
+            name: <T as ToSchema>::name,
+            schema: <T as PartialSchema>::schema,
+            nested: <T as ToSchema>::schemas,
+        }
+    }
+}
+
+impl std::fmt::Debug for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Shape({})", (self.name)())
+    }
+}
+
+/// The routes that anybody may call, one a line.
+pub fn anonymous_list() -> String {
+    let open = ROUTES
+        .iter()
+        .filter(|route| route.endpoint.access == Access::Anonymous);
+    open.fold(String::new(), |mut text, route| {
+        let _written = writeln!(
+            text,
+            "{:6} {}",
+            route.endpoint.method.as_str(),
+            route.endpoint.path
+        );
+        text
+    })
+}
+
+/// Which role may call which route: `yes`, `own` (what belongs to the caller), or `-`.
+pub fn role_matrix() -> String {
+    let mut text = format!("{:7}{:42}{:11}", "method", "path", "anonymous");
+    for role in BUILT_IN {
+        let _written = write!(text, "{:15}", role.name);
+    }
+    text = text.trim_end().to_owned();
+    text.push('\n');
+    for Route { endpoint, .. } in ROUTES {
+        let mut line = format!("{:7}{:42}", endpoint.method.as_str(), endpoint.path);
+        let anonymous = if endpoint.access == Access::Anonymous {
+            "yes"
+        } else {
+            "-"
+        };
+        let _written = write!(line, "{anonymous:11}");
+        for role in BUILT_IN {
+            let cell = match &endpoint.access {
+                Access::Anonymous => "yes",
+                Access::Session => "own",
+                Access::Permission(needed) if role.permissions().contains(needed) => "yes",
+                Access::Permission(_) => "-",
+            };
+            let _written = write!(line, "{cell:15}");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,71 @@
+//! What every handler may use. The wiring fills it once, at the start.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use vutf_app::{KeyReloader, UnitOfWork, keys::Keys};
+use vutf_audit::{Access, LogReader};
+use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, Purpose};
+use vutf_identity::Identity;
+use vutf_kernel::{Cache, MemoryCache, Timestamp, Units};
+
+use super::{health::Health, rate, request};
+use crate::{config::Config, telemetry::Metrics};
+
+/// The service as the HTTP layer sees it.
+pub struct AppState {
+    /// Users, sessions, tokens.
+    pub identity: Identity,
+    /// Shared short-lived state; rate limits live there.
+    pub cache: Arc<dyn Cache>,
+    /// Whether rate limits are counted in this process alone at present.
+    pub counts_alone: AtomicBool,
+    /// Takes over rate limits of this process while `cache` cannot be reached.
+    pub local_cache: Arc<MemoryCache>,
+    /// Counters and histograms.
+    pub metrics: Arc<Metrics>,
+    /// Settings.
+    pub config: Arc<Config>,
+    /// Probes and the phase of the process.
+    pub health: Arc<Health>,
+    /// Keys in use.
+    pub keyring: Arc<Keyring>,
+    /// Transactions over all domains.
+    pub units: Arc<dyn Units<dyn UnitOfWork>>,
+    /// The key registry, for reading.
+    pub key_reader: Arc<dyn KeyReader>,
+    /// The audit log, for reading.
+    pub log_reader: Arc<dyn LogReader>,
+    /// The key-encryption key.
+    pub wrapper: Arc<dyn KeyWrapper>,
+    /// Loads keys that another replica made.
+    pub reloader: Arc<dyn KeyReloader>,
+    /// When the process became ready to serve.
+    pub started_at: Timestamp,
+}
+
+impl AppState {
+    /// Keys that this layer needs besides those of the domains.
+    pub fn purposes() -> [Purpose; 2] {
+        [Purpose::mac(request::CURSOR_KEY), Purpose::mac(rate::KEY)]
+    }
+
+    /// The handles that the use cases of the audit log take.
+    pub fn log(&self) -> Access<'_> {
+        Access {
+            reader: &*self.log_reader,
+            recorder: &self.identity,
+            ambient: &self.identity.ambient,
+        }
+    }
+
+    /// The handles that the key use cases take.
+    pub fn keys(&self) -> Keys<'_> {
+        Keys {
+            units: &*self.units,
+            reader: &*self.key_reader,
+            wrapper: &*self.wrapper,
+            keyring: &self.keyring,
+            ambient: &self.identity.ambient,
+        }
+    }
+}

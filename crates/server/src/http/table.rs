@@ -1,0 +1,105 @@
+//! The table of routes. What is not here does not exist.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, guard, middleware::from_fn, web};
+
+use super::{
+    fallback,
+    guard::guard as admit,
+    route::{Method, Route},
+    site, v1,
+};
+
+macro_rules! routes {
+    ($($($part:ident)::+),+ $(,)?) => {
+        &[$(Route {
+            endpoint: $($part)::+::ENDPOINT,
+            handler: || web::to($($part)::+::handle),
+        }),+]
+    };
+}
+
+/// Every route of the public listener.
+pub static ROUTES: &[Route] = routes![
+    v1::bootstrap,
+    v1::auth::register,
+    v1::auth::login,
+    v1::auth::refresh,
+    v1::auth::logout,
+    v1::me::view,
+    v1::me::update,
+    v1::me::sessions::list,
+    v1::me::sessions::revoke,
+    v1::me::sessions::revoke_others,
+    v1::users::list,
+    v1::users::create,
+    v1::users::view,
+    v1::users::update,
+    v1::users::delete,
+    v1::users::lock,
+    v1::users::unlock,
+    v1::users::disable,
+    v1::users::enable,
+    v1::users::restore,
+    v1::users::revoke_sessions,
+    v1::users::roles,
+    v1::authorisation::roles,
+    v1::authorisation::permissions,
+    v1::keys::list,
+    v1::keys::rotate,
+    v1::audit::events,
+    v1::audit::event,
+    v1::audit::status,
+    site::health::api,
+    site::health::api_ready,
+    site::health::api_live,
+    site::health::live,
+    site::health::ready,
+    site::health::startup,
+    site::openapi,
+    site::docs,
+    site::paseto_keys,
+];
+
+/// Registers them, each behind its guard. A path that is known under other methods answers 405 with `Allow`.
+pub fn register(config: &mut web::ServiceConfig) {
+    let mut by_path: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
+    for route in ROUTES {
+        by_path.entry(route.endpoint.path).or_default().push(route);
+    }
+    for (path, routes) in by_path {
+        let allow = allowed(&routes);
+        let mut resource = web::resource(path);
+        for route in routes {
+            let endpoint = &route.endpoint;
+            let guarded = (route.handler)().guard(method_guard(endpoint.method));
+            resource =
+                resource.route(guarded.wrap(from_fn(move |request, next| admit(endpoint, request, next))));
+        }
+        let refuse = move |request: HttpRequest| fallback::method_not_allowed(request, allow.clone());
+        config.service(resource.default_service(web::to(refuse)));
+    }
+}
+
+fn method_guard(method: Method) -> guard::AnyGuard {
+    match method {
+        Method::Get => guard::Any(guard::Get()).or(guard::Head()),
+        Method::Post => guard::Any(guard::Post()),
+        Method::Put => guard::Any(guard::Put()),
+        Method::Patch => guard::Any(guard::Patch()),
+        Method::Delete => guard::Any(guard::Delete()),
+    }
+}
+
+fn allowed(routes: &[&Route]) -> String {
+    let mut methods: Vec<_> = routes
+        .iter()
+        .map(|route| route.endpoint.method.as_str())
+        .collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.join(", ")
+}

@@ -1,0 +1,45 @@
+//! Registration, sign-in, tokens.
+
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod refresh;
+pub(crate) mod register;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use vutf_identity::session::SignedIn;
+
+/// Tokens of a session.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokensBody {
+    /// Always `authenticated`.
+    #[schema(example = "authenticated")]
+    status: &'static str,
+    /// PASETO v4.public; send it as `Authorization: Bearer …`.
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Life of the access token, in seconds.
+    #[schema(example = 600)]
+    expires_in: u64,
+    /// Good for one exchange.
+    refresh_token: String,
+    /// The session.
+    session_id: Uuid,
+}
+
+impl From<SignedIn> for TokensBody {
+    /// The one place where tokens leave their custody: they belong to the caller.
+    fn from(signed_in: SignedIn) -> Self {
+        Self {
+            status: "authenticated",
+            access_token: signed_in.access_token.expose().clone(),
+            token_type: "Bearer",
+            expires_in: signed_in.expires_in.as_secs(),
+            refresh_token: signed_in.refresh_token.expose().clone(),
+            session_id: signed_in.session_id.as_uuid(),
+        }
+    }
+}

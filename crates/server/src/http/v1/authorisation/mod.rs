@@ -1,0 +1,4 @@
+//! Roles and permissions.
+
+pub(crate) mod permissions;
+pub(crate) mod roles;

@@ -1,0 +1,37 @@
+use actix_web::{HttpResponse, web};
+use vutf_app::keys::Target;
+use vutf_crypto_keys::action::KEY_ROTATE;
+use vutf_identity::role::permission;
+use vutf_kernel::KeyId;
+
+use super::KeyBody;
+use crate::http::{
+    problem::Problem,
+    request::{Caller, Id},
+    route::{Access, Doc, Endpoint, Method, RateClass},
+    state::AppState,
+};
+
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    method: Method::Post,
+    path: "/api/v1/keys/{id}/rotate",
+    access: Access::Permission(permission::KEYS_MANAGE),
+    action: KEY_ROTATE,
+    rate: RateClass::Admin,
+    doc: Doc::new(
+        "keys",
+        "Make a new version of a key; what the old one protects can still be read",
+    )
+    .answers::<KeyBody>(200)
+    .refuses(&[400, 409]),
+};
+
+pub(crate) async fn handle(
+    state: web::Data<AppState>,
+    caller: Caller,
+    id: Id,
+) -> Result<HttpResponse, Problem> {
+    let target = Target::Key(KeyId::from_uuid(id.0));
+    let made = state.keys().rotate(&caller, &target).await?;
+    Ok(HttpResponse::Ok().json(KeyBody::from(made)))
+}

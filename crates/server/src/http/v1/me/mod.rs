@@ -1,0 +1,5 @@
+//! One's own account.
+
+pub(crate) mod sessions;
+pub(crate) mod update;
+pub(crate) mod view;

@@ -1,0 +1,10 @@
+//! `/api/v1`: one file a verb. A handler extracts, makes a command, calls one use case, and turns the result back.
+
+pub(super) mod audit;
+pub(super) mod auth;
+pub(super) mod authorisation;
+pub(super) mod bootstrap;
+pub(super) mod keys;
+pub(super) mod me;
+mod refusals;
+pub(super) mod users;

@@ -1,0 +1,81 @@
+//! Use cases' errors as problems.
+
+use vutf_app::keys::KeysError;
+use vutf_audit::AccessError;
+use vutf_identity::{
+    bootstrap::BootstrapError,
+    records_refusal,
+    role::{assign::AssignError, list::ListRolesError},
+    session::{
+        AuthenticateError, list::ListSessionsError, login::LoginError, logout::LogoutError,
+        refresh::RefreshError, revoke::RevokeSessionError,
+    },
+    user::{
+        create::CreateError, delete::DeleteError, disable::DisableError, enable::EnableError,
+        list::ListError, lock::LockError, me::MeError, register::RegisterError, restore::RestoreError,
+        revoke_sessions::RevokeSessionsError, unlock::UnlockError, update::UpdateError, view::ViewError,
+    },
+};
+use vutf_kernel::{Class, PortError, UseCaseError};
+
+use crate::http::problem::{FieldError, Problem};
+
+fn problem(class: Class, code: &'static str, detail: String, port: Option<&PortError>) -> Problem {
+    if let Some(error) = port {
+        return Problem::port(error);
+    }
+    match class {
+        Class::Internal | Class::Unavailable => {
+            tracing::warn!(code, "{detail}");
+            Problem::new(class, code)
+        }
+        Class::Invalid if code.starts_with("password_") => {
+            Problem::new(class, "invalid_password").errors(vec![FieldError::new("/password", code, detail)])
+        }
+        _ => Problem::new(class, code).detail(detail),
+    }
+}
+
+macro_rules! refusals {
+    ($($error:ty),+ $(,)?) => {$(
+        impl From<$error> for Problem {
+            fn from(error: $error) -> Self {
+                let made = problem(error.class(), error.code(), error.to_string(), error.port());
+                if error.port().is_none() && records_refusal(error.class()) { made.audited() } else { made }
+            }
+        }
+    )+};
+}
+
+refusals! {
+    AccessError,
+    AssignError,
+    BootstrapError,
+    CreateError,
+    DeleteError,
+    DisableError,
+    EnableError,
+    KeysError,
+    ListError,
+    ListRolesError,
+    ListSessionsError,
+    LockError,
+    LoginError,
+    LogoutError,
+    MeError,
+    RefreshError,
+    RegisterError,
+    RestoreError,
+    RevokeSessionError,
+    RevokeSessionsError,
+    UnlockError,
+    UpdateError,
+    ViewError,
+}
+
+impl From<AuthenticateError> for Problem {
+    /// Nobody has written this to the audit log: the guard will.
+    fn from(error: AuthenticateError) -> Self {
+        problem(error.class(), error.code(), error.to_string(), error.port())
+    }
+}

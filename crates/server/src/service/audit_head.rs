@@ -1,0 +1,97 @@
+//! The head of the audit log, noted in the data directory: whoever can write to the database alone cannot reach it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use vutf_audit::Anchor;
+
+/// The file `audit-head`. Its one line is `SEQ:CHAIN`.
+#[derive(Clone, Debug)]
+pub(crate) struct HeadFile {
+    path: PathBuf,
+}
+
+impl HeadFile {
+    pub(crate) fn within(data_dir: &Path) -> Self {
+        Self {
+            path: data_dir.join("audit-head"),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `None` without a file. One that says nothing is an error: it must not count as none.
+    pub(crate) fn read(&self) -> io::Result<Option<Anchor>> {
+        let text = match fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        text.trim().parse().map(Some).map_err(invalid)
+    }
+
+    /// Complete or not at all, and on the disk when this returns.
+    pub(crate) fn write(&self, head: Anchor) -> io::Result<()> {
+        use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+        let draft = self.path.with_extension(format!("draft-{}", std::process::id()));
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        writeln!(file, "{head}")?;
+        file.sync_all()?;
+        fs::rename(&draft, &self.path)?;
+        match self.path.parent() {
+            Some(directory) => fs::File::open(directory)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_last_is_read_and_nothing_else_is_left() {
+        let home = tempfile::tempdir().unwrap();
+        let file = HeadFile::within(home.path());
+        assert_eq!(file.read().unwrap(), None);
+        for seq in [3, 70_000, 5] {
+            let head = Anchor { seq, chain: [7; 32] };
+            file.write(head).unwrap();
+            assert_eq!(file.read().unwrap(), Some(head));
+        }
+        let mode = fs::metadata(file.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+        file.remove().unwrap();
+        file.remove().unwrap();
+        assert_eq!(file.read().unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_that_says_nothing_is_not_no_file() {
+        let home = tempfile::tempdir().unwrap();
+        let file = HeadFile::within(home.path());
+        for text in ["", "7", "7:00\n"] {
+            fs::write(file.path(), text).unwrap();
+            assert_eq!(file.read().unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The data directory: made with mode 0700, checked to be writable.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt as _},
+    path::Path,
+};
+
+use super::StartError;
+
+pub(crate) fn prepare(path: &Path) -> Result<(), StartError> {
+    let failed = |error: io::Error| StartError::DataDir {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    };
+    if !path.exists() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed)?;
+    }
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let shown = path.display();
+        tracing::warn!("data directory {shown} is open to others (mode {mode:04o}): run chmod 700 {shown}");
+    }
+    // The only honest test of "may write here" is to write.
+    let probe = path.join(format!(".write-test-{}", std::process::id()));
+    fs::write(&probe, b"")
+        .and_then(|()| fs::remove_file(&probe))
+        .map_err(failed)
+}
+
+/// Makes `path` with `text`, for this user's eyes only. The file is complete or not there, and one that is there already stays:
+/// of two processes that start in one directory, `true` for exactly one.
+pub(super) fn create_private(path: &Path, text: &str) -> io::Result<bool> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    // A link, unlike a rename, never replaces what is there.
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_directory_and_its_files_are_private() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("a/b");
+        prepare(&dir).unwrap();
+        assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(create_private(&dir.join("token"), "x").unwrap());
+        assert!(!create_private(&dir.join("token"), "y").unwrap());
+        assert_eq!(fs::read_to_string(dir.join("token")).unwrap(), "x");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+        assert_eq!(
+            fs::metadata(dir.join("token")).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_an_error_that_names_the_setting() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        fs::write(&path, "").unwrap();
+        assert!(prepare(&path).unwrap_err().to_string().contains("VUTF__DATA_DIR"));
+    }
+}

@@ -1,0 +1,66 @@
+//! Why the service does not start: one line each, with the way to mend it.
+
+use std::path::PathBuf;
+
+use vutf_app::keys::KeysError;
+use vutf_crypto_keys::CryptoError;
+use vutf_kernel::PortError;
+use vutf_store_seaorm::{ConnectError, SchemaError};
+
+/// Why the service does not start. The cause is for the log at level `debug`; the message is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be made or written to.
+    #[error("data directory {} cannot be used: {problem}; set VUTF__DATA_DIR to a directory that this user may write to", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The key-encryption key cannot be opened.
+    #[error("the key-encryption key cannot be opened: {0}")]
+    Kek(String),
+    /// The database cannot be reached.
+    #[error(transparent)]
+    Database(ConnectError),
+    /// The schema cannot be used.
+    #[error("the schema cannot be used: {0}")]
+    Schema(SchemaError),
+    /// Migrations are missing, and this command does not apply them.
+    #[error("the schema is behind this program: run `violentutf-api migrate up`")]
+    SchemaBehind,
+    /// The cache's URL cannot be used.
+    #[error("the cache cannot be used: {}", .0.chain())]
+    Cache(PortError),
+    /// The password settings are not accepted.
+    #[error("identity: {0}")]
+    Hashing(String),
+    /// The registry cannot be loaded, which is also what a wrong key-encryption key looks like.
+    #[error(
+        "the key registry cannot be loaded: {0}; is this the key-encryption key that the database was made with?"
+    )]
+    Keys(KeysError),
+    /// The registry lacks a key that was made.
+    #[error("{0}")]
+    KeyLost(KeysError),
+    /// Known answers were not reproduced.
+    #[error("self-test failed: {0}; do not use this build on this machine")]
+    SelfTest(CryptoError),
+    /// The bootstrap secret cannot be made.
+    #[error("the bootstrap token cannot be made: {0}")]
+    Bootstrap(String),
+    /// An address is taken or not ours.
+    #[error("cannot listen on {address}: {problem}; choose another with {setting}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The system's words.
+        problem: String,
+        /// The setting that names it.
+        setting: &'static str,
+    },
+    /// A server ended by itself.
+    #[error("the HTTP server ended: {0}")]
+    Server(String),
+}

@@ -1,0 +1,194 @@
+//! Wiring: from a checked configuration to a running service, and back to nothing.
+//!
+//! The order is fixed: data directory, key provider, database (with patience), migrations (under a lock), cache, keys and their
+//! self-test. Whatever fails ends the start with one line that says how to mend it; readiness turns true last.
+
+mod audit_head;
+mod bootstrap;
+mod cache;
+mod checks;
+mod data_dir;
+mod descriptors;
+mod error;
+mod gauges;
+mod hashing;
+mod housekeeping;
+mod kek;
+mod probes;
+mod reload;
+mod run;
+mod sequencer;
+mod sequencer_status;
+mod settings;
+mod signals;
+
+use std::sync::Arc;
+
+use vutf_app::{
+    KeyringHash, KeyringSigner,
+    keys::{Keys, KeysError},
+};
+use vutf_crypto_keys::{KeyWrapper, Keyring, Purpose};
+use vutf_identity::Identity;
+use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
+use vutf_store_seaorm::{SeaStore, StoreOptions, key_purposes};
+
+pub(crate) use self::{
+    audit_head::HeadFile, cache::connect as connect_cache, checks::all as compliance_checks,
+    data_dir::prepare as prepare_data_dir, kek::CONFIGURED as CONFIGURED_KEK,
+};
+pub use self::{
+    error::StartError,
+    run::{Running, serve, start},
+    sequencer_status::SequencerStatus,
+};
+use crate::{config::Config, http::AppState};
+
+/// Everything but the listeners: what `serve` and the commands of the command line work with.
+#[derive(Clone)]
+pub struct Service {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// Time and randomness.
+    pub ambient: Ambient,
+    /// The database.
+    pub store: SeaStore,
+    /// The cache.
+    pub cache: Arc<dyn Cache>,
+    /// The key-encryption key.
+    pub wrapper: Arc<dyn KeyWrapper>,
+    /// Loaded keys.
+    pub keyring: Arc<Keyring>,
+    /// Users, sessions, tokens.
+    pub identity: Identity,
+    hasher: Arc<hashing::BoundedHasher>,
+}
+
+/// Whether the start may change the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// Apply what is missing.
+    Migrate,
+    /// Refuse to work with a schema that is not up to date.
+    Require,
+}
+
+impl Service {
+    /// Brings everything up but the listeners.
+    pub async fn assemble(config: Arc<Config>, ambient: Ambient, schema: Schema) -> Result<Self, StartError> {
+        data_dir::prepare(&config.data_dir)?;
+        let wrapper = kek::open(&config, &ambient)?;
+        let keyring = Arc::new(Keyring::new());
+        let store = connect(&config, Arc::clone(&keyring), ambient.clone()).await?;
+        bring_schema(&store, schema).await?;
+        let cache = cache::connect(&config).await?;
+        let hasher = hashing::hasher(&config)?;
+        let identity = Identity {
+            store: Arc::new(store.clone()),
+            hasher: Arc::clone(&hasher) as Arc<dyn vutf_identity::password::PasswordHasher>,
+            signer: Arc::new(KeyringSigner::new(Arc::clone(&keyring), OrganizationId::DEFAULT)),
+            sessions: Arc::new(vutf_identity::session::status::MokaSessionCache::default()),
+            names: Arc::new(KeyringHash::new(Arc::clone(&keyring))),
+            ambient: ambient.clone(),
+            settings: Arc::new(settings::identity(&config)?),
+        };
+        let service = Self {
+            config,
+            ambient,
+            store,
+            cache,
+            wrapper,
+            keyring,
+            identity,
+            hasher,
+        };
+        service.bring_keys().await?;
+        Ok(service)
+    }
+
+    /// The handles that the key use cases take.
+    pub fn keys(&self) -> Keys<'_> {
+        Keys {
+            units: &self.store,
+            reader: &self.store,
+            wrapper: &*self.wrapper,
+            keyring: &self.keyring,
+            ambient: &self.ambient,
+        }
+    }
+
+    /// The context of something that the service or an operator does by itself.
+    pub fn internal(&self, actor: Actor) -> Ctx {
+        let id = EventId::generate(self.ambient.clock(), &mut *self.ambient.entropy());
+        Ctx::internal(OrganizationId::DEFAULT, actor, RequestId::from_uuid(id.as_uuid()))
+    }
+
+    /// Closes the pools. Nothing may be under way.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    async fn bring_keys(&self) -> Result<(), StartError> {
+        let wanted: Vec<Purpose> = key_purposes()
+            .into_iter()
+            .chain([Purpose::TokenSigning, KeyringHash::purpose()])
+            .chain(AppState::purposes())
+            .collect();
+        let ctx = self.internal(Actor::System { job: "start".into() });
+        let report = self
+            .keys()
+            .ensure(&ctx, &wanted, &self.store)
+            .await
+            .map_err(|error| match error {
+                KeysError::Lost { .. } => StartError::KeyLost(error),
+                other => StartError::Keys(other),
+            })?;
+        tracing::debug!(?report, "keys loaded");
+        self.keyring.self_test().map_err(StartError::SelfTest)?;
+        self.store.set_key_reloader(Arc::new(reload::Reload::new(self)));
+        Ok(())
+    }
+}
+
+/// A store and nothing else, for commands that must work without keys, such as `migrate status`.
+pub async fn connect(
+    config: &Config,
+    keyring: Arc<Keyring>,
+    ambient: Ambient,
+) -> Result<SeaStore, StartError> {
+    let options = StoreOptions {
+        url: config.database_url(),
+        max_connections: config.database.max_connections,
+        acquire_timeout: config.database.acquire_timeout,
+        connect_deadline: config.database.connect_deadline,
+        statement_timeout: config.database.statement_timeout,
+        breaker: config.breaker_options(),
+    };
+    SeaStore::connect(&options, keyring, ambient)
+        .await
+        .map_err(StartError::Database)
+}
+
+pub(crate) async fn bring_schema(store: &SeaStore, schema: Schema) -> Result<(), StartError> {
+    match schema {
+        Schema::Migrate => {
+            let applied = store.migrate_up().await.map_err(StartError::Schema)?;
+            if !applied.is_empty() {
+                tracing::info!(migrations = applied.len(), "schema migrated");
+            }
+            Ok(())
+        }
+        Schema::Require => {
+            store.refuse_newer().await.map_err(StartError::Schema)?;
+            let status = store
+                .migration_status()
+                .await
+                .map_err(|error| StartError::Schema(error.into()))?;
+            if status.iter().all(|line| line.applied) {
+                Ok(())
+            } else {
+                Err(StartError::SchemaBehind)
+            }
+        }
+    }
+}

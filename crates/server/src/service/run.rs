@@ -1,0 +1,221 @@
+//! From an assembled service to open listeners, and to an orderly end.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::dev::ServerHandle;
+use tokio::task::JoinHandle;
+
+use super::{
+    Service, StartError,
+    audit_head::HeadFile,
+    bootstrap::{self, Bootstrap},
+    descriptors, gauges, housekeeping, probes,
+    reload::Reload,
+    sequencer::{self, Sequencer},
+    signals::Signals,
+};
+use crate::{
+    config::{Config, Loaded},
+    http::{self, AppState, Bounds, Health},
+    telemetry::Metrics,
+};
+
+/// Between "not ready" and the closing of the listener, so that a load balancer can turn away first.
+const LAME_DUCK: Duration = Duration::from_millis(300);
+/// How long an operation at the end of the process may take before it is given up.
+const LAST_STEP: Duration = Duration::from_secs(5);
+
+/// A service that accepts requests.
+pub struct Running {
+    /// What the handlers use.
+    pub state: Arc<AppState>,
+    /// Where the public listener is.
+    pub public: SocketAddr,
+    /// Where the operators' listener is.
+    pub management: SocketAddr,
+    /// The secret of the first administrator, while there is none.
+    pub bootstrap: Option<Bootstrap>,
+    service: Service,
+    sequencer: Sequencer,
+    gauges: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
+    listeners: Vec<Listener>,
+}
+
+struct Listener {
+    handle: ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+/// Serves until a signal asks for the end. `announce` is called once, when requests are accepted.
+pub async fn serve(
+    loaded: Loaded,
+    service: Service,
+    announce: impl FnOnce(&Running),
+) -> Result<(), StartError> {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut signals = Signals::listen().map_err(|error| StartError::Server(error.to_string()))?;
+    let running = start(service).await?;
+    announce(&running);
+    tracing::info!(public = %running.public, management = %running.management, "ready");
+    let name = signals.next().await;
+    tracing::info!(
+        signal = name,
+        "stopping: no new requests, finishing those under way"
+    );
+    tokio::select! {
+        () = running.stop() => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        name = signals.next() => {
+            tracing::warn!(signal = name, "stopping at once");
+            Err(StartError::Server("ended by a second signal".into()))
+        }
+    }
+}
+
+/// Opens the listeners. Readiness turns true when everything is there.
+pub async fn start(service: Service) -> Result<Running, StartError> {
+    let bootstrap = bootstrap::prepare(&service).await?;
+    let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Server(error.to_string()))?);
+    let config = Arc::clone(&service.config);
+    let sequencer = sequencer::spawn(
+        service.store.clone(),
+        service.ambient.clone(),
+        config.audit.clone(),
+        HeadFile::within(&config.data_dir),
+    );
+    let health = Arc::new(Health::new(probes::all(&service, Arc::clone(&sequencer.status))));
+    let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health)));
+    let opened = open_both(&config, &state);
+    let (public, management, listeners) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            sequencer.finish(LAST_STEP).await;
+            return Err(error);
+        }
+    };
+    let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
+    let housekeeping = housekeeping::spawn(service.clone());
+    health.serve();
+    Ok(Running {
+        state,
+        public,
+        management,
+        bootstrap,
+        service,
+        sequencer,
+        gauges,
+        housekeeping,
+        listeners,
+    })
+}
+
+impl Running {
+    /// The orderly end: not ready at once, requests under way are finished, events are placed, pools are closed.
+    pub async fn stop(self) {
+        let grace = self.service.config.server.grace;
+        self.state.health.drain();
+        tokio::time::sleep(LAME_DUCK).await;
+        for listener in self.listeners {
+            listener.close(grace).await;
+        }
+        self.gauges.abort();
+        self.housekeeping.abort();
+        self.sequencer.finish(LAST_STEP).await;
+        if tokio::time::timeout(LAST_STEP, self.service.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the database pool did not close in time");
+        }
+    }
+}
+
+impl Listener {
+    async fn close(self, grace: Duration) {
+        let patience = grace + Duration::from_secs(1);
+        let stopped = async {
+            self.handle.stop(true).await;
+            self.task.await
+        };
+        match tokio::time::timeout(patience, stopped).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(other) => tracing::warn!(?other, "a listener did not end well"),
+            Err(_) => tracing::warn!("requests were still under way after the grace period"),
+        }
+    }
+}
+
+fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppState {
+    AppState {
+        identity: service.identity.clone(),
+        cache: Arc::clone(&service.cache),
+        counts_alone: std::sync::atomic::AtomicBool::default(),
+        local_cache: Arc::default(),
+        metrics,
+        config: Arc::clone(&service.config),
+        health,
+        keyring: Arc::clone(&service.keyring),
+        units: Arc::new(service.store.clone()),
+        key_reader: Arc::new(service.store.clone()),
+        log_reader: Arc::new(service.store.clone()),
+        wrapper: Arc::clone(&service.wrapper),
+        reloader: Arc::new(Reload::new(service)),
+        started_at: service.ambient.now(),
+    }
+}
+
+type Opened = (SocketAddr, SocketAddr, Vec<Listener>);
+
+fn open_both(config: &Config, state: &Arc<AppState>) -> Result<Opened, StartError> {
+    let (public, management) = (&config.server, &config.management);
+    let public = bind(public.host, public.port, "VUTF__SERVER__PORT")?;
+    let management = bind(management.host, management.port, "VUTF__MANAGEMENT__PORT")?;
+    let addresses = (address(&public)?, address(&management)?);
+    let bounds = Bounds {
+        workers: config.worker_threads(),
+        connections: descriptors::connections(config, descriptors::raise()),
+        header_timeout: config.server.header_timeout,
+        keep_alive: config.server.keep_alive,
+        grace: config.server.grace,
+    };
+    let for_operators = Bounds {
+        workers: 1,
+        connections: descriptors::MANAGEMENT,
+        grace: Duration::from_secs(1),
+        ..bounds
+    };
+    let failed = |error: std::io::Error| StartError::Server(error.to_string());
+    let server = http::listen(public, bounds, state, http::configure).map_err(failed)?;
+    let operators = http::listen(management, for_operators, state, http::management).map_err(failed)?;
+    let listeners = [server, operators].map(|server| Listener {
+        handle: server.handle(),
+        task: tokio::spawn(server),
+    });
+    Ok((addresses.0, addresses.1, listeners.into()))
+}
+
+fn bind(host: IpAddr, port: u16, setting: &'static str) -> Result<std::net::TcpListener, StartError> {
+    let wanted = SocketAddr::new(host, port);
+    let bound =
+        std::net::TcpListener::bind(wanted).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+    bound.map_err(|error| StartError::Listen {
+        address: wanted.to_string(),
+        problem: error.to_string(),
+        setting,
+    })
+}
+
+fn address(socket: &std::net::TcpListener) -> Result<SocketAddr, StartError> {
+    socket
+        .local_addr()
+        .map_err(|error| StartError::Server(error.to_string()))
+}

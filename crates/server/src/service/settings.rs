@@ -1,0 +1,28 @@
+//! The identity domain's numbers, from the configuration.
+
+use vutf_identity::{Settings, guard::GuardPolicy, password::PasswordPolicy};
+
+use super::StartError;
+use crate::config::{Config, Registration};
+
+pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
+    let identity = &config.identity;
+    let guard = GuardPolicy {
+        free: i64::from(identity.lockout.free_attempts),
+        delays: identity.lockout.delays.clone(),
+        disable_at: i64::from(identity.lockout.disable_after),
+    };
+    let password = PasswordPolicy::new(usize::from(identity.min_password_length))
+        .map_err(|error| StartError::Hashing(error.to_string()))?;
+    Ok(Settings {
+        access_ttl: identity.access_token_ttl,
+        refresh_idle: identity.refresh_idle,
+        refresh_absolute: identity.refresh_absolute,
+        refresh_grace: identity.refresh_grace,
+        open_registration: identity.registration == Registration::Open,
+        verified_at_once: !config.email_must_be_verified(),
+        password,
+        guard,
+        ..Settings::new(config.issuer(), identity.audience.clone())
+    })
+}

@@ -1,0 +1,22 @@
+//! End-to-end: the real binary as a process, on SQLite and on PostgreSQL with Redis.
+//!
+//! Tests named `drill_…` load, kill and restart processes: they run one at a time (see `.config/nextest.toml`).
+
+mod aborts;
+mod bad_start;
+mod database_outage;
+mod first_start;
+mod full_disk;
+mod fuzz_requests;
+mod housekeeping;
+mod kill;
+mod leak_scan;
+mod load;
+mod needles;
+mod races;
+mod redis_outage;
+mod replicas;
+mod terminate;
+mod world;
+
+use world::{Admin, World, eventually, say};

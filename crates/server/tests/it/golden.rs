@@ -1,0 +1,40 @@
+//! The surface as files: a change of it shows in review.
+
+use std::{fs, path::PathBuf};
+
+use vutf_server::{http, openapi};
+
+/// Compares `text` with `docs/api/<name>`; with `UPDATE_GOLDEN=1` writes it.
+fn golden(name: &str, text: &str) {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs/api")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&file, text).unwrap();
+    }
+    let expected = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        expected == text,
+        "docs/api/{name} is not what the code says: UPDATE_GOLDEN=1 writes it"
+    );
+}
+
+#[test]
+fn anonymous_routes() {
+    golden("anonymous-routes.txt", &http::route::anonymous_list());
+}
+
+#[test]
+fn role_matrix() {
+    golden("role-matrix.txt", &http::route::role_matrix());
+}
+
+#[test]
+fn error_codes() {
+    golden("error-codes.md", &http::problem::code_table());
+}
+
+#[test]
+fn api_document() {
+    golden("openapi.json", &openapi::pretty().unwrap());
+}

@@ -1,0 +1,9 @@
+//! The HTTP layer over in-memory ports: everything between the socket and the use cases.
+
+mod access;
+mod flow;
+mod limits;
+mod probes;
+mod protocol;
+mod unparsed;
+mod world;

@@ -1,0 +1,11 @@
+//! One binary for all integration tests of the server.
+
+// `cfg(test)` is always true here; it tells clippy that helpers are test code as well.
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod e2e;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod http;

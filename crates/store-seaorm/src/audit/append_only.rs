@@ -1,0 +1,97 @@
+//! The evidence behind AU-9: the database itself refuses to change an audit record.
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DbErr};
+use vutf_compliance::{AppendOnlyProbe, ProbeOutcome};
+use vutf_kernel::{
+    Actor, Ctx, Env, Event, EventSink, OrganizationId, Outcome, PortError, RequestId, Resource,
+};
+
+use crate::{SeaStore, error::port};
+
+/// Tries to change an audit record with the service's own credentials, in a transaction that is rolled back.
+pub struct SeaAppendOnlyProbe {
+    store: SeaStore,
+}
+
+impl SeaAppendOnlyProbe {
+    /// Over `store`.
+    pub fn new(store: SeaStore) -> Self {
+        Self { store }
+    }
+
+    async fn attempt(&self, sql: &str) -> Result<ProbeOutcome, PortError> {
+        let mut tx = self.store.begin_tx().await?;
+        // A row trigger fires only on a row that is touched: put one there, and take it back with the rollback.
+        let ambient = &self.store.inner.ambient;
+        let mut entropy = ambient.entropy();
+        let mut env = Env {
+            clock: ambient.clock(),
+            entropy: &mut *entropy,
+        };
+        let request = RequestId::from_uuid(vutf_kernel::EventId::generate(env.clock, env.entropy).as_uuid());
+        let actor = Actor::System {
+            job: "append-only-probe".into(),
+        };
+        let ctx = Ctx::internal(OrganizationId::DEFAULT, actor, request);
+        let event = Event::new(
+            &ctx,
+            &mut env,
+            "audit.probe",
+            Resource::kind("audit_log"),
+            Outcome::Success,
+        );
+        EventSink::append(&mut tx, event).await?;
+        let outcome = match tx.db.execute_unprepared(sql).await {
+            Ok(done) => ProbeOutcome::Accepted {
+                rows: done.rows_affected(),
+            },
+            Err(error @ (DbErr::Exec(_) | DbErr::Query(_))) => ProbeOutcome::Refused {
+                message: error.to_string(),
+            },
+            Err(error) => return Err(port("audit.probe")(error)),
+        };
+        tx.db.rollback().await.map_err(port("audit.probe_rollback"))?;
+        Ok(outcome)
+    }
+}
+
+#[async_trait]
+impl AppendOnlyProbe for SeaAppendOnlyProbe {
+    async fn try_update(&self) -> Result<ProbeOutcome, PortError> {
+        self.attempt("UPDATE audit_intake SET action = 'x'").await
+    }
+
+    async fn try_delete(&self) -> Result<ProbeOutcome, PortError> {
+        self.attempt("DELETE FROM audit_intake").await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use vutf_crypto_keys::Keyring;
+    use vutf_kernel::{Ambient, Secret};
+    use vutf_testkit::sqlite::SqliteFile;
+
+    use super::*;
+    use crate::StoreOptions;
+
+    #[tokio::test]
+    async fn on_the_service_s_own_sqlite_connection_not_even_a_replace_deletes() {
+        let file = SqliteFile::create().unwrap();
+        let options = StoreOptions::new(Secret::new(file.url()));
+        let store = SeaStore::connect(&options, Arc::new(Keyring::new()), Ambient::system())
+            .await
+            .unwrap();
+        store.migrate_up().await.unwrap();
+        let probe = SeaAppendOnlyProbe::new(store);
+        let replace = "REPLACE INTO audit_intake SELECT * FROM audit_intake";
+        let outcome = probe.attempt(replace).await.unwrap();
+        assert!(
+            matches!(&outcome, ProbeOutcome::Refused { message } if message.contains("append-only")),
+            "{outcome:?}"
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! What stands beside the log: rows that belong to no entry, and what the database itself does against changes.
+
+use std::collections::HashSet;
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use uuid::Uuid;
+use vutf_audit::{Leaf, PATIENCE, Protection, Strays};
+use vutf_kernel::{EventId, PortError};
+
+use crate::SeaStore;
+
+const TABLES: [&str; 3] = ["audit_intake", "audit_subject_ref", "audit_leaf"];
+
+const PASSED_OVER_SQLITE: &str = "SELECT i.id AS id FROM audit_intake i \
+     WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) AND (i.ord < $1 \
+     OR i.occurred_at < (SELECT h.occurred_at FROM audit_intake h WHERE h.id = $2) - $3) ORDER BY i.ord LIMIT 1";
+
+/// A head with a transaction id that this cluster has not given out was restored: its cursor says nothing about new rows.
+const PASSED_OVER: &str = "SELECT i.id AS id FROM audit_intake i \
+     WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) AND (((i.xid, i.ord) < ($4, $1) \
+         AND $4 < pg_snapshot_xmax(pg_current_snapshot())::text::bigint) \
+     OR i.occurred_at < (SELECT h.occurred_at FROM audit_intake h WHERE h.id = $2) - $3) ORDER BY i.xid, i.ord LIMIT 1";
+
+const ORPHAN: &str = "SELECT r.event_id AS id FROM audit_subject_ref r \
+     WHERE NOT EXISTS (SELECT 1 FROM audit_intake i WHERE i.id = r.event_id) LIMIT 1";
+
+const PRESENT_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('table', 'trigger')";
+
+/// `O` and `A`: fires in an ordinary session.
+const PRESENT: &str = "SELECT relname::text AS name FROM pg_class \
+     WHERE oid IN (to_regclass('audit_intake'), to_regclass('audit_subject_ref'), to_regclass('audit_leaf')) AND relkind = 'r' \
+     UNION ALL SELECT tgname::text FROM pg_trigger \
+     WHERE tgrelid IN (to_regclass('audit_intake'), to_regclass('audit_subject_ref'), to_regclass('audit_leaf')) \
+     AND tgenabled IN ('O', 'A')";
+
+impl SeaStore {
+    pub(super) async fn log_strays(&self, head: Option<&Leaf>) -> Result<Strays, PortError> {
+        Ok(Strays {
+            passed_over: match head {
+                Some(head) => self.passed_over(head).await?,
+                None => None,
+            },
+            orphan_reference: self.first_id("audit.orphans", ORPHAN, vec![]).await?,
+        })
+    }
+
+    async fn passed_over(&self, head: &Leaf) -> Result<Option<EventId>, PortError> {
+        let patience = i64::try_from(PATIENCE.as_micros()).unwrap_or(i64::MAX);
+        let mut values: Vec<Value> = vec![
+            head.cursor.ord.into(),
+            head.event_id.as_uuid().into(),
+            patience.into(),
+        ];
+        let sql = if self.backend() == DbBackend::Postgres {
+            values.push(head.cursor.xid.into());
+            PASSED_OVER
+        } else {
+            PASSED_OVER_SQLITE
+        };
+        self.first_id("audit.passed_over", sql, values).await
+    }
+
+    async fn first_id(
+        &self,
+        op: &'static str,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Option<EventId>, PortError> {
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let found = self.read(op, |db| db.query_one_raw(statement)).await?;
+        // An id that is none is a stray all the same.
+        Ok(found.map(|row| EventId::from_uuid(row.try_get("", "id").unwrap_or(Uuid::nil()))))
+    }
+
+    pub(super) async fn log_protection(&self) -> Result<Protection, PortError> {
+        let (sql, kinds) = match self.backend() {
+            DbBackend::Postgres => (PRESENT, ["append_only", "no_truncate"]),
+            _ => (PRESENT_SQLITE, ["no_update", "no_delete"]),
+        };
+        let statement = Statement::from_string(self.backend(), sql);
+        let rows = self
+            .read("audit.protection", |db| db.query_all_raw(statement))
+            .await?;
+        let present: HashSet<String> = rows
+            .iter()
+            .filter_map(|row| row.try_get("", "name").ok())
+            .collect();
+        let missing = |name: &String| !present.contains(name);
+        let triggers = TABLES
+            .iter()
+            .flat_map(|table| kinds.map(|kind| format!("{table}_{kind}")));
+        Ok(Protection {
+            missing_tables: TABLES.map(str::to_owned).into_iter().filter(missing).collect(),
+            missing_triggers: triggers.filter(missing).collect(),
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! One entity set for both databases, private to this crate.
+
+pub(crate) mod audit_intake;
+pub(crate) mod audit_leaf;
+pub(crate) mod audit_subject_ref;
+pub(crate) mod bootstrap_tokens;
+pub(crate) mod crypto_keys;
+pub(crate) mod leases;
+pub(crate) mod login_guards;
+pub(crate) mod passwords;
+pub(crate) mod refresh_families;
+pub(crate) mod refresh_tokens;
+pub(crate) mod sessions;
+pub(crate) mod user_roles;
+pub(crate) mod users;

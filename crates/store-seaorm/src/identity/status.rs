@@ -1,0 +1,86 @@
+//! What decides whether a session's request may go on: two look-ups by primary key, outside a transaction.
+
+use async_trait::async_trait;
+use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
+use uuid::Uuid;
+use vutf_identity::{IdentityRead, SessionStatus, UserStatus};
+use vutf_kernel::{Aal, Assurance, OrganizationId, PortError, SessionId, Timestamp, UserId};
+
+use crate::{SeaStore, row::corrupt};
+
+/// `$1` is understood by both databases.
+const STATUS: &str = "SELECT s.organization_id, s.user_id, s.epoch AS session_epoch, s.aal, s.amr, s.auth_time, s.expires_at, \
+     s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at \
+     FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
+const ROLES: &str = "SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role";
+
+#[derive(FromQueryResult)]
+struct StatusRow {
+    organization_id: Uuid,
+    user_id: Uuid,
+    session_epoch: i64,
+    aal: String,
+    amr: String,
+    auth_time: i64,
+    expires_at: i64,
+    revoked_at: Option<i64>,
+    user_epoch: i64,
+    user_status: String,
+    user_deleted_at: Option<i64>,
+}
+
+#[derive(FromQueryResult)]
+struct RoleRow {
+    role: String,
+}
+
+#[async_trait]
+impl IdentityRead for SeaStore {
+    async fn session_status(&self, id: SessionId) -> Result<Option<SessionStatus>, PortError> {
+        let statement =
+            |sql: &str, id: Uuid| Statement::from_sql_and_values(self.backend(), sql, [id.into()]);
+        let found = self
+            .read("sessions.status", async |db: &DatabaseConnection| {
+                let session = StatusRow::find_by_statement(statement(STATUS, id.as_uuid()));
+                let Some(row) = session.one(db).await? else {
+                    return Ok(None);
+                };
+                let roles = RoleRow::find_by_statement(statement(ROLES, row.user_id));
+                Ok(Some((row, roles.all(db).await?)))
+            })
+            .await?;
+        found.map(|(row, roles)| status(id, &row, roles)).transpose()
+    }
+}
+
+fn status(id: SessionId, row: &StatusRow, roles: Vec<RoleRow>) -> Result<SessionStatus, PortError> {
+    Ok(SessionStatus {
+        id,
+        organization_id: OrganizationId::from_uuid(row.organization_id),
+        user_id: UserId::from_uuid(row.user_id),
+        session_epoch: row.session_epoch,
+        user_epoch: row.user_epoch,
+        user_status: UserStatus::parse(&row.user_status)
+            .ok_or_else(|| corrupt("users", "status", row.user_id, "not a known status"))?,
+        user_deleted: row.user_deleted_at.is_some(),
+        revoked_at: row.revoked_at.map(Timestamp::from_micros),
+        expires_at: Timestamp::from_micros(row.expires_at),
+        assurance: Assurance {
+            aal: aal(&row.aal, id)?,
+            auth_time: Timestamp::from_micros(row.auth_time),
+            amr: words(&row.amr),
+        },
+        roles: roles.into_iter().map(|row| row.role).collect(),
+    })
+}
+
+pub(super) fn aal(text: &str, row: impl ToString) -> Result<Aal, PortError> {
+    [Aal::Aal1, Aal::Aal2, Aal::Aal3]
+        .into_iter()
+        .find(|level| level.as_str() == text)
+        .ok_or_else(|| corrupt("sessions", "aal", row, "not a known level"))
+}
+
+pub(super) fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}

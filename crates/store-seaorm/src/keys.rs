@@ -1,0 +1,96 @@
+//! The key registry.
+
+use async_trait::async_trait;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use vutf_crypto_keys::{KeyReader, KeyRecord, KeyRepo, KeyState};
+use vutf_kernel::{Fault, KeyId, OrganizationId, PortError, Timestamp};
+
+use crate::{
+    SeaStore,
+    entity::crypto_keys,
+    error::port,
+    row::{array, corrupt},
+    tx::Tx,
+};
+
+#[async_trait]
+impl KeyReader for SeaStore {
+    async fn list(&self, organization: Option<OrganizationId>) -> Result<Vec<KeyRecord>, PortError> {
+        let mut query = crypto_keys::Entity::find();
+        if let Some(organization) = organization {
+            query = query.filter(crypto_keys::Column::OrganizationId.eq(organization.as_uuid()));
+        }
+        let rows = self.read("keys.list", |db| query.all(db)).await?;
+        rows.into_iter().map(record).collect()
+    }
+}
+
+#[async_trait]
+impl KeyRepo for Tx {
+    async fn insert(&mut self, record: &KeyRecord) -> Result<(), PortError> {
+        crypto_keys::Entity::insert(row(record))
+            .exec_without_returning(&self.db)
+            .await
+            .map(|_| ())
+            .map_err(port("keys.insert"))
+    }
+
+    async fn replace(&mut self, record: &KeyRecord, expected: KeyState) -> Result<(), PortError> {
+        let done = crypto_keys::Entity::update_many()
+            .set(row(record))
+            .filter(crypto_keys::Column::Id.eq(record.id.as_uuid()))
+            .filter(crypto_keys::Column::State.eq(expected.to_string()))
+            .exec(&self.db)
+            .await
+            .map_err(port("keys.replace"))?;
+        if done.rows_affected == 1 {
+            return Ok(());
+        }
+        Err(PortError::new(
+            "keys.replace",
+            Fault::Stale,
+            "the key is in another state",
+        ))
+    }
+}
+
+fn row(record: &KeyRecord) -> crypto_keys::ActiveModel {
+    crypto_keys::ActiveModel {
+        id: Set(record.id.as_uuid()),
+        organization_id: Set(record.organization_id.as_uuid()),
+        purpose: Set(record.purpose.to_string()),
+        key_version: Set(i64::from(record.version)),
+        algorithm: Set(record.algorithm.to_string()),
+        state: Set(record.state.to_string()),
+        wrapped: Set(record.wrapped.clone()),
+        wrapped_by: Set(record.wrapped_by.to_string()),
+        public_key: Set(record.public_key.clone()),
+        created_at: Set(record.created_at.as_micros()),
+        activated_at: Set(record.activated_at.map(Timestamp::as_micros)),
+        not_after: Set(record.not_after.map(Timestamp::as_micros)),
+        mac: Set(record.mac.to_vec()),
+    }
+}
+
+fn record(row: crypto_keys::Model) -> Result<KeyRecord, PortError> {
+    let bad = |column: &'static str| {
+        let id = row.id;
+        move |problem: vutf_crypto_keys::UnknownText| corrupt("crypto_keys", column, id, problem)
+    };
+    Ok(KeyRecord {
+        id: KeyId::from_uuid(row.id),
+        organization_id: OrganizationId::from_uuid(row.organization_id),
+        purpose: row.purpose.parse().map_err(bad("purpose"))?,
+        version: u32::try_from(row.key_version)
+            .map_err(|problem| corrupt("crypto_keys", "key_version", row.id, problem))?,
+        algorithm: row.algorithm.parse().map_err(bad("algorithm"))?,
+        state: row.state.parse().map_err(bad("state"))?,
+        wrapped_by: row.wrapped_by.parse().map_err(bad("wrapped_by"))?,
+        mac: array("crypto_keys", "mac", row.id, &row.mac)?,
+        wrapped: row.wrapped,
+        public_key: row.public_key,
+        created_at: Timestamp::from_micros(row.created_at),
+        activated_at: row.activated_at.map(Timestamp::from_micros),
+        not_after: row.not_after.map(Timestamp::from_micros),
+    })
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod audit;
+mod clock;
+mod connect;
+mod entity;
+mod error;
+mod identity;
+mod keys;
+mod leases;
+mod migrate;
+mod purposes;
+mod retry;
+mod row;
+mod sealed;
+mod take_back;
+mod tx;
+
+pub use audit::{AuditLag, SeaAppendOnlyProbe};
+pub use connect::{ConnectError, SeaStore, StoreOptions, Technology};
+pub use migrate::{MigrationLine, SchemaError};
+pub use purposes::key_purposes;
+pub use take_back::DownError;

@@ -1,0 +1,80 @@
+//! The one transaction type: every domain's repositories, on one connection.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::{DatabaseTransaction, DbBackend};
+use vutf_audit::AuditTx;
+use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx};
+use vutf_identity::{
+    IdentityTx,
+    housekeeping::HousekeepingRepo,
+    repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
+};
+use vutf_kernel::{Entropy, EventSink, PortError, Transaction};
+
+use crate::error::port;
+
+/// A read-write transaction. Dropped without a commit it rolls back.
+pub(crate) struct Tx {
+    pub(crate) db: DatabaseTransaction,
+    pub(crate) backend: DbBackend,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) entropy: Box<dyn Entropy>,
+}
+
+#[async_trait]
+impl Transaction for Tx {
+    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+        self.db.commit().await.map_err(port("transaction.commit"))
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), PortError> {
+        self.db.rollback().await.map_err(port("transaction.rollback"))
+    }
+}
+
+impl IdentityTx for Tx {
+    fn users(&mut self) -> &mut dyn UserRepo {
+        self
+    }
+    fn passwords(&mut self) -> &mut dyn PasswordRepo {
+        self
+    }
+    fn guards(&mut self) -> &mut dyn GuardRepo {
+        self
+    }
+    fn sessions(&mut self) -> &mut dyn SessionRepo {
+        self
+    }
+    fn refresh(&mut self) -> &mut dyn RefreshRepo {
+        self
+    }
+    fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+    fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {
+        self
+    }
+    fn housekeeping(&mut self) -> &mut dyn HousekeepingRepo {
+        self
+    }
+    fn events(&mut self) -> &mut dyn EventSink {
+        self
+    }
+}
+
+impl AuditTx for Tx {
+    fn log(&mut self) -> &mut dyn EventSink {
+        self
+    }
+}
+
+impl KeysTx for Tx {
+    fn keys(&mut self) -> &mut dyn KeyRepo {
+        self
+    }
+    fn events(&mut self) -> &mut dyn EventSink {
+        self
+    }
+}

@@ -1,0 +1,43 @@
+//! The port contracts, against the in-memory twins and both databases alike.
+
+use std::sync::Arc;
+
+use vutf_audit::MemoryLog;
+use vutf_crypto_keys::memory::MemoryKeys;
+use vutf_identity::memory::MemoryStore;
+use vutf_testkit::contracts::{
+    audit::{AuditStore, audit_contract},
+    identity::identity_contract,
+    keys::{KeyStore, keys_contract},
+};
+
+use crate::world::World;
+
+on_both!(identity, keys, audit);
+
+async fn identity(world: World) {
+    identity_contract(Arc::new(world.store.clone())).await;
+}
+
+async fn keys(world: World) {
+    keys_contract(KeyStore::Store(Arc::new(world.store.clone()))).await;
+}
+
+async fn audit(world: World) {
+    audit_contract(world.log()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_twin_of_identity() {
+    identity_contract(Arc::new(MemoryStore::default())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_twin_of_the_key_registry() {
+    keys_contract(KeyStore::Memory(MemoryKeys::default())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_twin_of_the_audit_log() {
+    audit_contract(AuditStore::Memory(MemoryLog::unsealed())).await;
+}

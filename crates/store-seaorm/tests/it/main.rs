@@ -1,0 +1,39 @@
+//! The adapter against real databases.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail like tests"
+)]
+
+/// Runs each function against a world on SQLite and one on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use crate::world::World;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(World::sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(world) = World::postgres().await {
+                    super::$name(world).await;
+                }
+            }
+        }
+    )+};
+}
+
+mod append_only;
+mod contract;
+mod keys;
+mod migrations;
+mod mixin;
+mod queries;
+mod retry;
+mod sealed;
+mod sequencer;
+mod tamper;
+mod world;

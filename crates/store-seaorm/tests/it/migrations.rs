@@ -1,0 +1,243 @@
+//! Every migration goes up, down with rows in its tables, and up again; replicas that start at once run each once.
+
+use uuid::Uuid;
+use vutf_migration::{Migrator, MigratorTrait};
+use vutf_store_seaorm::{DownError, SchemaError};
+use vutf_testkit::{
+    servers::{database::create_empty, require_postgres},
+    sqlite::SqliteFile,
+};
+
+use crate::world::{Place, World, connect, options};
+
+/// As `on_both!`, on a database without a schema.
+macro_rules! on_empty {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(super::empty_sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(world) = super::empty_postgres().await {
+                    super::$name(world).await;
+                }
+            }
+        }
+    )+};
+}
+
+on_empty!(
+    each_step_goes_up_and_down_with_rows_in_it,
+    what_holds_rows_is_taken_back_by_name_only,
+    replicas_that_start_at_once_migrate_once,
+    a_newer_schema_is_refused,
+    a_migration_that_fails_leaves_nothing,
+);
+
+async fn empty_sqlite() -> World {
+    World::bare(Place::Sqlite(SqliteFile::create().unwrap())).await
+}
+
+async fn empty_postgres() -> Option<World> {
+    let database = create_empty(require_postgres()?).await.unwrap();
+    Some(World::bare(Place::Postgres(database)).await)
+}
+
+/// Rows for the tables of each migration, in their order.
+fn rows(world: &World) -> Vec<String> {
+    let [home, one, two, three] = [0x7000_8000_0000_0000_0001, 1, 2, 3].map(|n| world.id(Uuid::from_u128(n)));
+    let blob = world.bytes(b"blob");
+    let stamps = "created_at, updated_at, version";
+    vec![
+        format!("INSERT INTO leases (name, holder, epoch, expires_at) VALUES ('l', {one}, 1, 2)"),
+        format!(
+            "INSERT INTO users (id, organization_id, username_ct, username_bidx, username_bidx_ver, email_ct, email_bidx, \
+               email_bidx_ver, status, epoch, {stamps}) VALUES ({one}, {home}, {blob}, {blob}, 1, {blob}, {blob}, 1, 'active', 0, 1, 1, 1);
+             INSERT INTO passwords (user_id, organization_id, phc_ct, changed_at, created_at, updated_at, version)
+                 VALUES ({one}, {home}, {blob}, 1, 1, 1, 1);
+             INSERT INTO user_roles (organization_id, user_id, role, granted_at) VALUES ({home}, {one}, 'user', 1);
+             INSERT INTO login_guards (organization_id, account, authenticator, user_id, failures, updated_at)
+                 VALUES ({home}, {blob}, 'password', {one}, 1, 1);
+             INSERT INTO bootstrap_tokens (organization_id, token_hash, created_at) VALUES ({home}, {blob}, 1)"
+        ),
+        format!(
+            "INSERT INTO sessions (id, organization_id, user_id, epoch, aal, amr, auth_time, last_seen_at, expires_at, {stamps}) \
+               VALUES ({two}, {home}, {one}, 0, 'aal1', 'pwd', 1, 1, 1, 1, 1, 1);
+             INSERT INTO refresh_families (id, organization_id, session_id, user_id, generation, idle_expires_at, expires_at, {stamps}) \
+               VALUES ({three}, {home}, {two}, {one}, 0, 1, 1, 1, 1, 1);
+             INSERT INTO refresh_tokens (token_hash, organization_id, family_id, generation, created_at) VALUES ({blob}, {home}, {three}, 0, 1)"
+        ),
+        format!(
+            "INSERT INTO crypto_keys (id, organization_id, purpose, key_version, algorithm, state, wrapped, wrapped_by, created_at, mac) \
+               VALUES ({one}, {home}, 'tenant', 1, 'xchacha20-poly1305', 'active', {blob}, 'kek:x', 1, {blob})"
+        ),
+        format!(
+            "INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, action, resource_kind, outcome, body, parts) \
+               VALUES ({one}, 1, {home}, 'r', 'operator', 'a.b', 'x', 'success', {blob}, {blob});
+             INSERT INTO audit_subject_ref (event_id, organization_id, subject_id) VALUES ({one}, {home}, {two});
+             INSERT INTO audit_leaf (seq, event_id, leaf_hash, chain, xid, ord) VALUES (0, {one}, {blob}, {blob}, 0, 1)"
+        ),
+    ]
+}
+
+/// Tables, columns, indexes and triggers, as the database describes them.
+async fn schema(world: &World) -> Vec<String> {
+    let sql = if world.is_postgres() {
+        "SELECT 'column ' || table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || \
+           COALESCE(column_default, '') FROM information_schema.columns WHERE table_schema = 'public' \
+         UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public' \
+         UNION ALL SELECT 'trigger ' || pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal \
+         UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
+           WHERE connamespace = 'public'::regnamespace \
+         UNION ALL SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
+    } else {
+        "SELECT type || ' ' || name || ' ' || COALESCE(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1"
+    };
+    let rows = world.rows(sql).await;
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+async fn applied(world: &World) -> usize {
+    let lines = world.store.migration_status().await.unwrap();
+    lines.iter().filter(|line| line.applied).count()
+}
+
+async fn up_one(world: &World) {
+    let connection = world.outside().await;
+    Migrator::up(&connection, Some(1)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+async fn each_step_goes_up_and_down_with_rows_in_it(world: World) {
+    let (rows, steps) = (rows(&world), Migrator::migrations().len());
+    let destroy = names();
+    assert_eq!(rows.len(), steps, "a new migration needs rows in this test");
+    let mut before = Vec::new();
+    for (step, planted) in rows.iter().enumerate() {
+        up_one(&world).await;
+        let after = schema(&world).await;
+        assert_ne!(after, before);
+        world.sql(planted).await;
+        world.store.migrate_down(1, &destroy).await.unwrap();
+        assert_eq!(applied(&world).await, step);
+        if step > 0 {
+            assert_eq!(
+                schema(&world).await,
+                before,
+                "step {step} leaves something behind"
+            );
+        }
+        up_one(&world).await;
+        assert_eq!(
+            schema(&world).await,
+            after,
+            "step {step} goes up differently the second time"
+        );
+        world.sql(planted).await;
+        before = after;
+    }
+    let (whole, all) = (before, u32::try_from(steps).unwrap());
+    for left in (0..all).rev() {
+        world.store.migrate_down(1, &destroy).await.unwrap();
+        assert_eq!(applied(&world).await, left as usize);
+    }
+    let names = world.store.migrate_up().await.unwrap();
+    assert_eq!(names.len(), steps);
+    assert_eq!(schema(&world).await, whole);
+    assert!(world.store.migrate_up().await.unwrap().is_empty());
+    world.store.migrate_down(all, &[]).await.unwrap();
+    assert!(
+        schema(&world)
+            .await
+            .iter()
+            .all(|line| line.contains("seaql_migrations"))
+    );
+}
+
+/// Every migration.
+fn names() -> Vec<String> {
+    let migrations = Migrator::migrations();
+    migrations.iter().map(|one| one.name().to_owned()).collect()
+}
+
+async fn what_holds_rows_is_taken_back_by_name_only(world: World) {
+    let (rows, names) = (rows(&world), names());
+    world.store.migrate_up().await.unwrap();
+    for planted in &rows {
+        world.sql(planted).await;
+    }
+    let before = schema(&world).await;
+    let all = u32::try_from(names.len()).unwrap();
+    for destroy in [&[][..], &names[1..names.len() - 1], &names[1..]] {
+        let refusal = world.store.migrate_down(all, destroy).await.unwrap_err();
+        let DownError::HoldsData { name, tables } = refusal else {
+            panic!("{refusal}");
+        };
+        let first = names.iter().rfind(|name| !destroy.contains(name)).unwrap();
+        assert_eq!(name, *first);
+        assert!(!tables.is_empty());
+        assert_eq!(schema(&world).await, before, "all or nothing");
+    }
+    assert!(world.number("SELECT COUNT(*) FROM audit_leaf").await > 0);
+    let reverted = world.store.migrate_down(all, &names).await.unwrap();
+    assert!(reverted.iter().eq(names.iter().rev()));
+}
+
+async fn replicas_that_start_at_once_migrate_once(world: World) {
+    let url = world.place.url();
+    let mut replicas = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (store, _) = connect(&options(&url)).await;
+        replicas.spawn(async move { store.migrate_up().await.unwrap().len() });
+    }
+    let mut counts = replicas.join_all().await;
+    counts.sort_unstable();
+    let steps = Migrator::migrations().len();
+    assert_eq!(counts, [0, 0, 0, steps]);
+    let recorded = world.number("SELECT COUNT(*) FROM seaql_migrations").await;
+    assert_eq!(usize::try_from(recorded).unwrap(), steps);
+}
+
+async fn a_newer_schema_is_refused(world: World) {
+    world.store.migrate_up().await.unwrap();
+    world.store.refuse_newer().await.unwrap();
+    world
+        .sql("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)")
+        .await;
+    let before = schema(&world).await;
+    let refusals = [
+        world.store.refuse_newer().await.unwrap_err(),
+        world.store.migrate_up().await.unwrap_err(),
+    ];
+    assert!(matches!(
+        world.store.migrate_down(1, &[]).await.unwrap_err(),
+        DownError::Schema(SchemaError::Newer { .. })
+    ));
+    for refusal in refusals {
+        assert!(
+            matches!(&refusal, SchemaError::Newer { name } if name == "m9999_future"),
+            "{refusal}"
+        );
+    }
+    assert_eq!(schema(&world).await, before);
+    assert_eq!(applied(&world).await, Migrator::migrations().len());
+}
+
+/// The last step stumbles over a table that is there already.
+async fn a_migration_that_fails_leaves_nothing(world: World) {
+    world.sql("CREATE TABLE audit_leaf (n INTEGER)").await;
+    let before = schema(&world).await;
+    assert!(matches!(
+        world.store.migrate_up().await.unwrap_err(),
+        SchemaError::Port(_)
+    ));
+    assert_eq!(schema(&world).await, before, "all or nothing");
+    world.sql("DROP TABLE audit_leaf").await;
+    assert_eq!(
+        world.store.migrate_up().await.unwrap().len(),
+        Migrator::migrations().len()
+    );
+}

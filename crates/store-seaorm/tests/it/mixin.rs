@@ -1,0 +1,46 @@
+//! Every table has the audit mixin and a tenant, but for those that a decision record names with a reason.
+
+use crate::world::World;
+
+/// `docs/adr/0020-which-tables-carry-the-mixin.md`.
+const WITHOUT_MIXIN: [&str; 9] = [
+    "audit_intake",
+    "audit_leaf",
+    "audit_subject_ref",
+    "bootstrap_tokens",
+    "crypto_keys",
+    "leases",
+    "login_guards",
+    "refresh_tokens",
+    "user_roles",
+];
+const WITHOUT_TENANT: [&str; 3] = ["audit_leaf", "leases", "organizations"];
+
+/// Tables that lack one of `columns`. Both databases are made from one text.
+async fn lacking(world: &World, columns: &[&str]) -> Vec<String> {
+    let names: Vec<String> = columns.iter().map(|name| format!("'{name}'")).collect();
+    let sql = format!(
+        "SELECT name FROM sqlite_master m WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'seaql_migrations' \
+         AND (SELECT COUNT(*) FROM pragma_table_info(m.name) WHERE name IN ({})) < {} ORDER BY name",
+        names.join(", "),
+        columns.len()
+    );
+    let rows = world.rows(&sql).await;
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_table_has_mixin_and_tenant_but_those_with_a_reason() {
+    let world = World::sqlite().await;
+    let mixin = [
+        "created_at",
+        "created_by",
+        "updated_at",
+        "updated_by",
+        "deleted_at",
+        "deleted_by",
+        "version",
+    ];
+    assert_eq!(lacking(&world, &mixin).await, WITHOUT_MIXIN);
+    assert_eq!(lacking(&world, &["organization_id"]).await, WITHOUT_TENANT);
+}

@@ -1,0 +1,190 @@
+//! Sessions, and what decides whether a request of one may go on.
+
+use std::time::Duration;
+
+use vutf_identity::{Session, User, UserStatus};
+use vutf_kernel::SessionId;
+
+use super::{HOME, Store, same, stored_user};
+use crate::factory::Factory;
+
+pub(super) async fn contract(store: &Store, factory: &mut Factory) {
+    a_session_comes_back_as_it_was(store, factory).await;
+    live_sessions_are_listed_newest_first(store, factory).await;
+    a_list_has_an_end(store, factory).await;
+    a_session_is_ended_once(store, factory).await;
+    all_but_one_are_ended_with_their_families(store, factory).await;
+    the_status_follows_session_user_and_roles(store, factory).await;
+}
+
+pub(super) async fn stored_session(store: &Store, factory: &mut Factory, user: &User) -> Session {
+    let session = factory.session(user);
+    once!(store, sessions.insert(&session)).unwrap();
+    session
+}
+
+async fn found(store: &Store, id: SessionId) -> Session {
+    once!(store, sessions.find(HOME, id)).unwrap().unwrap()
+}
+
+async fn a_session_comes_back_as_it_was(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await;
+    let mut session = factory.session(&user);
+    session.assurance.amr = vec!["pwd".to_owned(), "otp".to_owned()];
+    once!(store, sessions.insert(&session)).unwrap();
+    assert!(same(&found(store, session.id).await, &session));
+    session.last_seen_at = factory.now();
+    once!(store, sessions.touch(session.id, session.last_seen_at)).unwrap();
+    assert!(same(&found(store, session.id).await, &session));
+
+    let mut bare = factory.session(&user);
+    (bare.ip, bare.user_agent) = (None, None);
+    once!(store, sessions.insert(&bare)).unwrap();
+    assert!(same(&found(store, bare.id).await, &bare));
+    let unknown = factory.session(&user);
+    assert!(once!(store, sessions.find(HOME, unknown.id)).unwrap().is_none());
+}
+
+async fn live_sessions_are_listed_newest_first(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await;
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(stored_session(store, factory, &user).await.id);
+    }
+    let mut expired = factory.session(&user);
+    let now = factory.now();
+    expired.expires_at = now;
+    once!(store, sessions.insert(&expired)).unwrap();
+    once!(store, sessions.revoke(HOME, ids[1], "logout", None, now)).unwrap();
+    let other = stored_user(store, factory).await;
+    stored_session(store, factory, &other).await;
+
+    let live = once!(store, sessions.live_of(HOME, user.id, now)).unwrap();
+    let listed: Vec<_> = live.iter().map(|session| session.id).collect();
+    assert_eq!(listed, [ids[3], ids[2], ids[0]]);
+    let just_before = now.minus(Duration::from_micros(1));
+    let live = once!(store, sessions.live_of(HOME, user.id, just_before)).unwrap();
+    assert_eq!(
+        live.len(),
+        4,
+        "a session lives until the moment at which it expires"
+    );
+}
+
+async fn a_list_has_an_end(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await;
+    let mut newest = Vec::new();
+    for _ in 0..103 {
+        newest.push(stored_session(store, factory, &user).await.id);
+    }
+    newest.reverse();
+    newest.truncate(100);
+    let live = once!(store, sessions.live_of(HOME, user.id, factory.now())).unwrap();
+    assert!(live.iter().map(|session| session.id).eq(newest));
+}
+
+async fn a_session_is_ended_once(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await;
+    let session = stored_session(store, factory, &user).await;
+    let at = factory.now();
+    assert!(
+        once!(
+            store,
+            sessions.revoke(HOME, session.id, "revoked", Some(user.id), at)
+        )
+        .unwrap()
+    );
+    assert!(
+        !once!(
+            store,
+            sessions.revoke(HOME, session.id, "logout", None, factory.now())
+        )
+        .unwrap()
+    );
+    let ended = found(store, session.id).await;
+    assert_eq!(
+        (ended.revoked_at, ended.revoke_reason.as_deref()),
+        (Some(at), Some("revoked"))
+    );
+    let unknown = SessionId::from_uuid(factory.id());
+    assert!(!once!(store, sessions.revoke(HOME, unknown, "revoked", None, at)).unwrap());
+}
+
+async fn all_but_one_are_ended_with_their_families(store: &Store, factory: &mut Factory) {
+    let (user, other) = (
+        stored_user(store, factory).await,
+        stored_user(store, factory).await,
+    );
+    let mut people = Vec::new();
+    for owner in [&user, &user, &user, &other] {
+        let session = stored_session(store, factory, owner).await;
+        let (family, first) = factory.family(&session);
+        once!(store, refresh.insert_family(&family, &first)).unwrap();
+        people.push((session.id, first.hash));
+    }
+    let (kept, at) = (people[1].0, factory.now());
+    let mut ended = once!(
+        store,
+        sessions.revoke_all(HOME, user.id, Some(kept), "revoked", None, at)
+    )
+    .unwrap();
+    ended.sort_unstable();
+    assert_eq!(ended, [people[0].0, people[2].0]);
+    for (place, (id, token)) in people.iter().enumerate() {
+        let expected = (place == 0 || place == 2).then_some(at);
+        assert_eq!(found(store, *id).await.revoked_at, expected);
+        let (_, family) = once!(store, refresh.find(token)).unwrap().unwrap();
+        assert_eq!(family.revoked_at, expected);
+    }
+    let rest = once!(
+        store,
+        sessions.revoke_all(HOME, user.id, None, "revoked", None, at)
+    )
+    .unwrap();
+    assert_eq!(rest, [kept]);
+    let none = once!(
+        store,
+        sessions.revoke_all(HOME, user.id, None, "revoked", None, at)
+    )
+    .unwrap();
+    assert!(none.is_empty());
+}
+
+async fn the_status_follows_session_user_and_roles(store: &Store, factory: &mut Factory) {
+    assert!(
+        store
+            .session_status(SessionId::from_uuid(factory.id()))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let user = stored_user(store, factory).await;
+    let session = stored_session(store, factory, &user).await;
+    let now = factory.now();
+    let status = async || store.session_status(session.id).await.unwrap().unwrap();
+
+    let fresh = status().await;
+    assert!(fresh.is_live(now) && !fresh.is_live(session.expires_at));
+    assert_eq!(
+        (fresh.id, fresh.user_id, fresh.organization_id),
+        (session.id, user.id, HOME)
+    );
+    assert_eq!(fresh.assurance, session.assurance);
+    assert!(fresh.roles.is_empty());
+    let roles = ["auditor".to_owned(), "user".to_owned()];
+    once!(store, roles.assign(HOME, user.id, &roles, None, now)).unwrap();
+    assert_eq!(status().await.roles, roles);
+
+    let user = user.changed(None, now).end_sessions();
+    once!(store, users.update(&user)).unwrap();
+    let outdated = status().await;
+    assert_eq!((outdated.session_epoch, outdated.user_epoch), (0, 1));
+    assert!(!outdated.is_live(now));
+    let user = user.lock(None, now).unwrap();
+    once!(store, users.update(&user)).unwrap();
+    assert_eq!(status().await.user_status, UserStatus::Locked);
+    once!(store, users.update(&user.delete(None, now))).unwrap();
+    assert!(status().await.user_deleted);
+    once!(store, sessions.revoke(HOME, session.id, "logout", None, now)).unwrap();
+    assert_eq!(status().await.revoked_at, Some(now));
+}

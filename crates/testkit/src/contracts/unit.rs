@@ -1,0 +1,40 @@
+//! The service's store and unit of work, as the contracts see them.
+
+use async_trait::async_trait;
+use vutf_app::UnitOfWork;
+use vutf_audit::{AuditTx, LogReader, SequencerStore};
+use vutf_crypto_keys::{KeyReader, KeyRepo, KeysTx};
+use vutf_identity::IdentityStore;
+use vutf_kernel::{EventSink, PortError, Transaction, Units};
+
+/// A database with every port of the service.
+pub trait Store: Units<dyn UnitOfWork> + IdentityStore + SequencerStore + LogReader + KeyReader {}
+
+impl<T: Units<dyn UnitOfWork> + IdentityStore + SequencerStore + LogReader + KeyReader> Store for T {}
+
+pub(super) struct Unit(pub(super) Box<dyn UnitOfWork>);
+
+#[async_trait]
+impl Transaction for Unit {
+    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+        self.0.commit().await
+    }
+    async fn rollback(self: Box<Self>) -> Result<(), PortError> {
+        self.0.rollback().await
+    }
+}
+
+impl AuditTx for Unit {
+    fn log(&mut self) -> &mut dyn EventSink {
+        self.0.log()
+    }
+}
+
+impl KeysTx for Unit {
+    fn keys(&mut self) -> &mut dyn KeyRepo {
+        self.0.keys()
+    }
+    fn events(&mut self) -> &mut dyn EventSink {
+        KeysTx::events(&mut *self.0)
+    }
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "stores")]
+pub mod client;
+#[cfg(feature = "stores")]
+pub mod contracts;
+#[cfg(feature = "stores")]
+pub mod factory;
+pub mod process;
+pub mod random;
+pub mod servers;
+#[cfg(feature = "stores")]
+pub mod sql;
+pub mod sqlite;

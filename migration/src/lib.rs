@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait leaves the lifetime out, and an implementation must match it"
+)]
+
+mod dialect;
+mod m0001_organizations;
+mod m0002_users;
+mod m0003_sessions;
+mod m0004_keys;
+mod m0005_audit;
+
+pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
+use sea_orm_migration::{MigrationTrait, async_trait};
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_organizations::Migration),
+            Box::new(m0002_users::Migration),
+            Box::new(m0003_sessions::Migration),
+            Box::new(m0004_keys::Migration),
+            Box::new(m0005_audit::Migration),
+        ]
+    }
+}

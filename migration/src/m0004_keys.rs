@@ -1,0 +1,42 @@
+//! The key registry: wrapped keys and their states.
+
+use sea_orm_migration::{DbErr, MigrationTrait, SchemaManager, async_trait, prelude::DeriveMigrationName};
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+const UP: &str = "
+CREATE TABLE crypto_keys (
+    id {uuid} PRIMARY KEY,
+    organization_id {uuid} NOT NULL REFERENCES organizations (id),
+    purpose TEXT NOT NULL,
+    key_version BIGINT NOT NULL,
+    algorithm TEXT NOT NULL,
+    state TEXT NOT NULL,
+    wrapped {blob} NOT NULL,
+    wrapped_by TEXT NOT NULL,
+    public_key {blob},
+    created_at BIGINT NOT NULL,
+    activated_at BIGINT,
+    not_after BIGINT,
+    mac {blob} NOT NULL
+);
+CREATE UNIQUE INDEX crypto_keys_version ON crypto_keys (organization_id, purpose, key_version);
+";
+
+const DOWN: &str = "
+DROP TABLE crypto_keys;
+";
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, DOWN).await
+    }
+}
