@@ -11,6 +11,7 @@ const UP: &str = "
 CREATE TABLE crypto_keys (
     id {uuid} PRIMARY KEY,
     organization_id {uuid} NOT NULL REFERENCES organizations (id),
+    subject_id {uuid},
     purpose TEXT NOT NULL,
     key_version BIGINT NOT NULL,
     algorithm TEXT NOT NULL,
@@ -21,8 +22,10 @@ CREATE TABLE crypto_keys (
     created_at BIGINT NOT NULL,
     activated_at BIGINT,
     not_after BIGINT,
+    revision BIGINT NOT NULL,
     mac {blob} NOT NULL
 );
+CREATE INDEX crypto_keys_registry ON crypto_keys (organization_id) WHERE subject_id IS NULL;
 CREATE UNIQUE INDEX crypto_keys_version ON crypto_keys (organization_id, purpose, key_version);
 ";
 

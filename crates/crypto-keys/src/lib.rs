@@ -30,7 +30,7 @@ pub use keyring::Keyring;
 pub use lifecycle::{Rotation, commit_new, commit_rotation, plan_missing, plan_rotation};
 pub use load::LoadReport;
 pub use ports::{KeyReader, KeyRepo, KeyWrapper, KeysTx};
-pub use purpose::{Algorithm, Purpose};
+pub use purpose::{Algorithm, Purpose, ServiceUse};
 pub use record::{KeyRecord, WrappedBy};
 pub use signing::{Signature, VerifyingKey};
 pub use state::{Decision, KeyState, Operation, decide};

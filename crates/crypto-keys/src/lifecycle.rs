@@ -11,7 +11,8 @@ use vutf_kernel::{
 };
 
 use crate::{
-    Algorithm, CryptoError, KeyRecord, KeyState, KeyWrapper, KeysTx, LoadError, Purpose, WrappedBy,
+    Algorithm, CryptoError, KeyRecord, KeyState, KeyWrapper, KeysTx, LoadError, Purpose, ServiceUse,
+    WrappedBy,
     action::{KEY_CREATE, KEY_ROTATE},
     signing::Signer,
     tenant::Tenant,
@@ -24,9 +25,16 @@ impl Purpose {
     /// because it needs a job of its own.
     pub const fn cryptoperiod(&self) -> Option<Duration> {
         match self {
-            Self::Field { .. } => Some(DAY.saturating_mul(90)),
-            Self::Tenant | Self::TokenSigning | Self::Mac { .. } => Some(DAY.saturating_mul(365)),
-            Self::Index { .. } => None,
+            Self::Field { .. }
+            | Self::Service {
+                service: ServiceUse::Encrypt,
+                ..
+            } => Some(DAY.saturating_mul(90)),
+            Self::Tenant | Self::TokenSigning | Self::Mac { .. } | Self::Service { .. } => {
+                Some(DAY.saturating_mul(365))
+            }
+            // An index has to be made again; a person's key protects a handful of fields for as long as the person stays.
+            Self::Index { .. } | Self::Subject { .. } => None,
         }
     }
 }
@@ -126,7 +134,7 @@ pub async fn commit_rotation(
     rotation: Rotation,
 ) -> Result<(), PortError> {
     for record in &rotation.previous {
-        tx.keys().replace(record, KeyState::Active).await?;
+        tx.keys().replace(record).await?;
     }
     tx.keys().insert(&rotation.new).await?;
     let previous = rotation
@@ -250,6 +258,7 @@ fn draft(
         created_at: now,
         activated_at: Some(now),
         not_after: purpose.cryptoperiod().map(|period| now.plus(period)),
+        revision: 1,
         mac: [0; 32],
     })
 }

@@ -8,8 +8,8 @@ use std::{
 use vutf_kernel::{KeyId, OrganizationId};
 
 use crate::{
-    Algorithm, Decision, KeyRecord, KeyState, KeyWrapper, Keyring, LoadError, Operation, Purpose, WrappedBy,
-    decide, snapshot::Loaded, snapshot::Material, tenant::Tenant,
+    Algorithm, Decision, KeyRecord, KeyState, KeyWrapper, Keyring, LoadError, Operation, Purpose, ServiceUse,
+    WrappedBy, decide, snapshot::Loaded, snapshot::Material, tenant::Tenant,
 };
 
 /// What a load brought in.
@@ -168,9 +168,14 @@ fn open_material(tenant: &Tenant, record: &KeyRecord) -> Result<Material, LoadEr
 
 fn fits(purpose: &Purpose, algorithm: Algorithm) -> bool {
     match purpose {
-        Purpose::Tenant | Purpose::Field { .. } => algorithm.suite().is_some(),
+        Purpose::Tenant | Purpose::Field { .. } | Purpose::Subject { .. } => algorithm.suite().is_some(),
         Purpose::Index { .. } | Purpose::Mac { .. } => algorithm == Algorithm::HmacSha256,
         Purpose::TokenSigning => algorithm == Algorithm::Ed25519,
+        Purpose::Service { service, .. } => match service {
+            ServiceUse::Encrypt => algorithm.suite().is_some(),
+            ServiceUse::Mac => algorithm == Algorithm::HmacSha256,
+            ServiceUse::Sign => algorithm == Algorithm::Ed25519,
+        },
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use vutf_kernel::{Event, EventSink, Fault, OrganizationId, OsEntropy, PortError, Secret, Transaction};
 
-use crate::{CryptoError, KeyReader, KeyRecord, KeyRepo, KeyState, KeyWrapper, KeysTx, WrappingKey};
+use crate::{CryptoError, KeyReader, KeyRecord, KeyRepo, KeyWrapper, KeysTx, WrappingKey};
 
 /// A key-encryption key in memory: gone with the process, and everything under it too.
 #[derive(Debug)]
@@ -102,7 +102,10 @@ impl Transaction for MemoryKeysTx {
 #[async_trait]
 impl KeyReader for MemoryKeys {
     async fn list(&self, organization: Option<OrganizationId>) -> Result<Vec<KeyRecord>, PortError> {
-        let wanted = |record: &&KeyRecord| organization.is_none_or(|id| record.organization_id == id);
+        let wanted = |record: &&KeyRecord| {
+            record.purpose.subject_id().is_none()
+                && organization.is_none_or(|id| record.organization_id == id)
+        };
         Ok(self.rows().keys.iter().filter(wanted).cloned().collect())
     }
 }
@@ -122,14 +125,13 @@ impl KeyRepo for MemoryKeysTx {
         Ok(())
     }
 
-    async fn replace(&mut self, record: &KeyRecord, expected: KeyState) -> Result<(), PortError> {
-        let found = self
-            .rows
-            .keys
-            .iter_mut()
-            .find(|other| other.id == record.id && other.state == expected);
+    async fn replace(&mut self, record: &KeyRecord) -> Result<(), PortError> {
+        let found =
+            self.rows.keys.iter_mut().find(|other| {
+                other.id == record.id && other.revision.checked_add(1) == Some(record.revision)
+            });
         let Some(row) = found else {
-            let cause = "the key is not in the expected state";
+            let cause = "the key was changed meanwhile";
             return Err(PortError::new("keys.replace", Fault::Stale, cause));
         };
         *row = record.clone();

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use vutf_kernel::{BreakerState, EventSink, OrganizationId, PortError, Secret};
 
-use crate::{KeyRecord, KeyState};
+use crate::KeyRecord;
 
 /// A key-encryption key that never leaves its provider. It wraps one tenant key an organization, and nothing else.
 #[async_trait]
@@ -27,7 +27,8 @@ pub trait KeyWrapper: Send + Sync {
 /// Reads the key registry, outside of transactions: whoever only looks must not hold the one that writes.
 #[async_trait]
 pub trait KeyReader: Send + Sync {
-    /// Every committed key, of one organization or of all, in no particular order.
+    /// Every committed key but those of single persons ([`crate::Purpose::Subject`]), of one organization or of all, in no
+    /// particular order.
     async fn list(&self, organization: Option<OrganizationId>) -> Result<Vec<KeyRecord>, PortError>;
 }
 
@@ -36,8 +37,9 @@ pub trait KeyReader: Send + Sync {
 pub trait KeyRepo: Send {
     /// Adds a key; [`vutf_kernel::Fault::Duplicate`] when its organization has that version of that purpose already.
     async fn insert(&mut self, record: &KeyRecord) -> Result<(), PortError>;
-    /// Replaces the row with the same id if its state is still `expected`; [`vutf_kernel::Fault::Stale`] otherwise.
-    async fn replace(&mut self, record: &KeyRecord, expected: KeyState) -> Result<(), PortError>;
+    /// Replaces the row with the same id if its revision is one less than `record`'s; [`vutf_kernel::Fault::Stale`]
+    /// otherwise.
+    async fn replace(&mut self, record: &KeyRecord) -> Result<(), PortError>;
 }
 
 /// The transaction that the use cases of this crate are given.

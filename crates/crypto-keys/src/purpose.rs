@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use vutf_kernel::UserId;
+
 use crate::{Suite, UnknownText};
 
 /// The one use of a key. Its text is stable: stores hold it, and the record's MAC covers it.
@@ -30,6 +32,43 @@ pub enum Purpose {
         /// What it authenticates.
         name: String,
     },
+    /// Encrypts the fields of one person: destroying it erases them. Text: `subject:` and the user's id.
+    Subject {
+        /// The person.
+        subject: UserId,
+    },
+    /// A key that other programs use by its name. Text: `encrypt:NAME`, `hmac:NAME`, `sign:NAME`.
+    Service {
+        /// What they do with it.
+        service: ServiceUse,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What other programs do with a named key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ServiceUse {
+    /// Encrypt and decrypt. Text: `encrypt`.
+    Encrypt,
+    /// Make and verify MACs. Text: `hmac`.
+    Mac,
+    /// Sign and verify. Text: `sign`.
+    Sign,
+}
+
+impl ServiceUse {
+    /// Every use.
+    pub const ALL: [Self; 3] = [Self::Encrypt, Self::Mac, Self::Sign];
+
+    /// The stable text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Encrypt => "encrypt",
+            Self::Mac => "hmac",
+            Self::Sign => "sign",
+        }
+    }
 }
 
 impl Purpose {
@@ -52,19 +91,52 @@ impl Purpose {
             name: name.to_owned(),
         }
     }
+    /// [`Purpose::Subject`].
+    pub const fn subject(subject: UserId) -> Self {
+        Self::Subject { subject }
+    }
+    /// [`Purpose::Service`].
+    pub fn service(service: ServiceUse, name: &str) -> Self {
+        Self::Service {
+            service,
+            name: name.to_owned(),
+        }
+    }
+    /// The person whose data alone the key protects.
+    pub const fn subject_id(&self) -> Option<UserId> {
+        match self {
+            Self::Subject { subject } => Some(*subject),
+            _ => None,
+        }
+    }
     /// The algorithm that new keys of this purpose get.
     pub const fn algorithm(&self) -> Algorithm {
         match self {
-            Self::Tenant | Self::Field { .. } => Algorithm::XChaCha20Poly1305,
-            Self::Index { .. } | Self::Mac { .. } => Algorithm::HmacSha256,
-            Self::TokenSigning => Algorithm::Ed25519,
+            Self::Tenant
+            | Self::Field { .. }
+            | Self::Subject { .. }
+            | Self::Service {
+                service: ServiceUse::Encrypt,
+                ..
+            } => Algorithm::XChaCha20Poly1305,
+            Self::Index { .. }
+            | Self::Mac { .. }
+            | Self::Service {
+                service: ServiceUse::Mac,
+                ..
+            } => Algorithm::HmacSha256,
+            Self::TokenSigning
+            | Self::Service {
+                service: ServiceUse::Sign,
+                ..
+            } => Algorithm::Ed25519,
         }
     }
     /// Whether a new version of the key is all that its rotation takes. The other purposes need work on the data as well:
     /// keys rewrapped (tenant), indexes made again, or what a MAC authenticates made out anew.
     pub const fn rotates_alone(&self) -> bool {
         match self {
-            Self::TokenSigning | Self::Field { .. } => true,
+            Self::TokenSigning | Self::Field { .. } | Self::Subject { .. } | Self::Service { .. } => true,
             Self::Tenant | Self::Index { .. } | Self::Mac { .. } => false,
         }
     }
@@ -82,6 +154,8 @@ impl fmt::Display for Purpose {
             Self::Index { table, column } => write!(f, "index:{table}.{column}"),
             Self::TokenSigning => f.write_str("token-signing"),
             Self::Mac { name } => write!(f, "mac:{name}"),
+            Self::Subject { subject } => write!(f, "subject:{subject}"),
+            Self::Service { service, name } => write!(f, "{}:{name}", service.as_str()),
         }
     }
 }
@@ -98,6 +172,16 @@ impl FromStr for Purpose {
                 .split_once('.')
                 .filter(|(table, column)| is_name(table) && is_name(column))
                 .map(|(table, column)| Self::index(table, column)),
+            // Only the canonical form: the record's MAC covers the text.
+            Some(("subject", id)) => id
+                .parse::<UserId>()
+                .ok()
+                .filter(|subject| subject.to_string() == id)
+                .map(Self::subject),
+            Some((service, name)) if is_name(name) => ServiceUse::ALL
+                .into_iter()
+                .find(|known| known.as_str() == service)
+                .map(|service| Self::service(service, name)),
             _ => None,
         };
         purpose.ok_or_else(|| UnknownText {
@@ -195,6 +279,13 @@ mod tests {
             (Purpose::index("users", "email"), "index:users.email"),
             (Purpose::TokenSigning, "token-signing"),
             (Purpose::mac("cursor"), "mac:cursor"),
+            (
+                Purpose::subject(UserId::from_uuid(uuid::Uuid::from_bytes([7; 16]))),
+                "subject:07070707-0707-0707-0707-070707070707",
+            ),
+            (Purpose::service(ServiceUse::Encrypt, "orders"), "encrypt:orders"),
+            (Purpose::service(ServiceUse::Mac, "webhook"), "hmac:webhook"),
+            (Purpose::service(ServiceUse::Sign, "release"), "sign:release"),
         ] {
             assert_eq!(purpose.to_string(), text);
             assert_eq!(text.parse(), Ok(purpose.clone()));
@@ -232,7 +323,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_parses_prints_back(text in "(tenant|token-signing|field|index|mac|x)?:?[a-z0-9_.:-]{0,20}") {
+        fn what_parses_prints_back(text in "(tenant|token-signing|field|index|mac|encrypt|hmac|sign|x)?:?[a-z0-9_.:-]{0,20}") {
             if let Ok(purpose) = text.parse::<Purpose>() {
                 prop_assert_eq!(purpose.to_string(), text);
             }

@@ -77,6 +77,9 @@ pub struct KeyRecord {
     pub activated_at: Option<Timestamp>,
     /// End of the cryptoperiod: after it, the key should protect nothing new. `None` when that is decided by hand.
     pub not_after: Option<Timestamp>,
+    /// 1 when it was made, one more with each change of the row. The audit log tells the newest, so that an older row which
+    /// was put back is known by it.
+    pub revision: u64,
     /// HMAC-SHA-256 over every other field, under a key derived from the tenant key: a writer of the database cannot
     /// change a row unseen.
     pub mac: [u8; 32],
@@ -98,7 +101,12 @@ impl KeyRecord {
         if !from.may_become(next) {
             return Err(LoadError::Transition { key_id, from, next });
         }
-        let record = Self { state: next, ..self };
+        let revision = self.revision.saturating_add(1);
+        let record = Self {
+            state: next,
+            revision,
+            ..self
+        };
         record
             .authenticated(registry_key)
             .map_err(|source| LoadError::Wrapping { key_id, source })
@@ -142,6 +150,7 @@ impl KeyRecord {
             created_at,
             activated_at,
             not_after,
+            revision,
             mac: _,
         } = self;
         length_prefixed(&[
@@ -159,6 +168,7 @@ impl KeyRecord {
             &created_at.as_micros().to_be_bytes(),
             &optional(*activated_at),
             &optional(*not_after),
+            &revision.to_be_bytes(),
         ])
     }
 }
@@ -191,6 +201,7 @@ mod tests {
             created_at: Timestamp::from_secs(1),
             activated_at: Some(Timestamp::from_secs(2)),
             not_after: None,
+            revision: 1,
             mac: [0; 32],
         }
     }
@@ -202,7 +213,7 @@ mod tests {
         assert!(good.is_authentic(&key).unwrap());
         assert!(!good.is_authentic(&Secret::new([6; 32])).unwrap());
         let other_organization = OrganizationId::from_uuid(uuid::Uuid::from_bytes([2; 16]));
-        let edits: [fn(&mut KeyRecord); 12] = [
+        let edits: [fn(&mut KeyRecord); 13] = [
             |r| r.id = key_id_from_bytes([2; 16]),
             |r| r.purpose = Purpose::field("roles"),
             |r| r.version = 2,
@@ -214,6 +225,7 @@ mod tests {
             |r| r.created_at = Timestamp::from_secs(3),
             |r| r.activated_at = None,
             |r| r.not_after = Some(Timestamp::from_secs(2)),
+            |r| r.revision = 2,
             |r| r.mac[31] ^= 1,
         ];
         for (at, edit) in edits.into_iter().enumerate() {

@@ -3,7 +3,7 @@
 use vutf_kernel::{Entropy, Secret};
 
 use crate::{
-    CryptoError, Decision, FieldRef, Keyring, Operation, Purpose,
+    CryptoError, Decision, FieldRef, Keyring, Operation, Purpose, ServiceUse,
     hazmat::{aead, kdf::hkdf_sha512, mac::hmac_sha256},
     keyring::{open_with, seal_with},
     signing::{self, Signer},
@@ -97,7 +97,11 @@ fn round_trip(key: &Loaded) -> Result<(), CryptoError> {
                 "a field key",
             )
         }
-        Purpose::TokenSigning => {
+        Purpose::TokenSigning
+        | Purpose::Service {
+            service: ServiceUse::Sign,
+            ..
+        } => {
             let signer = key.signer()?;
             let signature = signer.sign(b"self-test")?;
             expect(
@@ -105,8 +109,14 @@ fn round_trip(key: &Loaded) -> Result<(), CryptoError> {
                 "a signing key",
             )
         }
-        Purpose::Index { .. } | Purpose::Mac { .. } => key.mac_key().map(|_| ()),
-        Purpose::Tenant => Ok(()),
+        Purpose::Index { .. }
+        | Purpose::Mac { .. }
+        | Purpose::Service {
+            service: ServiceUse::Mac,
+            ..
+        } => key.mac_key().map(|_| ()),
+        // Keys of single persons are not held here, and other programs' keys are tried by their first use.
+        Purpose::Tenant | Purpose::Subject { .. } | Purpose::Service { .. } => Ok(()),
     }
 }
 

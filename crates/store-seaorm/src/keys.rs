@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
-use vutf_crypto_keys::{KeyReader, KeyRecord, KeyRepo, KeyState};
+use vutf_crypto_keys::{KeyReader, KeyRecord, KeyRepo};
 use vutf_kernel::{Fault, KeyId, OrganizationId, PortError, Timestamp};
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 #[async_trait]
 impl KeyReader for SeaStore {
     async fn list(&self, organization: Option<OrganizationId>) -> Result<Vec<KeyRecord>, PortError> {
-        let mut query = crypto_keys::Entity::find();
+        let mut query = crypto_keys::Entity::find().filter(crypto_keys::Column::SubjectId.is_null());
         if let Some(organization) = organization {
             query = query.filter(crypto_keys::Column::OrganizationId.eq(organization.as_uuid()));
         }
@@ -28,18 +28,19 @@ impl KeyReader for SeaStore {
 #[async_trait]
 impl KeyRepo for Tx {
     async fn insert(&mut self, record: &KeyRecord) -> Result<(), PortError> {
-        crypto_keys::Entity::insert(row(record))
+        crypto_keys::Entity::insert(row(record)?)
             .exec_without_returning(&self.db)
             .await
             .map(|_| ())
             .map_err(port("keys.insert"))
     }
 
-    async fn replace(&mut self, record: &KeyRecord, expected: KeyState) -> Result<(), PortError> {
+    async fn replace(&mut self, record: &KeyRecord) -> Result<(), PortError> {
+        let expected = revision(record)?.saturating_sub(1);
         let done = crypto_keys::Entity::update_many()
-            .set(row(record))
+            .set(row(record)?)
             .filter(crypto_keys::Column::Id.eq(record.id.as_uuid()))
-            .filter(crypto_keys::Column::State.eq(expected.to_string()))
+            .filter(crypto_keys::Column::Revision.eq(expected))
             .exec(&self.db)
             .await
             .map_err(port("keys.replace"))?;
@@ -49,15 +50,21 @@ impl KeyRepo for Tx {
         Err(PortError::new(
             "keys.replace",
             Fault::Stale,
-            "the key is in another state",
+            "the key was changed meanwhile",
         ))
     }
 }
 
-fn row(record: &KeyRecord) -> crypto_keys::ActiveModel {
-    crypto_keys::ActiveModel {
+/// The newest revision that the column can hold is out of reach; a record that says more is not stored.
+fn revision(record: &KeyRecord) -> Result<i64, PortError> {
+    i64::try_from(record.revision).map_err(|error| PortError::new("keys.revision", Fault::Other, error))
+}
+
+fn row(record: &KeyRecord) -> Result<crypto_keys::ActiveModel, PortError> {
+    Ok(crypto_keys::ActiveModel {
         id: Set(record.id.as_uuid()),
         organization_id: Set(record.organization_id.as_uuid()),
+        subject_id: Set(record.purpose.subject_id().map(|subject| subject.as_uuid())),
         purpose: Set(record.purpose.to_string()),
         key_version: Set(i64::from(record.version)),
         algorithm: Set(record.algorithm.to_string()),
@@ -68,8 +75,9 @@ fn row(record: &KeyRecord) -> crypto_keys::ActiveModel {
         created_at: Set(record.created_at.as_micros()),
         activated_at: Set(record.activated_at.map(Timestamp::as_micros)),
         not_after: Set(record.not_after.map(Timestamp::as_micros)),
+        revision: Set(revision(record)?),
         mac: Set(record.mac.to_vec()),
-    }
+    })
 }
 
 fn record(row: crypto_keys::Model) -> Result<KeyRecord, PortError> {
@@ -92,5 +100,7 @@ fn record(row: crypto_keys::Model) -> Result<KeyRecord, PortError> {
         created_at: Timestamp::from_micros(row.created_at),
         activated_at: row.activated_at.map(Timestamp::from_micros),
         not_after: row.not_after.map(Timestamp::from_micros),
+        revision: u64::try_from(row.revision)
+            .map_err(|problem| corrupt("crypto_keys", "revision", row.id, problem))?,
     })
 }

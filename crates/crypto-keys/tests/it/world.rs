@@ -169,10 +169,10 @@ impl World {
     /// Changes a row the way someone with access to the database would.
     pub(crate) async fn tamper(&self, purpose: &Purpose, edit: impl FnOnce(&mut KeyRecord)) -> KeyRecord {
         let mut row = self.row(purpose).await;
-        let state = row.state;
+        row.revision += 1;
         edit(&mut row);
         let mut tx = Box::new(self.keys.begin());
-        tx.keys().replace(&row, state).await.unwrap();
+        tx.keys().replace(&row).await.unwrap();
         tx.commit().await.unwrap();
         row
     }

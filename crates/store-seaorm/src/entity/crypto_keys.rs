@@ -8,6 +8,7 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) id: Uuid,
     pub(crate) organization_id: Uuid,
+    pub(crate) subject_id: Option<Uuid>,
     pub(crate) purpose: String,
     pub(crate) key_version: i64,
     pub(crate) algorithm: String,
@@ -18,6 +19,7 @@ pub(crate) struct Model {
     pub(crate) created_at: i64,
     pub(crate) activated_at: Option<i64>,
     pub(crate) not_after: Option<i64>,
+    pub(crate) revision: i64,
     pub(crate) mac: Vec<u8>,
 }
 

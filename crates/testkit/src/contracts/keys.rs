@@ -51,9 +51,9 @@ impl KeyStore {
         tx.keys().insert(record).await?;
         tx.commit().await
     }
-    async fn replace(&self, record: &KeyRecord, expected: KeyState) -> Result<(), PortError> {
+    async fn replace(&self, record: &KeyRecord) -> Result<(), PortError> {
         let mut tx = self.begin().await;
-        tx.keys().replace(record, expected).await?;
+        tx.keys().replace(record).await?;
         tx.commit().await
     }
     async fn list(&self, organization: Option<OrganizationId>) -> Vec<KeyRecord> {
@@ -76,7 +76,7 @@ pub async fn keys_contract(store: KeyStore) {
     let mut factory = Factory::new(0x6b65_7973);
     every_field_comes_back(&store, &mut factory).await;
     a_version_of_a_purpose_exists_once_in_a_tenant(&store, &mut factory).await;
-    a_replacement_meets_the_expected_state(&store, &mut factory).await;
+    a_replacement_is_of_the_revision_before(&store, &mut factory).await;
     one_of_many_replaces(&store, &mut factory).await;
     what_is_not_committed_is_not_there(&store, &mut factory).await;
 }
@@ -96,6 +96,7 @@ fn record(factory: &mut Factory, purpose: &str) -> KeyRecord {
         created_at: now,
         activated_at: Some(factory.now()),
         not_after: None,
+        revision: 1,
         mac: factory.bytes(),
     }
 }
@@ -145,25 +146,34 @@ async fn a_version_of_a_purpose_exists_once_in_a_tenant(store: &KeyStore, factor
     assert!(store.list(Some(NEIGHBOUR)).await.contains(&elsewhere));
 }
 
-async fn a_replacement_meets_the_expected_state(store: &KeyStore, factory: &mut Factory) {
+async fn a_replacement_is_of_the_revision_before(store: &KeyStore, factory: &mut Factory) {
     let active = record(factory, "replaced");
     store.insert(&active).await.unwrap();
     let retired = KeyRecord {
         state: KeyState::Deactivated,
         wrapped: factory.bytes::<20>().to_vec(),
         not_after: Some(factory.now()),
+        revision: 2,
         mac: factory.bytes(),
         ..active.clone()
     };
-    let refused = store.replace(&retired, KeyState::Suspended).await.unwrap_err();
-    assert_eq!(refused.fault, Fault::Stale);
-    assert_eq!(store.find(active.id).await.as_ref(), Some(&active));
-    store.replace(&retired, KeyState::Active).await.unwrap();
+    for revision in [0, 1, 3] {
+        let unfit = KeyRecord {
+            revision,
+            ..retired.clone()
+        };
+        assert_eq!(store.replace(&unfit).await.unwrap_err().fault, Fault::Stale);
+        assert_eq!(store.find(active.id).await.as_ref(), Some(&active));
+    }
+    store.replace(&retired).await.unwrap();
     assert_eq!(store.find(active.id).await.as_ref(), Some(&retired));
-    let again = store.replace(&retired, KeyState::Active).await.unwrap_err();
+    let again = store.replace(&retired).await.unwrap_err();
     assert_eq!(again.fault, Fault::Stale);
-    let unknown = record(factory, "unknown");
-    let missing = store.replace(&unknown, KeyState::Active).await.unwrap_err();
+    let unknown = KeyRecord {
+        revision: 2,
+        ..record(factory, "unknown")
+    };
+    let missing = store.replace(&unknown).await.unwrap_err();
     assert_eq!(missing.fault, Fault::Stale);
 }
 
@@ -174,9 +184,10 @@ async fn one_of_many_replaces(store: &KeyStore, factory: &mut Factory) {
     for _ in 0..32 {
         let (store, mut next) = (store.clone(), active.clone());
         next.state = KeyState::Deactivated;
+        next.revision = 2;
         next.mac = factory.bytes();
         tasks.spawn(async move {
-            let done = store.replace(&next, KeyState::Active).await;
+            let done = store.replace(&next).await;
             (next, done.map_err(|error| error.fault))
         });
     }
