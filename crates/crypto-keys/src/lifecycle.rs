@@ -11,7 +11,7 @@ use vutf_kernel::{
 };
 
 use crate::{
-    Algorithm, CryptoError, KeyRecord, KeyState, KeyWrapper, KeysTx, LoadError, Purpose, ServiceUse,
+    Algorithm, CryptoError, KeyRecord, KeyState, KeyWrapper, Keks, KeysTx, LoadError, Purpose, ServiceUse,
     WrappedBy,
     action::{KEY_CREATE, KEY_ROTATE},
     signing::Signer,
@@ -205,10 +205,11 @@ async fn make_tenant(
     let failed = |source| LoadError::Wrapping { key_id, source };
     let context = record.context().map_err(failed)?;
     let key = Secret::new(env.entropy.bytes());
-    record.wrapped = wrapper
-        .wrap(&key, &context)
-        .await
-        .map_err(|source| LoadError::Provider { key_id, source })?;
+    let unwrapped = |source| LoadError::Provider { key_id, source };
+    let keks = Keks::of(wrapper);
+    let wraps = keks.wrap(&key, &context).await.map_err(unwrapped)?;
+    keks.prove(&wraps, &key, &context).await.map_err(unwrapped)?;
+    record.wrapped = wraps.encode();
     let tenant = Tenant::new(&record, key).map_err(failed)?;
     let record = record.authenticated(&tenant.registry_key).map_err(failed)?;
     Ok((record, tenant))

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use vutf_kernel::{BreakerState, EventSink, OrganizationId, PortError, Secret};
 
-use crate::KeyRecord;
+use crate::{KekSet, KeyRecord};
 
 /// A key-encryption key that never leaves its provider. It wraps one tenant key an organization, and nothing else.
 #[async_trait]
@@ -20,6 +20,10 @@ pub trait KeyWrapper: Send + Sync {
     fn technology(&self) -> &'static str;
     /// The circuit breaker's state; `None` where there is none.
     fn breaker_state(&self) -> Option<BreakerState> {
+        None
+    }
+    /// The set behind it, when it stands for several key-encryption keys. Whoever decorates a set passes this on.
+    fn as_set(&self) -> Option<&KekSet> {
         None
     }
 }

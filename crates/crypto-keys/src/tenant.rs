@@ -2,7 +2,7 @@
 
 use vutf_kernel::{KeyId, OrganizationId, Secret};
 
-use crate::{CryptoError, KeyRecord, KeyWrapper, LoadError, Purpose, WrappedBy, WrappingKey};
+use crate::{CryptoError, Keks, KeyRecord, KeyWrapper, LoadError, Purpose, WrappedBy, WrappingKey, Wraps};
 
 const REGISTRY: &[u8] = b"vutf/registry/v1";
 
@@ -13,7 +13,7 @@ pub(crate) struct Tenant {
     /// Authenticates registry rows; derived, so that no second secret has to be kept.
     pub(crate) registry_key: Secret<[u8; 32]>,
     pub(crate) wrapping: WrappingKey,
-    /// The bytes it was unwrapped from: while they stand, the provider need not be asked again.
+    /// The bytes it was unwrapped from.
     wrapped: Vec<u8>,
 }
 
@@ -39,26 +39,19 @@ impl Tenant {
                 reason: "it is not a tenant key",
             });
         }
-        match &record.wrapped_by {
-            WrappedBy::Kek(id) if id == wrapper.kek_id() => {}
-            WrappedBy::Kek(id) => {
-                return Err(LoadError::KekMismatch {
-                    key_id,
-                    wrapped_by: id.clone(),
-                    configured: wrapper.kek_id().to_owned(),
-                });
-            }
-            WrappedBy::Tenant(_) => {
-                return Err(LoadError::Record {
-                    key_id,
-                    reason: "a tenant key wraps another tenant key",
-                });
-            }
+        let wraps = wraps_of(record)?;
+        let keks = Keks::of(wrapper);
+        if !keks.knows_one_of(&wraps) {
+            return Err(LoadError::KekMismatch {
+                key_id,
+                wrapped_by: wraps.kek_ids().collect::<Vec<_>>().join(", "),
+                configured: keks.names(),
+            });
         }
         let wrapping_failed = |source| LoadError::Wrapping { key_id, source };
         let context = record.context().map_err(wrapping_failed)?;
-        let key = wrapper
-            .unwrap(&record.wrapped, &context)
+        let key = keks
+            .unwrap(&wraps, &context)
             .await
             .map_err(|source| LoadError::Provider { key_id, source })?;
         let tenant = Self::new(record, key).map_err(wrapping_failed)?;
@@ -66,11 +59,12 @@ impl Tenant {
         Ok(tenant)
     }
 
-    /// Whether this was unwrapped from exactly this row's bytes.
+    /// Whether this is the key in `record`: it was unwrapped from these bytes, or the whole row, with the new wraps of the
+    /// same key, was authenticated by whoever has it. So a rewrap costs a running process no call to the provider.
     pub(crate) fn is_of(&self, record: &KeyRecord) -> bool {
         self.id == record.id
             && self.organization_id == record.organization_id
-            && self.wrapped == record.wrapped
+            && (self.wrapped == record.wrapped || self.authenticate(record).is_ok())
     }
 
     /// Refuses a row that this tenant key has not authenticated.
@@ -85,5 +79,22 @@ impl Tenant {
         } else {
             Err(LoadError::RecordMac { key_id })
         }
+    }
+}
+
+/// The wraps in a tenant key's row, whose `wrapped_by` must name the first of them.
+pub(crate) fn wraps_of(record: &KeyRecord) -> Result<Wraps, LoadError> {
+    let unusable = |reason| LoadError::Record {
+        key_id: record.id,
+        reason,
+    };
+    let WrappedBy::Kek(named) = &record.wrapped_by else {
+        return Err(unusable("a tenant key wraps another tenant key"));
+    };
+    let wraps = Wraps::decode(&record.wrapped).map_err(|_| unusable("its wraps cannot be read"))?;
+    if wraps.kek_ids().next() == Some(named) {
+        Ok(wraps)
+    } else {
+        Err(unusable("it names another key-encryption key than its wraps do"))
     }
 }
