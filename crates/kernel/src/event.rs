@@ -191,6 +191,14 @@ impl Event {
 pub trait EventSink: Send {
     /// Adds `event` to the log; it becomes visible when the transaction commits.
     async fn append(&mut self, event: Event) -> Result<(), PortError>;
+
+    /// Adds all of `events`, in their order. Stores that can write many rows at once do.
+    async fn append_all(&mut self, events: Vec<Event>) -> Result<(), PortError> {
+        for event in events {
+            self.append(event).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Writes an event in a transaction of its own: for refusals, whose transaction is rolled back, and for reads, which have none.
