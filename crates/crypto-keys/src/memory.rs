@@ -3,9 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use vutf_kernel::{Event, EventSink, Fault, OrganizationId, OsEntropy, PortError, Secret, Transaction};
+use vutf_kernel::{
+    Event, EventSink, Fault, KeyId, OrganizationId, OsEntropy, PortError, Secret, Transaction,
+};
 
-use crate::{CryptoError, KeyReader, KeyRecord, KeyRepo, KeyWrapper, KeysTx, WrappingKey};
+use crate::{
+    CryptoError, KeyReader, KeyRecord, KeyRepo, KeyWrapper, KeysTx, Purpose, WrappedBy, WrappingKey,
+};
 
 /// A key-encryption key in memory: gone with the process, and everything under it too.
 #[derive(Debug)]
@@ -107,6 +111,30 @@ impl KeyReader for MemoryKeys {
                 && organization.is_none_or(|id| record.organization_id == id)
         };
         Ok(self.rows().keys.iter().filter(wanted).cloned().collect())
+    }
+    async fn list_tenant_keys(
+        &self,
+        organization: Option<OrganizationId>,
+    ) -> Result<Vec<KeyRecord>, PortError> {
+        let all = self.list(organization).await?;
+        Ok(all
+            .into_iter()
+            .filter(|record| record.purpose == Purpose::Tenant)
+            .collect())
+    }
+    async fn list_wrapped_by(
+        &self,
+        parent: KeyId,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyRecord>, PortError> {
+        let under = |record: &&KeyRecord| {
+            record.wrapped_by == WrappedBy::Tenant(parent) && after.is_none_or(|after| record.id > after)
+        };
+        let mut found: Vec<KeyRecord> = self.rows().keys.iter().filter(under).cloned().collect();
+        found.sort_by_key(|record| record.id);
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What this crate needs from the outside.
 
 use async_trait::async_trait;
-use vutf_kernel::{BreakerState, EventSink, OrganizationId, PortError, Secret};
+use vutf_kernel::{BreakerState, EventSink, KeyId, OrganizationId, PortError, Secret};
 
 use crate::{KekSet, KeyRecord};
 
@@ -34,6 +34,20 @@ pub trait KeyReader: Send + Sync {
     /// Every committed key but those of single persons ([`crate::Purpose::Subject`]), of one organization or of all, in no
     /// particular order.
     async fn list(&self, organization: Option<OrganizationId>) -> Result<Vec<KeyRecord>, PortError>;
+    /// The tenant keys of one organization or of all, in no particular order: as many as there are tenants, whatever else the
+    /// registry holds.
+    async fn list_tenant_keys(
+        &self,
+        organization: Option<OrganizationId>,
+    ) -> Result<Vec<KeyRecord>, PortError>;
+    /// Up to `limit` keys that `parent` wraps, those of single persons and destroyed ones included, in the order of their ids
+    /// and from the first after `after`.
+    async fn list_wrapped_by(
+        &self,
+        parent: KeyId,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyRecord>, PortError>;
 }
 
 /// The key registry within a transaction. It never deletes a row.

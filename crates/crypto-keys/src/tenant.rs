@@ -32,6 +32,14 @@ impl Tenant {
 
     /// Has the provider unwrap `record`, and checks that the row is authentic.
     pub(crate) async fn unwrap(wrapper: &dyn KeyWrapper, record: &KeyRecord) -> Result<Self, LoadError> {
+        Ok(Self::open(wrapper, record).await?.0)
+    }
+
+    /// [`Tenant::unwrap`], with the key itself: for whoever wraps it anew.
+    pub(crate) async fn open(
+        wrapper: &dyn KeyWrapper,
+        record: &KeyRecord,
+    ) -> Result<(Self, Secret<[u8; 32]>), LoadError> {
         let key_id = record.id;
         if record.purpose != Purpose::Tenant {
             return Err(LoadError::Record {
@@ -54,9 +62,9 @@ impl Tenant {
             .unwrap(&wraps, &context)
             .await
             .map_err(|source| LoadError::Provider { key_id, source })?;
-        let tenant = Self::new(record, key).map_err(wrapping_failed)?;
+        let tenant = Self::new(record, key.clone()).map_err(wrapping_failed)?;
         tenant.authenticate(record)?;
-        Ok(tenant)
+        Ok((tenant, key))
     }
 
     /// Whether this is the key in `record`: it was unwrapped from these bytes, or the whole row, with the new wraps of the

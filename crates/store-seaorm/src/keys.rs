@@ -1,8 +1,8 @@
 //! The key registry.
 
 use async_trait::async_trait;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
-use vutf_crypto_keys::{KeyReader, KeyRecord, KeyRepo};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use vutf_crypto_keys::{KeyReader, KeyRecord, KeyRepo, Purpose, WrappedBy};
 use vutf_kernel::{Fault, KeyId, OrganizationId, PortError, Timestamp};
 
 use crate::{
@@ -21,6 +21,38 @@ impl KeyReader for SeaStore {
             query = query.filter(crypto_keys::Column::OrganizationId.eq(organization.as_uuid()));
         }
         let rows = self.read("keys.list", |db| query.all(db)).await?;
+        rows.into_iter().map(record).collect()
+    }
+
+    async fn list_tenant_keys(
+        &self,
+        organization: Option<OrganizationId>,
+    ) -> Result<Vec<KeyRecord>, PortError> {
+        // No tenant key is a person's: with that said, the index of the registry proper serves.
+        let mut query = crypto_keys::Entity::find()
+            .filter(crypto_keys::Column::SubjectId.is_null())
+            .filter(crypto_keys::Column::Purpose.eq(Purpose::Tenant.to_string()));
+        if let Some(organization) = organization {
+            query = query.filter(crypto_keys::Column::OrganizationId.eq(organization.as_uuid()));
+        }
+        let rows = self.read("keys.list_tenant_keys", |db| query.all(db)).await?;
+        rows.into_iter().map(record).collect()
+    }
+
+    async fn list_wrapped_by(
+        &self,
+        parent: KeyId,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyRecord>, PortError> {
+        let mut query = crypto_keys::Entity::find()
+            .filter(crypto_keys::Column::WrappedBy.eq(WrappedBy::Tenant(parent).to_string()))
+            .order_by_asc(crypto_keys::Column::Id)
+            .limit(u64::from(limit));
+        if let Some(after) = after {
+            query = query.filter(crypto_keys::Column::Id.gt(after.as_uuid()));
+        }
+        let rows = self.read("keys.list_wrapped_by", |db| query.all(db)).await?;
         rows.into_iter().map(record).collect()
     }
 }
