@@ -43,8 +43,20 @@ pub(super) fn operator(service: &Service) -> Ctx {
     service.internal(vutf_kernel::Actor::Operator)
 }
 
-/// A core dump holds keys: in production there is none, and no debugger may attach.
+/// A core dump holds keys. None is written by any process of this program; in production, moreover, the process cannot be
+/// attached to or read by others of its user, nor be dumped by a handler of the system that does not ask for limits.
 pub(super) fn harden(config: &Config) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        if let Err(error) = setrlimit(Resource::Core, none) {
+            tracing::warn!(error = %error, "the limit on core dumps could not be set to 0");
+        }
+    }
     if !config.is_production() {
         return;
     }
@@ -52,19 +64,19 @@ pub(super) fn harden(config: &Config) {
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
         if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-            tracing::warn!(error = %error, "core dumps could not be disabled");
+            tracing::warn!(error = %error, "the process could not be closed to debuggers");
         }
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use rustix::process::{DumpableBehavior, dumpable_behavior};
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
 
     use super::*;
 
     #[test]
-    fn production_leaves_no_core_dump() {
+    fn no_profile_leaves_a_core_dump_and_production_is_closed_to_debuggers() {
         let env = [
             ("VUTF__PROFILE", "production"),
             ("VUTF__KEYS__KEK_PASSPHRASE", "correct horse battery staple"),
@@ -74,6 +86,8 @@ mod tests {
             ..Sources::default()
         };
         harden(&load(&Sources::default()).unwrap().config);
+        let limit = getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
         assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::Dumpable);
         harden(&load(&sources).unwrap().config);
         assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);

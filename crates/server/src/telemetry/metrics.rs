@@ -8,7 +8,7 @@ use prometheus::{
 };
 use vutf_kernel::BreakerState;
 
-use super::process::ProcessFacts;
+use super::{keys::KeyMetrics, process::ProcessFacts};
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
 const DURATION_BUCKETS: [f64; 12] = [
@@ -41,7 +41,7 @@ pub struct Metrics {
     audit_sequence: IntGauge,
     audit_refused: IntGauge,
     audit_oldest: IntGauge,
-    compromised_key_uses: IntGauge,
+    keys: KeyMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
     descriptors: IntGauge,
@@ -92,10 +92,7 @@ impl Metrics {
                 "vutf_audit_last_sequence",
                 "Last sequence number of the audit log.",
             )?,
-            compromised_key_uses: number(
-                "vutf_compromised_key_uses",
-                "Reads with a key that is compromised, since the start.",
-            )?,
+            keys: KeyMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
             descriptors: number("process_open_fds", "Open file descriptors.")?,
@@ -166,10 +163,9 @@ impl Metrics {
             .set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// Reads with a key that is compromised: anything but zero asks for re-encryption.
-    pub fn set_compromised_key_uses(&self, uses: u64) {
-        self.compromised_key_uses
-            .set(i64::try_from(uses).unwrap_or(i64::MAX));
+    /// What is told about keys.
+    pub fn keys(&self) -> &KeyMetrics {
+        &self.keys
     }
 
     /// Passwords that wait to be hashed.
@@ -203,7 +199,7 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-fn register<C: Collector + Clone + 'static>(
+pub(super) fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: C,
 ) -> Result<C, prometheus::Error> {
@@ -247,7 +243,6 @@ mod tests {
         metrics.set_audit(7, 41);
         metrics.set_audit_guard(true, Duration::from_secs(61));
         metrics.set_hash_queue(9);
-        metrics.set_compromised_key_uses(3);
         metrics.rate_limit_degraded();
         let text = metrics.render();
         for line in [
@@ -261,7 +256,6 @@ mod tests {
             "vutf_audit_refused 1",
             "vutf_audit_oldest_pending_seconds 61",
             "vutf_password_hash_queue 9",
-            "vutf_compromised_key_uses 3",
             "vutf_rate_limit_fallbacks_total 1",
         ] {
             assert!(

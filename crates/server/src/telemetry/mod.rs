@@ -8,11 +8,13 @@
 //! - A collector that is down or slow costs spans, never requests.
 
 mod export;
+mod keys;
 mod logs;
 mod metrics;
 mod process;
 mod traces;
 
+pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};
 pub use metrics::{Metrics, PoolGauge};
 pub use traces::continue_trace;
 
