@@ -39,6 +39,9 @@ pub enum Fault {
     Unreachable,
     /// A key that the operation needs is not loaded yet; loading it and running again can help.
     KeyNotLoaded,
+    /// Something is held back for now, by a quota or because what it rests on has been out of reach for too long. Trying again
+    /// at once cannot help.
+    Withheld,
     /// A compare-and-set on `version` met another version.
     Stale,
     /// A unique value is taken already.
@@ -80,7 +83,9 @@ impl PortError {
     /// How a caller should see it.
     pub fn class(&self) -> Class {
         match self.fault {
-            Fault::Contention | Fault::Unreachable | Fault::KeyNotLoaded => Class::Unavailable,
+            Fault::Contention | Fault::Unreachable | Fault::KeyNotLoaded | Fault::Withheld => {
+                Class::Unavailable
+            }
             Fault::Stale => Class::Stale,
             Fault::Duplicate => Class::Conflict,
             Fault::Other => Class::Internal,
