@@ -268,3 +268,43 @@ fn named(record: &KeyRecord) -> Detail {
     let ids = wraps_of(record).map(|wraps| wraps.kek_ids().map(str::to_owned).collect());
     Detail::List(ids.unwrap_or_else(|_| vec![record.wrapped_by.to_string()]))
 }
+
+#[cfg(test)]
+mod tests {
+    use vutf_kernel::{OrganizationId, OsEntropy, SystemClock};
+
+    use super::*;
+    use crate::{memory::MemoryWrapper, plan_missing, plan_rotation};
+
+    #[tokio::test]
+    async fn what_a_destroyed_row_says_outlives_the_tenant_key_that_authenticated_it() {
+        let wrapper = MemoryWrapper::new("k", Secret::new([1; 32])).unwrap();
+        let mut env = Env {
+            clock: &SystemClock,
+            entropy: &mut OsEntropy,
+        };
+        let home = OrganizationId::DEFAULT;
+        let wanted = [Purpose::field("users")];
+        let mut rows = plan_missing(&mut env, &wrapper, home, &[], &wanted)
+            .await
+            .unwrap();
+        let rotation = plan_rotation(&mut env, &wrapper, &rows, home, &Purpose::Tenant)
+            .await
+            .unwrap();
+        let old = Tenant::unwrap(&wrapper, &rows[0]).await.unwrap();
+        let mut gone = rows.remove(1);
+        gone.wrapped.clear();
+        let gone = gone.into_state(KeyState::Destroyed, &old.registry_key).unwrap();
+        let new = rotation.new;
+        let ring = Keyring::new();
+        ring.load(&wrapper, vec![rotation.previous[0].clone(), new.clone()])
+            .await
+            .unwrap();
+        let plan = plan_data_key_rewrap(&ring, &mut OsEntropy, &new, &[gone]).unwrap();
+        let moved = &plan.rewraps[0].new;
+        assert_eq!((moved.state, moved.wrapped.len()), (KeyState::Destroyed, 0));
+        let tenant = Tenant::unwrap(&wrapper, &new).await.unwrap();
+        tenant.authenticate(moved).unwrap();
+        assert!(plan_rewrap(&wrapper, moved).await.unwrap().is_none());
+    }
+}

@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod fields;
 #[cfg(test)]
+mod kek_set;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod registry;
+#[cfg(test)]
+mod rewrap;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]
