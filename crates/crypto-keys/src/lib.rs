@@ -7,6 +7,7 @@ pub mod error;
 pub mod field;
 mod hazmat;
 pub mod index;
+pub mod job;
 pub mod kek_set;
 pub mod keyring;
 pub mod lifecycle;
