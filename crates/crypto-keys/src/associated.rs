@@ -5,12 +5,21 @@ use crate::CryptoError;
 /// `LP(part) ‖ LP(part) ‖ …`, where `LP` puts the length before the bytes as a 32-bit big-endian number.
 pub(crate) fn length_prefixed(parts: &[&[u8]]) -> Result<Vec<u8>, CryptoError> {
     let mut out = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
+    append_length_prefixed(&mut out, parts.iter().copied())?;
+    Ok(out)
+}
+
+/// The same, at the end of `out`.
+pub(crate) fn append_length_prefixed<'a>(
+    out: &mut Vec<u8>,
+    parts: impl Iterator<Item = &'a [u8]>,
+) -> Result<(), CryptoError> {
     for part in parts {
         let length = u32::try_from(part.len()).map_err(|_| CryptoError::TooLong)?;
         out.extend_from_slice(&length.to_be_bytes());
         out.extend_from_slice(part);
     }
-    Ok(out)
+    Ok(())
 }
 
 #[cfg(test)]

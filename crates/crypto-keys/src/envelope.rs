@@ -2,20 +2,20 @@
 //!
 //! ```text
 //! magic 0xE5 | ver 1 | suite 1 | flags 1 | key_id 16 | key_ver u32be | nonce 24 | commit 32 | ct | tag 16
-//! (k_enc, commit) = HKDF-SHA-512(ikm = key, salt = nonce, info = domain ‖ suite ‖ key_id ‖ key_ver)
 //! AAD = LP(domain) ‖ LP(part) ‖ … ‖ header                  LP = u32be length, then the bytes
 //! ```
 //!
 //! The header is everything before `ct`. An AEAD alone does not bind a ciphertext to one key (partitioning oracles,
-//! Len, Grubbs, Ristenpart 2021); the commitment does, and it is compared before anything is decrypted.
+//! Len, Grubbs, Ristenpart 2021); the commitment does, and it is compared before anything is decrypted. How each suite
+//! derives message key and commitment stands in the README.
 
 use vutf_kernel::{Entropy, KeyId, Secret};
-use zeroize::Zeroizing;
 
 use crate::{
-    CryptoError,
-    associated::length_prefixed,
-    hazmat::{aead, kdf::hkdf_sha512, mac},
+    CryptoError, Suite,
+    associated::append_length_prefixed,
+    hazmat::{KEY, NONCE, TAG, mac},
+    schedule::{COMMIT, Schedule},
 };
 
 const MAGIC: u8 = 0xE5;
@@ -25,65 +25,36 @@ const NO_FLAGS: u8 = 0;
 const FIXED: usize = 4;
 const KEY_ID: usize = 16;
 const KEY_VERSION: usize = 4;
-const COMMIT: usize = 32;
-const HEADER: usize = FIXED + KEY_ID + KEY_VERSION + aead::NONCE + COMMIT;
+const HEADER: usize = FIXED + KEY_ID + KEY_VERSION + NONCE + COMMIT;
 
 /// Bytes that a ciphertext is longer than its plaintext.
-pub const OVERHEAD: usize = HEADER + aead::TAG;
+pub const OVERHEAD: usize = HEADER + TAG;
 
-/// How a ciphertext is made. The byte is in every header; a byte that is no suite is refused, and so is a suite that is
-/// not the key's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Suite {
-    /// XChaCha20-Poly1305 under a key derived for each message. Byte: 1.
-    XChaCha20Poly1305,
+/// The key of envelopes: it makes and opens those of its own suite, and no others.
+pub(crate) struct EnvelopeKey {
+    id: KeyId,
+    version: u32,
+    schedule: Schedule,
 }
 
-impl Suite {
-    /// The byte in the header.
-    pub const fn byte(self) -> u8 {
-        match self {
-            Self::XChaCha20Poly1305 => 1,
-        }
+impl EnvelopeKey {
+    /// Works out what the suite derives once for the key's life.
+    pub(crate) fn new(
+        suite: Suite,
+        id: KeyId,
+        version: u32,
+        key: Secret<[u8; KEY]>,
+    ) -> Result<Self, CryptoError> {
+        let schedule = Schedule::new(suite, id, version, key)?;
+        Ok(Self {
+            id,
+            version,
+            schedule,
+        })
     }
-    /// The suite of a header.
-    pub const fn from_byte(byte: u8) -> Result<Self, CryptoError> {
-        match byte {
-            1 => Ok(Self::XChaCha20Poly1305),
-            other => Err(CryptoError::UnknownSuite(other)),
-        }
+    pub(crate) const fn suite(&self) -> Suite {
+        self.schedule.suite()
     }
-    fn encrypt(
-        self,
-        key: &[u8; aead::KEY],
-        nonce: &[u8; aead::NONCE],
-        aad: &[u8],
-        buffer: &mut [u8],
-    ) -> Result<[u8; aead::TAG], CryptoError> {
-        match self {
-            Self::XChaCha20Poly1305 => aead::encrypt(key, nonce, aad, buffer),
-        }
-    }
-    fn decrypt(
-        self,
-        key: &[u8; aead::KEY],
-        nonce: &[u8; aead::NONCE],
-        aad: &[u8],
-        buffer: &mut [u8],
-        tag: &[u8; aead::TAG],
-    ) -> Result<(), CryptoError> {
-        match self {
-            Self::XChaCha20Poly1305 => aead::decrypt(key, nonce, aad, buffer, tag),
-        }
-    }
-}
-
-/// The key of an envelope, for the length of one call.
-pub(crate) struct EnvelopeKey<'a> {
-    pub(crate) suite: Suite,
-    pub(crate) id: KeyId,
-    pub(crate) version: u32,
-    pub(crate) bytes: &'a Secret<[u8; aead::KEY]>,
 }
 
 /// What a header says about the key, before anything is believed.
@@ -102,15 +73,15 @@ pub(crate) fn key_hint(sealed: &[u8]) -> Result<KeyHint, CryptoError> {
 /// Seals `plaintext` in `domain`, bound to `parts`.
 pub(crate) fn seal(
     domain: &'static str,
-    key: &EnvelopeKey<'_>,
+    key: &EnvelopeKey,
     parts: &[&[u8]],
     plaintext: &[u8],
     entropy: &mut dyn Entropy,
 ) -> Result<Vec<u8>, CryptoError> {
-    let nonce: [u8; aead::NONCE] = entropy.bytes();
-    let (message_key, commit) = derive(domain, key, &nonce)?;
+    let nonce: [u8; NONCE] = entropy.bytes();
+    let (message_key, commit) = key.schedule.message(domain, key.id, key.version, &nonce)?;
     let mut sealed = Vec::with_capacity(OVERHEAD + plaintext.len());
-    sealed.extend_from_slice(&[MAGIC, VERSION, key.suite.byte(), NO_FLAGS]);
+    sealed.extend_from_slice(&[MAGIC, VERSION, key.suite().byte(), NO_FLAGS]);
     sealed.extend_from_slice(key.id.as_bytes());
     sealed.extend_from_slice(&key.version.to_be_bytes());
     sealed.extend_from_slice(&nonce);
@@ -118,7 +89,7 @@ pub(crate) fn seal(
     let aad = associated_data(domain, parts, &sealed)?;
     sealed.extend_from_slice(plaintext);
     let body = sealed.get_mut(HEADER..).unwrap_or_default();
-    let tag = key.suite.encrypt(&message_key, &nonce, &aad, body)?;
+    let tag = message_key.encrypt(&nonce, &aad, body)?;
     sealed.extend_from_slice(&tag);
     Ok(sealed)
 }
@@ -126,32 +97,32 @@ pub(crate) fn seal(
 /// Opens what [`seal`] made with the same key, domain and parts.
 pub(crate) fn open(
     domain: &'static str,
-    key: &EnvelopeKey<'_>,
+    key: &EnvelopeKey,
     parts: &[&[u8]],
     sealed: &[u8],
 ) -> Result<Secret<Vec<u8>>, CryptoError> {
     let (header, body) = Header::split(sealed)?;
-    if header.hint.suite != key.suite {
-        return Err(CryptoError::UnknownSuite(header.hint.suite.byte()));
-    }
     if (header.hint.key_id, header.hint.key_version) != (key.id, key.version) {
         return Err(CryptoError::ForeignKey(header.hint.key_id));
     }
-    let (message_key, commit) = derive(domain, key, &header.nonce)?;
+    if header.hint.suite != key.suite() {
+        return Err(CryptoError::ForeignSuite {
+            named: header.hint.suite,
+            own: key.suite(),
+        });
+    }
+    let (message_key, commit) = key.schedule.message(domain, key.id, key.version, &header.nonce)?;
     if !mac::equal(&commit, &header.commit) {
         return Err(CryptoError::CommitmentMismatch);
     }
     let (ciphertext, tag) = body.split_last_chunk().ok_or(CryptoError::Malformed)?;
     let aad = associated_data(domain, parts, header.bytes)?;
-    let mut plaintext = Zeroizing::new(ciphertext.to_vec());
-    key.suite
-        .decrypt(&message_key, &header.nonce, &aad, &mut plaintext, tag)?;
-    Ok(Secret::new(std::mem::take(&mut *plaintext)))
+    message_key.decrypt(&header.nonce, &aad, ciphertext, tag)
 }
 
 struct Header<'a> {
     hint: KeyHint,
-    nonce: [u8; aead::NONCE],
+    nonce: [u8; NONCE],
     commit: [u8; COMMIT],
     bytes: &'a [u8],
 }
@@ -193,32 +164,10 @@ fn take<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), CryptoError> {
     Ok((*head, rest))
 }
 
-type MessageKey = Zeroizing<[u8; aead::KEY]>;
-
-fn derive(
-    domain: &'static str,
-    key: &EnvelopeKey<'_>,
-    nonce: &[u8; aead::NONCE],
-) -> Result<(MessageKey, [u8; COMMIT]), CryptoError> {
-    let info: [&[u8]; 4] = [
-        domain.as_bytes(),
-        &[key.suite.byte()],
-        key.id.as_bytes(),
-        &key.version.to_be_bytes(),
-    ];
-    let both = hkdf_sha512::<{ aead::KEY + COMMIT }>(key.bytes.expose(), nonce, &info)?;
-    let (mut message_key, mut commit) = (Zeroizing::new([0_u8; aead::KEY]), [0_u8; COMMIT]);
-    let (left, right) = both.split_at(aead::KEY);
-    message_key.copy_from_slice(left);
-    commit.copy_from_slice(right);
-    Ok((message_key, commit))
-}
-
 fn associated_data(domain: &'static str, parts: &[&[u8]], header: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    let mut all = Vec::with_capacity(parts.len() + 1);
-    all.push(domain.as_bytes());
-    all.extend_from_slice(parts);
-    let mut aad = length_prefixed(&all)?;
+    let parts = || std::iter::once(domain.as_bytes()).chain(parts.iter().copied());
+    let mut aad = Vec::with_capacity(parts().map(|part| part.len() + 4).sum::<usize>() + header.len());
+    append_length_prefixed(&mut aad, parts())?;
     aad.extend_from_slice(header);
     Ok(aad)
 }
@@ -226,93 +175,124 @@ fn associated_data(domain: &'static str, parts: &[&[u8]], header: &[u8]) -> Resu
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use vutf_kernel::{OsEntropy, SystemClock};
+    use vutf_kernel::OsEntropy;
 
     use super::*;
 
-    fn key(bytes: &Secret<[u8; 32]>) -> EnvelopeKey<'_> {
-        EnvelopeKey {
-            suite: Suite::XChaCha20Poly1305,
-            id: KeyId::generate(&SystemClock, &mut OsEntropy),
-            version: 3,
-            bytes,
-        }
+    const ID: KeyId = KeyId::from_uuid(uuid::Uuid::from_bytes([0x22; 16]));
+
+    fn key_of(suite: Suite, byte: u8) -> EnvelopeKey {
+        EnvelopeKey::new(suite, ID, 3, Secret::new([byte; 32])).unwrap()
+    }
+
+    fn sealed(key: &EnvelopeKey) -> Vec<u8> {
+        seal("d", key, &[b"p"], b"hello", &mut OsEntropy).unwrap()
     }
 
     #[test]
     fn the_layout_is_the_documented_one() {
-        let bytes = Secret::new([7_u8; 32]);
-        let key = key(&bytes);
-        let sealed = seal("d", &key, &[b"p"], b"hello", &mut OsEntropy).unwrap();
-        assert_eq!(sealed.len(), 96 + 5);
-        assert_eq!(sealed[..4], [0xE5, 1, 1, 0]);
-        assert_eq!(sealed[4..20], key.id.as_bytes()[..]);
-        assert_eq!(sealed[20..24], [0, 0, 0, 3]);
+        for suite in Suite::ALL {
+            let sealed = sealed(&key_of(suite, 7));
+            assert_eq!(sealed.len(), 96 + 5);
+            assert_eq!(sealed[..4], [0xE5, 1, suite.byte(), 0]);
+            assert_eq!(sealed[4..20], ID.as_bytes()[..]);
+            assert_eq!(sealed[20..24], [0, 0, 0, 3]);
+        }
     }
 
     #[test]
     fn every_changed_byte_is_refused() {
-        let bytes = Secret::new([7_u8; 32]);
-        let key = key(&bytes);
-        let sealed = seal("d", &key, &[b"p"], b"hello", &mut OsEntropy).unwrap();
-        for at in 0..sealed.len() {
-            for flip in [0x01, 0x80, 0xFF] {
-                let mut changed = sealed.clone();
-                changed[at] ^= flip;
-                assert!(
-                    open("d", &key, &[b"p"], &changed).is_err(),
-                    "byte {at} ^ {flip:#x}"
-                );
+        for suite in Suite::ALL {
+            let key = key_of(suite, 7);
+            let sealed = sealed(&key);
+            for at in 0..sealed.len() {
+                for flip in [0x01, 0x03, 0x80, 0xFF] {
+                    let mut changed = sealed.clone();
+                    changed[at] ^= flip;
+                    let answer = open("d", &key, &[b"p"], &changed);
+                    assert!(answer.is_err(), "{suite}: byte {at} ^ {flip:#x}");
+                }
             }
-        }
-        for length in 0..sealed.len() {
-            assert!(
-                open("d", &key, &[b"p"], &sealed[..length]).is_err(),
-                "cut to {length}"
-            );
+            for length in 0..sealed.len() {
+                let answer = open("d", &key, &[b"p"], &sealed[..length]);
+                assert!(answer.is_err(), "{suite}: cut to {length}");
+            }
         }
     }
 
     #[test]
     fn domain_parts_and_key_are_bound() {
-        let (bytes, other) = (Secret::new([7_u8; 32]), Secret::new([8_u8; 32]));
-        let key = key(&bytes);
-        let sealed = seal("d", &key, &[b"p", b"q"], b"hello", &mut OsEntropy).unwrap();
-        assert_eq!(
-            open("e", &key, &[b"p", b"q"], &sealed).unwrap_err(),
-            CryptoError::CommitmentMismatch
-        );
-        assert_eq!(
-            open("d", &key, &[b"pq", b""], &sealed).unwrap_err(),
-            CryptoError::Authentication
-        );
-        let impostor = EnvelopeKey { bytes: &other, ..key };
-        assert_eq!(
-            open("d", &impostor, &[b"p", b"q"], &sealed).unwrap_err(),
-            CryptoError::CommitmentMismatch
-        );
+        for suite in Suite::ALL {
+            let key = key_of(suite, 7);
+            let sealed = seal("d", &key, &[b"p", b"q"], b"hello", &mut OsEntropy).unwrap();
+            assert_eq!(
+                open("e", &key, &[b"p", b"q"], &sealed).unwrap_err(),
+                CryptoError::CommitmentMismatch
+            );
+            assert_eq!(
+                open("d", &key, &[b"pq", b""], &sealed).unwrap_err(),
+                CryptoError::Authentication
+            );
+            assert_eq!(
+                open("d", &key_of(suite, 8), &[b"p", b"q"], &sealed).unwrap_err(),
+                CryptoError::CommitmentMismatch
+            );
+        }
+    }
+
+    /// The same 256 bits under the same id, once as a key of each suite: what one made, the other does not open, neither
+    /// as it is nor with the suite byte forged to its own.
+    #[test]
+    fn a_forged_suite_byte_is_refused_in_both_directions() {
+        let [one, two] = Suite::ALL;
+        for (made_by, tried_by) in [(one, two), (two, one)] {
+            let (maker, other) = (key_of(made_by, 7), key_of(tried_by, 7));
+            let mut sealed = sealed(&maker);
+            let (named, own) = (made_by, tried_by);
+            assert_eq!(
+                open("d", &other, &[b"p"], &sealed).unwrap_err(),
+                CryptoError::ForeignSuite { named, own }
+            );
+            sealed[2] = tried_by.byte();
+            assert_eq!(
+                open("d", &other, &[b"p"], &sealed).unwrap_err(),
+                CryptoError::CommitmentMismatch
+            );
+            let (named, own) = (tried_by, made_by);
+            assert_eq!(
+                open("d", &maker, &[b"p"], &sealed).unwrap_err(),
+                CryptoError::ForeignSuite { named, own }
+            );
+        }
+    }
+
+    fn suites() -> impl Strategy<Value = Suite> {
+        prop::sample::select(&Suite::ALL[..])
     }
 
     proptest! {
         #[test]
         fn arbitrary_bytes_are_refused_without_a_panic(
             mut input in prop::collection::vec(any::<u8>(), 0..300),
+            suite in suites(),
             plausible: bool,
         ) {
-            let bytes = Secret::new([7_u8; 32]);
-            let key = key(&bytes);
+            let key = key_of(suite, 7);
             if plausible && input.len() >= 24 {
-                input[..4].copy_from_slice(&[0xE5, 1, 1, 0]);
-                input[4..20].copy_from_slice(key.id.as_bytes());
+                input[..4].copy_from_slice(&[0xE5, 1, suite.byte(), 0]);
+                input[4..20].copy_from_slice(ID.as_bytes());
                 input[20..24].copy_from_slice(&3_u32.to_be_bytes());
             }
             prop_assert!(open("d", &key, &[], &input).is_err());
         }
 
         #[test]
-        fn round_trip(plaintext in prop::collection::vec(any::<u8>(), 0..300), part in prop::collection::vec(any::<u8>(), 0..40)) {
-            let bytes = Secret::new([7_u8; 32]);
-            let key = key(&bytes);
+        fn round_trip(
+            plaintext in prop::collection::vec(any::<u8>(), 0..300),
+            part in prop::collection::vec(any::<u8>(), 0..40),
+            suite in suites(),
+        ) {
+            let key = key_of(suite, 7);
             let sealed = seal("d", &key, &[&part], &plaintext, &mut OsEntropy).unwrap();
             prop_assert_eq!(sealed.len(), plaintext.len() + OVERHEAD);
             let opened = open("d", &key, &[&part], &sealed).unwrap();

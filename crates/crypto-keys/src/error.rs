@@ -2,7 +2,7 @@
 
 use vutf_kernel::{Class, Fault, KeyId, OrganizationId, PortError};
 
-use crate::{KeyState, Purpose};
+use crate::{KeyState, Purpose, Suite};
 
 /// A text from a store or a configuration that names nothing known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,9 +35,21 @@ pub enum CryptoError {
         /// What the key is for.
         purpose: Purpose,
     },
-    /// The suite byte names no suite, or not the key's own: a downgrade is refused.
-    #[error("suite {0} is not admitted")]
+    /// The suite byte names no suite.
+    #[error("suite {0} is not known")]
     UnknownSuite(u8),
+    /// The key's algorithm, or the suite that a ciphertext names, is outside of this installation's
+    /// [`SuitePolicy`](crate::SuitePolicy).
+    #[error("suite {0} is not admitted here")]
+    SuiteNotAdmitted(Suite),
+    /// The ciphertext names another suite than its key's: a downgrade is refused.
+    #[error("the ciphertext names suite {named}, its key makes {own} only")]
+    ForeignSuite {
+        /// What the ciphertext says.
+        named: Suite,
+        /// What the key makes.
+        own: Suite,
+    },
     /// The bytes have not the form of a ciphertext.
     #[error("not a ciphertext of this format")]
     Malformed,
@@ -109,6 +121,18 @@ pub enum LoadError {
         wrapped_by: String,
         /// The id of the one that is configured.
         configured: String,
+    },
+    /// A key that could still be used has an algorithm outside of this installation's
+    /// [`SuitePolicy`](crate::SuitePolicy).
+    #[error(
+        "key {key_id} is of suite {suite}, which the suite policy does not admit: rotate it and re-encrypt what it \
+         protects under a policy that admits both, then destroy it"
+    )]
+    SuiteNotAdmitted {
+        /// The key.
+        key_id: KeyId,
+        /// Its suite.
+        suite: Suite,
     },
     /// The key's life does not go that way.
     #[error("key {key_id} is {from} and cannot become {next}")]

@@ -61,12 +61,8 @@ mod tests {
             "a4f8ffdbfecce36319c3f75b038deb23ede1ed94c3a8726da751990ea3a4dbc97164f15510dda1ecc2aa8b39f877f65f",
             "37e4611ead547a1a0a664d77d46253"
         );
-        let key = EnvelopeKey {
-            suite: Suite::XChaCha20Poly1305,
-            id: key_id_from_bytes([0x22; 16]),
-            version: 7,
-            bytes: &Secret::new([0x11; 32]),
-        };
+        let id = key_id_from_bytes([0x22; 16]);
+        let key = EnvelopeKey::new(Suite::XChaCha20Poly1305, id, 7, Secret::new([0x11; 32])).unwrap();
         let field = FieldRef {
             organization_id: OrganizationId::from_uuid(uuid::Uuid::from_bytes([0x44; 16])),
             table: "users",

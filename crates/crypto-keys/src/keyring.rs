@@ -12,25 +12,40 @@ use std::{
 use vutf_kernel::{Entropy, KeyId, OrganizationId, Secret};
 
 use crate::{
-    BlindIndex, CryptoError, Decision, FieldRef, Operation, Purpose, Signature, VerifyingKey, envelope,
-    field, hazmat::mac, signing, snapshot::Loaded, snapshot::Snapshot, tenant::Tenant,
+    BlindIndex, CryptoError, Decision, FieldRef, Operation, Purpose, Signature, SuitePolicy, VerifyingKey,
+    envelope, field, hazmat::mac, signing, snapshot::Loaded, snapshot::Snapshot, tenant::Tenant,
 };
 
 /// All keys of this process, unwrapped, behind operations that name tenant and purpose.
 ///
 /// Fill it with [`Keyring::load`]. Share it freely: it is `Send + Sync`, a lookup takes a read lock for the length of one
 /// pointer copy, and no lock is held across an `.await`. What it holds is zeroised when it is replaced or dropped.
-#[derive(Default)]
 pub struct Keyring {
+    policy: SuitePolicy,
     pub(crate) snapshot: RwLock<Arc<Snapshot>>,
     pub(crate) tenants: Mutex<HashMap<KeyId, Arc<Tenant>>>,
     flagged: AtomicU64,
 }
 
 impl Keyring {
-    /// Without keys: every operation answers [`CryptoError::KeyNotLoaded`].
+    /// Without keys, admitting every suite: every operation answers [`CryptoError::KeyNotLoaded`].
     pub fn new() -> Self {
-        Self::default()
+        Self::with_policy(SuitePolicy::ALL)
+    }
+
+    /// Without keys; only keys and ciphertexts of suites that `policy` admits will ever be used.
+    pub fn with_policy(policy: SuitePolicy) -> Self {
+        Self {
+            policy,
+            snapshot: RwLock::default(),
+            tenants: Mutex::default(),
+            flagged: AtomicU64::new(0),
+        }
+    }
+
+    /// Which suites are admitted, and which of them new keys are to get.
+    pub const fn policy(&self) -> SuitePolicy {
+        self.policy
     }
 
     /// Encrypts a field under the newest active key of its table, bound to its place.
@@ -48,6 +63,7 @@ impl Keyring {
     /// Decrypts a field that [`Keyring::seal`] made for the same place, under whichever version it names.
     pub fn open(&self, field: &FieldRef<'_>, ciphertext: &[u8]) -> Result<Secret<Vec<u8>>, CryptoError> {
         let hint = envelope::key_hint(ciphertext)?;
+        self.policy.check(hint.suite)?;
         let purpose = Purpose::field(field.table);
         let snapshot = self.snapshot();
         let Some(key) = snapshot.by_id(hint.key_id) else {
@@ -204,6 +220,12 @@ impl Keyring {
     }
 }
 
+impl Default for Keyring {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring({} keys, redacted)", self.snapshot().all().count())
@@ -217,7 +239,7 @@ pub(crate) fn seal_with(
     entropy: &mut dyn Entropy,
 ) -> Result<Vec<u8>, CryptoError> {
     let cipher = key.cipher()?;
-    field.with_parts(|parts| envelope::seal(field::DOMAIN, &cipher, parts, plaintext, entropy))
+    field.with_parts(|parts| envelope::seal(field::DOMAIN, cipher, parts, plaintext, entropy))
 }
 
 pub(crate) fn open_with(
@@ -226,7 +248,7 @@ pub(crate) fn open_with(
     ciphertext: &[u8],
 ) -> Result<Secret<Vec<u8>>, CryptoError> {
     let cipher = key.cipher()?;
-    field.with_parts(|parts| envelope::open(field::DOMAIN, &cipher, parts, ciphertext))
+    field.with_parts(|parts| envelope::open(field::DOMAIN, cipher, parts, ciphertext))
 }
 
 fn index_with(key: &Loaded, canonical: &[u8]) -> Result<BlindIndex, CryptoError> {

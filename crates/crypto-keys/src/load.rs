@@ -41,6 +41,7 @@ impl Keyring {
             .iter()
             .filter(|record| record.purpose == Purpose::Tenant && record.state.is_usable());
         for record in tenants {
+            self.check_suite(record)?;
             if let Some(tenant) = self.known_tenant(record) {
                 tenant.authenticate(record)?;
             } else {
@@ -109,8 +110,20 @@ impl Keyring {
         if !state.is_usable() {
             return Ok(Loaded::new(record, state, None));
         }
+        self.check_suite(record)?;
         let material = open_material(&tenant, record)?;
         Ok(Loaded::new(record, state, Some(material)))
+    }
+
+    /// Refuses a key of a suite that is not admitted; one that is destroyed may stay in the registry.
+    fn check_suite(&self, record: &KeyRecord) -> Result<(), LoadError> {
+        match record.algorithm.suite() {
+            Some(suite) if !self.policy().admits(suite) => Err(LoadError::SuiteNotAdmitted {
+                key_id: record.id,
+                suite,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn known_tenant(&self, record: &KeyRecord) -> Option<Arc<Tenant>> {
@@ -152,7 +165,7 @@ fn open_material(tenant: &Tenant, record: &KeyRecord) -> Result<Material, LoadEr
         .wrapping
         .unwrap(&record.wrapped, &context)
         .map_err(failed)?;
-    let material = Material::new(record.algorithm, key).map_err(failed)?;
+    let material = Material::new(record, key).map_err(failed)?;
     let public_key = match &material {
         Material::Signer(signer) => Some(signer.public_key().to_vec()),
         Material::Cipher(..) | Material::Mac(_) => None,

@@ -217,6 +217,9 @@ pub enum Algorithm {
     /// Authenticated encryption, draft-irtf-cfrg-xchacha-03. Text: `xchacha20-poly1305`.
     #[serde(rename = "xchacha20-poly1305")]
     XChaCha20Poly1305,
+    /// Authenticated encryption, C2SP XAES-256-GCM. Text: `xaes-256-gcm`.
+    #[serde(rename = "xaes-256-gcm")]
+    Xaes256Gcm,
     /// Message authentication, FIPS 198-1. Text: `hmac-sha-256`.
     #[serde(rename = "hmac-sha-256")]
     HmacSha256,
@@ -227,12 +230,18 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm.
-    pub const ALL: [Self; 3] = [Self::XChaCha20Poly1305, Self::HmacSha256, Self::Ed25519];
+    pub const ALL: [Self; 4] = [
+        Self::XChaCha20Poly1305,
+        Self::Xaes256Gcm,
+        Self::HmacSha256,
+        Self::Ed25519,
+    ];
 
     /// The stable text that stores and wire formats hold.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::XChaCha20Poly1305 => "xchacha20-poly1305",
+            Self::Xaes256Gcm => "xaes-256-gcm",
             Self::HmacSha256 => "hmac-sha-256",
             Self::Ed25519 => "ed25519",
         }
@@ -241,6 +250,7 @@ impl Algorithm {
     pub const fn suite(self) -> Option<Suite> {
         match self {
             Self::XChaCha20Poly1305 => Some(Suite::XChaCha20Poly1305),
+            Self::Xaes256Gcm => Some(Suite::Xaes256Gcm),
             Self::HmacSha256 | Self::Ed25519 => None,
         }
     }

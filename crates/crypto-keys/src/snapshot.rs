@@ -14,15 +14,17 @@ use crate::{
 
 /// What can be done with a key, by its kind: a MAC key cannot be taken for a cipher key.
 pub(crate) enum Material {
-    Cipher(Suite, Secret<[u8; 32]>),
+    Cipher(Box<EnvelopeKey>),
     Mac(Secret<[u8; 32]>),
     Signer(Box<Signer>),
 }
 
 impl Material {
-    pub(crate) fn new(algorithm: Algorithm, key: Secret<[u8; 32]>) -> Result<Self, CryptoError> {
-        Ok(match algorithm {
-            Algorithm::XChaCha20Poly1305 => Self::Cipher(Suite::XChaCha20Poly1305, key),
+    pub(crate) fn new(record: &KeyRecord, key: Secret<[u8; 32]>) -> Result<Self, CryptoError> {
+        let envelope = |suite, key| EnvelopeKey::new(suite, record.id, record.version, key).map(Box::new);
+        Ok(match record.algorithm {
+            Algorithm::XChaCha20Poly1305 => Self::Cipher(envelope(Suite::XChaCha20Poly1305, key)?),
+            Algorithm::Xaes256Gcm => Self::Cipher(envelope(Suite::Xaes256Gcm, key)?),
             Algorithm::HmacSha256 => Self::Mac(key),
             Algorithm::Ed25519 => Self::Signer(Box::new(Signer::from_seed(&key)?)),
         })
@@ -57,14 +59,9 @@ impl Loaded {
         decide(self.state, operation)
     }
 
-    pub(crate) fn cipher(&self) -> Result<EnvelopeKey<'_>, CryptoError> {
+    pub(crate) fn cipher(&self) -> Result<&EnvelopeKey, CryptoError> {
         match &self.material {
-            Some(Material::Cipher(suite, bytes)) => Ok(EnvelopeKey {
-                suite: *suite,
-                id: self.id,
-                version: self.version,
-                bytes,
-            }),
+            Some(Material::Cipher(key)) => Ok(key),
             _ => Err(CryptoError::Refused(self.state)),
         }
     }

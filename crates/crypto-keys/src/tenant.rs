@@ -20,7 +20,10 @@ pub(crate) struct Tenant {
 impl Tenant {
     /// From the key itself, for a row that is just being made or has just been unwrapped.
     pub(crate) fn new(record: &KeyRecord, key: Secret<[u8; 32]>) -> Result<Self, CryptoError> {
-        let wrapping = WrappingKey::tenant(record.id, record.version, key);
+        let suite = record.algorithm.suite().ok_or(CryptoError::Primitive(
+            "wrapping with a key whose algorithm does not encrypt",
+        ))?;
+        let wrapping = WrappingKey::tenant(suite, record.id, record.version, key)?;
         Ok(Self {
             id: record.id,
             organization_id: record.organization_id,

@@ -21,24 +21,36 @@ pub struct WrappingKey {
     id: KeyId,
     version: u32,
     key: Secret<[u8; 32]>,
+    envelope: EnvelopeKey,
 }
 
 impl WrappingKey {
-    /// A key-encryption key with a name of its own. The id in the header is derived from the name and the key, so that
-    /// what was wrapped by another key is refused as such.
+    /// A key-encryption key with a name of its own, which wraps with XChaCha20-Poly1305. The id in the header is derived
+    /// from the name and the key, so that what was wrapped by another key is refused as such.
     pub fn new(name: &str, key: Secret<[u8; 32]>) -> Result<Self, CryptoError> {
+        Self::of_suite(Suite::XChaCha20Poly1305, name, key)
+    }
+
+    /// The same for another suite. A key has one suite for life: what it wraps names the suite, and no other is opened.
+    pub fn of_suite(suite: Suite, name: &str, key: Secret<[u8; 32]>) -> Result<Self, CryptoError> {
         let value = check(&key, name.as_bytes())?;
         let (id, _) = value.split_first_chunk().ok_or(CryptoError::Malformed)?;
-        Ok(Self {
-            id: key_id_from_bytes(*id),
-            version: 1,
-            key,
-        })
+        Self::tenant(suite, key_id_from_bytes(*id), 1, key)
     }
 
     /// The tenant key `id`.
-    pub(crate) fn tenant(id: KeyId, version: u32, key: Secret<[u8; 32]>) -> Self {
-        Self { id, version, key }
+    pub(crate) fn tenant(
+        suite: Suite,
+        id: KeyId,
+        version: u32,
+        key: Secret<[u8; 32]>,
+    ) -> Result<Self, CryptoError> {
+        Ok(Self {
+            envelope: EnvelopeKey::new(suite, id, version, key.clone())?,
+            id,
+            version,
+            key,
+        })
     }
 
     /// Wraps `key`, bound to `context`: only the same context opens it again.
@@ -48,12 +60,12 @@ impl WrappingKey {
         context: &[u8],
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, CryptoError> {
-        envelope::seal(DOMAIN, &self.envelope_key(), &[context], key.expose(), entropy)
+        envelope::seal(DOMAIN, &self.envelope, &[context], key.expose(), entropy)
     }
 
     /// Unwraps what [`WrappingKey::wrap`] made with the same context.
     pub fn unwrap(&self, wrapped: &[u8], context: &[u8]) -> Result<Secret<[u8; 32]>, CryptoError> {
-        let bytes = envelope::open(DOMAIN, &self.envelope_key(), &[context], wrapped)?;
+        let bytes = envelope::open(DOMAIN, &self.envelope, &[context], wrapped)?;
         let mut key = zeroize::Zeroizing::new([0_u8; 32]);
         if bytes.expose().len() != key.len() {
             return Err(CryptoError::Malformed);
@@ -70,15 +82,6 @@ impl WrappingKey {
     /// A key derived from this one for another job; `info` has a fixed length for each `salt`.
     pub(crate) fn derive(&self, salt: &[u8], info: &[u8]) -> Result<Secret<[u8; 32]>, CryptoError> {
         hkdf_sha512::<32>(self.key.expose(), salt, &[info]).map(|key| Secret::new(*key))
-    }
-
-    fn envelope_key(&self) -> EnvelopeKey<'_> {
-        EnvelopeKey {
-            suite: Suite::XChaCha20Poly1305,
-            id: self.id,
-            version: self.version,
-            bytes: &self.key,
-        }
     }
 }
 
