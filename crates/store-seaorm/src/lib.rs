@@ -16,7 +16,7 @@ mod sealed;
 mod take_back;
 mod tx;
 
-pub use audit::{AuditLag, SeaAppendOnlyProbe};
+pub use audit::{AuditLag, GroupCommit, GroupOptions, GroupRecorder, SeaAppendOnlyProbe};
 pub use connect::{ConnectError, SeaStore, StoreOptions, Technology};
 pub use migrate::{MigrationLine, SchemaError};
 pub use purposes::key_purposes;

@@ -2,6 +2,7 @@
 
 mod append_only;
 mod entries;
+mod group;
 mod intake;
 mod reader;
 mod sequencer;
@@ -12,7 +13,11 @@ use uuid::Uuid;
 use vutf_audit::{Cursor, Intake, Leaf, SealedPart, StoredIntake, decode_parts, encode_parts};
 use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, UserId};
 
-pub use self::{append_only::SeaAppendOnlyProbe, reader::AuditLag};
+pub use self::{
+    append_only::SeaAppendOnlyProbe,
+    group::{GroupCommit, GroupOptions, GroupRecorder},
+    reader::AuditLag,
+};
 use crate::{
     entity::{audit_intake, audit_leaf},
     row::array,

@@ -28,6 +28,7 @@ macro_rules! on_both {
 
 mod append_only;
 mod contract;
+mod group;
 mod keys;
 mod migrations;
 mod mixin;
