@@ -4,10 +4,10 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use vutf_audit::Anchor;
-use vutf_crypto_keys::Purpose;
 use vutf_identity::UserStatus;
 
 use super::answer;
+pub(super) use super::key_args::Keys;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -199,24 +199,6 @@ pub(super) enum User {
         #[arg(long, value_parser = status)]
         status: Option<UserStatus>,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Keys {
-    /// List every version of every key, and its state.
-    #[command(after_help = "Examples:\n  violentutf-api keys list --json")]
-    List,
-    /// Make a new version of the key for a purpose; what the old ones protect can still be read.
-    #[command(
-        after_help = "Examples:\n  violentutf-api keys rotate token-signing\n  violentutf-api keys rotate field:users"
-    )]
-    Rotate {
-        /// `token-signing`, or `field:` and a table.
-        purpose: Purpose,
-    },
-    /// The key in use for each purpose, and when it is due for rotation.
-    #[command(after_help = "Examples:\n  violentutf-api keys status")]
-    Status,
 }
 
 #[derive(Debug, Subcommand)]

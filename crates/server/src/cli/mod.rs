@@ -15,6 +15,7 @@ mod database;
 mod doctor;
 mod failure;
 mod healthcheck;
+mod key_args;
 mod keys;
 mod migrate;
 mod openapi;
