@@ -19,14 +19,17 @@ CREATE TABLE crypto_keys (
     wrapped {blob} NOT NULL,
     wrapped_by TEXT NOT NULL,
     public_key {blob},
+    fingerprint {blob} NOT NULL,
     created_at BIGINT NOT NULL,
     activated_at BIGINT,
+    state_changed_at BIGINT NOT NULL,
     not_after BIGINT,
     revision BIGINT NOT NULL,
     mac {blob} NOT NULL
 );
 CREATE INDEX crypto_keys_registry ON crypto_keys (organization_id) WHERE subject_id IS NULL;
 CREATE UNIQUE INDEX crypto_keys_version ON crypto_keys (organization_id, purpose, key_version);
+CREATE UNIQUE INDEX crypto_keys_active ON crypto_keys (organization_id, purpose) WHERE state = 'active';
 ";
 
 const DOWN: &str = "

@@ -11,9 +11,10 @@ use vutf_kernel::{
 };
 
 use crate::{
-    Algorithm, CryptoError, KeyRecord, KeyState, KeyWrapper, Keks, KeysTx, LoadError, Purpose, ServiceUse,
+    Algorithm, CryptoError, Keks, KeyRecord, KeyState, KeyWrapper, KeysTx, LoadError, Purpose, ServiceUse,
     WrappedBy,
     action::{KEY_CREATE, KEY_ROTATE},
+    record::fingerprint,
     signing::Signer,
     tenant::Tenant,
 };
@@ -99,7 +100,7 @@ pub async fn plan_rotation(
     let newest = same.iter().map(|record| record.version).max().unwrap_or(0);
     let mut previous = Vec::new();
     for record in same.into_iter().filter(|record| record.state == KeyState::Active) {
-        previous.push(deactivated(wrapper, existing, record).await?);
+        previous.push(deactivated(env, wrapper, existing, record).await?);
     }
     let version = newest.saturating_add(1);
     let new = if *purpose == Purpose::Tenant {
@@ -173,6 +174,7 @@ async fn active_tenant(
 
 /// The row as it is once it is deactivated, after its authenticity was checked: a forged row must not get a true MAC.
 async fn deactivated(
+    env: &Env<'_>,
     wrapper: &dyn KeyWrapper,
     existing: &[KeyRecord],
     record: &KeyRecord,
@@ -190,7 +192,7 @@ async fn deactivated(
     tenant.authenticate(record)?;
     record
         .clone()
-        .into_state(KeyState::Deactivated, &tenant.registry_key)
+        .into_state(KeyState::Deactivated, env.now(), &tenant.registry_key)
 }
 
 async fn make_tenant(
@@ -205,6 +207,7 @@ async fn make_tenant(
     let failed = |source| LoadError::Wrapping { key_id, source };
     let context = record.context().map_err(failed)?;
     let key = Secret::new(env.entropy.bytes());
+    record.fingerprint = fingerprint(record.id, &key).map_err(failed)?;
     let unwrapped = |source| LoadError::Provider { key_id, source };
     let keks = Keks::of(wrapper);
     let wraps = keks.wrap(&key, &context).await.map_err(unwrapped)?;
@@ -215,7 +218,19 @@ async fn make_tenant(
     Ok((record, tenant))
 }
 
-fn make(env: &mut Env<'_>, tenant: &Tenant, purpose: &Purpose, version: u32) -> Result<KeyRecord, LoadError> {
+/// The row of a key that is destroyed from `now` on, after its authenticity was checked.
+pub(crate) fn destroyed(tenant: &Tenant, record: KeyRecord, now: Timestamp) -> Result<KeyRecord, LoadError> {
+    tenant.authenticate(&record)?;
+    record.into_state(KeyState::Destroyed, now, &tenant.registry_key)
+}
+
+/// A new, active key under `tenant`.
+pub(crate) fn make(
+    env: &mut Env<'_>,
+    tenant: &Tenant,
+    purpose: &Purpose,
+    version: u32,
+) -> Result<KeyRecord, LoadError> {
     let wrapped_by = WrappedBy::Tenant(tenant.id);
     let record = draft(env, tenant.organization_id, purpose, version, wrapped_by)?;
     let key_id = record.id;
@@ -227,6 +242,7 @@ fn wrap_new(env: &mut Env<'_>, tenant: &Tenant, mut record: KeyRecord) -> Result
     if record.algorithm == Algorithm::Ed25519 {
         record.public_key = Some(Signer::from_seed(&key)?.public_key().to_vec());
     }
+    record.fingerprint = fingerprint(record.id, &key)?;
     record.wrapped = tenant.wrapping.wrap(&key, &record.context()?, env.entropy)?;
     record.authenticated(&tenant.registry_key)
 }
@@ -256,8 +272,10 @@ fn draft(
         wrapped: Vec::new(),
         wrapped_by,
         public_key: None,
+        fingerprint: [0; 32],
         created_at: now,
         activated_at: Some(now),
+        state_changed_at: now,
         not_after: purpose.cryptoperiod().map(|period| now.plus(period)),
         revision: 1,
         mac: [0; 32],

@@ -8,7 +8,7 @@ use vutf_kernel::{
 };
 
 use crate::{
-    CryptoError, KeyReader, KeyRecord, KeyRepo, KeyWrapper, KeysTx, Purpose, WrappedBy, WrappingKey,
+    CryptoError, KeyReader, KeyRecord, KeyRepo, KeyState, KeyWrapper, KeysTx, Purpose, WrappedBy, WrappingKey,
 };
 
 /// A key-encryption key in memory: gone with the process, and everything under it too.
@@ -57,6 +57,18 @@ struct Rows {
     revision: u64,
     keys: Vec<KeyRecord>,
     events: Vec<Event>,
+}
+
+impl Rows {
+    /// Whether `record` would be the second active version of its purpose.
+    fn has_other_active(&self, record: &KeyRecord) -> bool {
+        record.state == KeyState::Active
+            && self.keys.iter().any(|other| {
+                other.id != record.id
+                    && other.state == KeyState::Active
+                    && (other.organization_id, &other.purpose) == (record.organization_id, &record.purpose)
+            })
+    }
 }
 
 /// The registry in memory. Clones share it.
@@ -145,8 +157,8 @@ impl KeyRepo for MemoryKeysTx {
             let place = |r: &KeyRecord| (r.organization_id, r.purpose.clone(), r.version);
             other.id == record.id || place(other) == place(record)
         });
-        if taken {
-            let cause = "the organization has this version of this purpose";
+        if taken || self.rows.has_other_active(record) {
+            let cause = "the organization has this version, or an active one, of this purpose";
             return Err(PortError::new("keys.insert", Fault::Duplicate, cause));
         }
         self.rows.keys.push(record.clone());
@@ -154,6 +166,7 @@ impl KeyRepo for MemoryKeysTx {
     }
 
     async fn replace(&mut self, record: &KeyRecord) -> Result<(), PortError> {
+        let other_active = self.rows.has_other_active(record);
         let found =
             self.rows.keys.iter_mut().find(|other| {
                 other.id == record.id && other.revision.checked_add(1) == Some(record.revision)
@@ -162,6 +175,10 @@ impl KeyRepo for MemoryKeysTx {
             let cause = "the key was changed meanwhile";
             return Err(PortError::new("keys.replace", Fault::Stale, cause));
         };
+        if other_active {
+            let cause = "the organization has another active key of this purpose";
+            return Err(PortError::new("keys.replace", Fault::Duplicate, cause));
+        }
         *row = record.clone();
         Ok(())
     }

@@ -53,10 +53,11 @@ pub trait KeyReader: Send + Sync {
 /// The key registry within a transaction. It never deletes a row.
 #[async_trait]
 pub trait KeyRepo: Send {
-    /// Adds a key; [`vutf_kernel::Fault::Duplicate`] when its organization has that version of that purpose already.
+    /// Adds a key; [`vutf_kernel::Fault::Duplicate`] when its organization has that version of that purpose already, or would
+    /// get a second active one. So whoever rotates deactivates first.
     async fn insert(&mut self, record: &KeyRecord) -> Result<(), PortError>;
     /// Replaces the row with the same id if its revision is one less than `record`'s; [`vutf_kernel::Fault::Stale`]
-    /// otherwise.
+    /// otherwise, [`vutf_kernel::Fault::Duplicate`] when it would be the second active one of its purpose.
     async fn replace(&mut self, record: &KeyRecord) -> Result<(), PortError>;
 }
 

@@ -5,12 +5,14 @@ use std::{fmt, str::FromStr};
 use vutf_kernel::{KeyId, OrganizationId, Secret, Timestamp};
 
 use crate::{
-    Algorithm, CryptoError, KeyState, LoadError, Purpose, UnknownText, associated::length_prefixed,
-    hazmat::mac,
+    Algorithm, CryptoError, KeyState, LoadError, Purpose, UnknownText,
+    associated::length_prefixed,
+    hazmat::{kdf::hkdf_sha512, mac},
 };
 
 const DOMAIN: &[u8] = b"vutf/key-record/v1";
 const CONTEXT_DOMAIN: &[u8] = b"vutf/key-context/v1";
+const FINGERPRINT_DOMAIN: &[u8] = b"vutf/key-fingerprint/v1";
 
 /// What wrapped a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,10 +73,15 @@ pub struct KeyRecord {
     pub wrapped_by: WrappedBy,
     /// The public half, for a signing key: 32 bytes.
     pub public_key: Option<Vec<u8>>,
+    /// HKDF-SHA-512 of the key with its id: names the key without telling it, and stays when the key is gone. A certificate of
+    /// destruction carries it.
+    pub fingerprint: [u8; 32],
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it began to protect.
+    /// When it first began to protect.
     pub activated_at: Option<Timestamp>,
+    /// When it came into the state that it is in.
+    pub state_changed_at: Timestamp,
     /// End of the cryptoperiod: after it, the key should protect nothing new. `None` when that is decided by hand.
     pub not_after: Option<Timestamp>,
     /// 1 when it was made, one more with each change of the row. The audit log tells the newest, so that an older row which
@@ -91,24 +98,31 @@ impl KeyRecord {
         self.not_after.is_some_and(|end| end <= now)
     }
 
-    /// The same key in its next state, with the MAC that belongs to it: the only way from one state to another.
+    /// The same key in its next state from `now` on, with the MAC that belongs to it: the only way from one state to another.
+    /// A key that becomes active for the first time gets its cryptoperiod; of one that is destroyed only the bytes go.
     pub(crate) fn into_state(
-        self,
+        mut self,
         next: KeyState,
+        now: Timestamp,
         registry_key: &Secret<[u8; 32]>,
     ) -> Result<Self, LoadError> {
         let (key_id, from) = (self.id, self.state);
         if !from.may_become(next) {
             return Err(LoadError::Transition { key_id, from, next });
         }
-        let revision = self.revision.saturating_add(1);
-        let record = Self {
-            state: next,
-            revision,
-            ..self
-        };
-        record
-            .authenticated(registry_key)
+        self.state = next;
+        self.state_changed_at = now;
+        self.revision = self.revision.saturating_add(1);
+        match next {
+            KeyState::Active if self.activated_at.is_none() => {
+                self.activated_at = Some(now);
+                let period = self.purpose.cryptoperiod();
+                self.not_after = self.not_after.or_else(|| period.map(|period| now.plus(period)));
+            }
+            KeyState::Destroyed => self.wrapped.clear(),
+            _ => {}
+        }
+        self.authenticated(registry_key)
             .map_err(|source| LoadError::Wrapping { key_id, source })
     }
 
@@ -147,8 +161,10 @@ impl KeyRecord {
             wrapped,
             wrapped_by,
             public_key,
+            fingerprint,
             created_at,
             activated_at,
+            state_changed_at,
             not_after,
             revision,
             mac: _,
@@ -165,12 +181,19 @@ impl KeyRecord {
             wrapped_by.to_string().as_bytes(),
             &[u8::from(public_key.is_some())],
             public_key.as_deref().unwrap_or_default(),
+            fingerprint,
             &created_at.as_micros().to_be_bytes(),
             &optional(*activated_at),
+            &state_changed_at.as_micros().to_be_bytes(),
             &optional(*not_after),
             &revision.to_be_bytes(),
         ])
     }
+}
+
+/// What names the key `id` for ever and tells nothing of it.
+pub(crate) fn fingerprint(id: KeyId, key: &Secret<[u8; 32]>) -> Result<[u8; 32], CryptoError> {
+    hkdf_sha512::<32>(key.expose(), FINGERPRINT_DOMAIN, &[id.as_bytes()]).map(|value| *value)
 }
 
 /// The id in a header or in a derived name.
@@ -198,8 +221,10 @@ mod tests {
             wrapped: vec![1, 2, 3],
             wrapped_by: WrappedBy::Kek("kek-1".into()),
             public_key: None,
+            fingerprint: [7; 32],
             created_at: Timestamp::from_secs(1),
             activated_at: Some(Timestamp::from_secs(2)),
+            state_changed_at: Timestamp::from_secs(2),
             not_after: None,
             revision: 1,
             mac: [0; 32],
@@ -213,7 +238,7 @@ mod tests {
         assert!(good.is_authentic(&key).unwrap());
         assert!(!good.is_authentic(&Secret::new([6; 32])).unwrap());
         let other_organization = OrganizationId::from_uuid(uuid::Uuid::from_bytes([2; 16]));
-        let edits: [fn(&mut KeyRecord); 13] = [
+        let edits: [fn(&mut KeyRecord); 15] = [
             |r| r.id = key_id_from_bytes([2; 16]),
             |r| r.purpose = Purpose::field("roles"),
             |r| r.version = 2,
@@ -222,8 +247,10 @@ mod tests {
             |r| r.wrapped = vec![1, 2, 4],
             |r| r.wrapped_by = WrappedBy::Kek("kek-2".into()),
             |r| r.public_key = Some(vec![]),
+            |r| r.fingerprint[0] ^= 1,
             |r| r.created_at = Timestamp::from_secs(3),
             |r| r.activated_at = None,
+            |r| r.state_changed_at = Timestamp::from_secs(3),
             |r| r.not_after = Some(Timestamp::from_secs(2)),
             |r| r.revision = 2,
             |r| r.mac[31] ^= 1,
@@ -241,22 +268,29 @@ mod tests {
     #[test]
     fn a_record_changes_its_state_as_the_life_cycle_allows_and_stays_authentic() {
         let key = Secret::new([5; 32]);
+        let now = Timestamp::from_secs(9);
         for from in KeyState::ALL {
             for next in KeyState::ALL {
                 let record = KeyRecord {
                     state: from,
                     ..record()
                 };
-                match record.clone().into_state(next, &key) {
+                match record.clone().into_state(next, now, &key) {
                     Ok(changed) => {
                         assert!(from.may_become(next), "{from} to {next}");
                         assert!(changed.is_authentic(&key).unwrap());
-                        assert_eq!(changed.state, next);
+                        let wrapped = match next {
+                            KeyState::Destroyed => Vec::new(),
+                            _ => record.wrapped.clone(),
+                        };
                         let mac = changed.mac;
                         assert_eq!(
                             changed,
                             KeyRecord {
                                 state: next,
+                                state_changed_at: now,
+                                revision: record.revision + 1,
+                                wrapped,
                                 mac,
                                 ..record
                             }
@@ -269,6 +303,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_cryptoperiod_begins_with_the_first_activation_only() {
+        let key = Secret::new([5; 32]);
+        let (first, second) = (Timestamp::from_secs(100), Timestamp::from_secs(200));
+        let made = KeyRecord {
+            state: KeyState::PreActivation,
+            activated_at: None,
+            ..record()
+        };
+        let active = made.into_state(KeyState::Active, first, &key).unwrap();
+        let end = first.plus(Purpose::field("users").cryptoperiod().unwrap());
+        assert_eq!((active.activated_at, active.not_after), (Some(first), Some(end)));
+        let suspended = active.into_state(KeyState::Suspended, first, &key).unwrap();
+        let again = suspended.into_state(KeyState::Active, second, &key).unwrap();
+        assert_eq!((again.activated_at, again.not_after), (Some(first), Some(end)));
+        assert_eq!(again.state_changed_at, second);
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_one_key_and_one_id() {
+        let id = key_id_from_bytes([1; 16]);
+        let own = fingerprint(id, &Secret::new([5; 32])).unwrap();
+        assert_eq!(own, fingerprint(id, &Secret::new([5; 32])).unwrap());
+        assert_ne!(own, fingerprint(id, &Secret::new([6; 32])).unwrap());
+        assert_ne!(
+            own,
+            fingerprint(key_id_from_bytes([2; 16]), &Secret::new([5; 32])).unwrap()
+        );
     }
 
     #[test]

@@ -271,7 +271,7 @@ fn named(record: &KeyRecord) -> Detail {
 
 #[cfg(test)]
 mod tests {
-    use vutf_kernel::{OrganizationId, OsEntropy, SystemClock};
+    use vutf_kernel::{Clock, OrganizationId, OsEntropy, SystemClock};
 
     use super::*;
     use crate::{memory::MemoryWrapper, plan_missing, plan_rotation};
@@ -292,9 +292,10 @@ mod tests {
             .await
             .unwrap();
         let old = Tenant::unwrap(&wrapper, &rows[0]).await.unwrap();
-        let mut gone = rows.remove(1);
-        gone.wrapped.clear();
-        let gone = gone.into_state(KeyState::Destroyed, &old.registry_key).unwrap();
+        let gone = rows.remove(1);
+        let gone = gone
+            .into_state(KeyState::Destroyed, SystemClock.now(), &old.registry_key)
+            .unwrap();
         let new = rotation.new;
         let ring = Keyring::new();
         ring.load(&wrapper, vec![rotation.previous[0].clone(), new.clone()])

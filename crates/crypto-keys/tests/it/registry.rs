@@ -52,11 +52,15 @@ async fn a_changed_row_is_named_and_nothing_is_replaced() {
 async fn a_deactivated_key_cannot_be_brought_back_by_hand() {
     let world = world().await;
     world.rotate(&Purpose::field("users")).await;
-    let row = world
-        .tamper(&Purpose::field("users"), |row| row.state = KeyState::Active)
-        .await;
-    assert_eq!(row.version, 1);
-    assert!(matches!(world.reload().await, Err(LoadError::RecordMac { key_id }) if key_id == row.id));
+    let mut rows = world.rows().await;
+    let old = rows
+        .iter_mut()
+        .find(|row| row.state == KeyState::Deactivated)
+        .unwrap();
+    old.state = KeyState::Active;
+    let id = old.id;
+    let loaded = Keyring::new().load(&world.provider, rows).await;
+    assert!(matches!(loaded, Err(LoadError::RecordMac { key_id }) if key_id == id));
 }
 
 #[tokio::test]

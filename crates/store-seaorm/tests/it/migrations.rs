@@ -71,8 +71,9 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO refresh_tokens (token_hash, organization_id, family_id, generation, created_at) VALUES ({blob}, {home}, {three}, 0, 1)"
         ),
         format!(
-            "INSERT INTO crypto_keys (id, organization_id, purpose, key_version, algorithm, state, wrapped, wrapped_by, created_at, mac) \
-               VALUES ({one}, {home}, 'tenant', 1, 'xchacha20-poly1305', 'active', {blob}, 'kek:x', 1, {blob})"
+            "INSERT INTO crypto_keys (id, organization_id, purpose, key_version, algorithm, state, wrapped, wrapped_by, fingerprint, created_at, \
+               state_changed_at, revision, mac) \
+               VALUES ({one}, {home}, 'tenant', 1, 'xchacha20-poly1305', 'active', {blob}, 'kek:x', {blob}, 1, 1, 1, {blob})"
         ),
         format!(
             "INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, action, resource_kind, outcome, body, parts) \

@@ -93,8 +93,10 @@ fn record(factory: &mut Factory, purpose: &str) -> KeyRecord {
         wrapped: factory.bytes::<57>().to_vec(),
         wrapped_by: WrappedBy::Kek("kek:with:colons".into()),
         public_key: None,
+        fingerprint: factory.bytes(),
         created_at: now,
         activated_at: Some(factory.now()),
+        state_changed_at: factory.now(),
         not_after: None,
         revision: 1,
         mac: factory.bytes(),
@@ -137,7 +139,20 @@ async fn a_version_of_a_purpose_exists_once_in_a_tenant(store: &KeyStore, factor
     assert_eq!(store.find(first.id).await, Some(first));
 
     let next = KeyRecord { version: 2, ..again };
-    store.insert(&next).await.expect("another version");
+    let refused = store.insert(&next).await.unwrap_err();
+    assert_eq!(refused.fault, Fault::Duplicate, "one version is active at a time");
+    let waiting = KeyRecord {
+        state: KeyState::PreActivation,
+        ..next
+    };
+    store.insert(&waiting).await.expect("another version");
+    let second_active = KeyRecord {
+        state: KeyState::Active,
+        revision: 2,
+        ..waiting
+    };
+    let refused = store.replace(&second_active).await.unwrap_err();
+    assert_eq!(refused.fault, Fault::Duplicate, "one version is active at a time");
     let elsewhere = KeyRecord {
         organization_id: NEIGHBOUR,
         ..record(factory, "once")
