@@ -4,6 +4,9 @@ use std::{fmt, str::FromStr};
 
 use crate::{Algorithm, CryptoError, Purpose, UnknownText};
 
+#[cfg(test)]
+mod admission;
+
 /// How a ciphertext is made. The byte is in every header; a byte that is no suite is refused, and so is a suite that is
 /// not the key's own or that the [`SuitePolicy`] does not admit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
