@@ -208,7 +208,16 @@ impl Keyring {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn admit(&self, key: &Loaded) -> Result<(), CryptoError> {
+    pub(crate) fn protecting<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        organization: OrganizationId,
+        purpose: &Purpose,
+    ) -> Result<&'s Loaded, CryptoError> {
+        snapshot.protecting(organization, purpose)
+    }
+
+    pub(crate) fn admit(&self, key: &Loaded) -> Result<(), CryptoError> {
         match key.may(Operation::Process) {
             Decision::Allow => Ok(()),
             Decision::AllowFlagged => {

@@ -5,6 +5,9 @@ use vutf_kernel::{KeyId, Secret, Timestamp};
 
 use crate::{CryptoError, KeyState};
 
+/// Bytes of a signature.
+pub(crate) const SIGNATURE: usize = 64;
+
 /// A signature and what is needed to check it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -13,7 +16,7 @@ pub struct Signature {
     /// Its public half.
     pub public_key: [u8; 32],
     /// The signature.
-    pub bytes: [u8; 64],
+    pub bytes: [u8; SIGNATURE],
 }
 
 /// A key whose signatures are believed.
@@ -49,7 +52,7 @@ impl Signer {
         self.public_key
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], CryptoError> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE], CryptoError> {
         let failed = CryptoError::Primitive("Ed25519");
         let signature = self.pair.try_sign(message).map_err(|_| failed.clone())?;
         signature.as_ref().try_into().map_err(|_| failed)
