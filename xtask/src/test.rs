@@ -1,13 +1,14 @@
-//! `cargo xtask test`: all tests, with PostgreSQL and Redis.
+//! `cargo xtask test`: all tests, with PostgreSQL, Redis and the real key providers.
 
+use std::any::Any;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Result, ensure};
 use vutf_testkit::servers::settings::{self, continuous_integration, variable};
 use vutf_testkit::servers::{
-    Component, Postgres, PostgresOptions, Redis, RedisOptions, can_install, find_binaries, install,
-    install_hint,
+    Component, Moto, OpenBao, Postgres, PostgresOptions, Redis, RedisOptions, SoftHsm, find_binaries,
+    install, install_hint,
 };
 
 use crate::output::{complain, say};
@@ -79,41 +80,38 @@ fn judge(outcome: &Outcome, filtered: bool) -> Result<bool> {
 
 fn install_missing() {
     let mut missing = find_binaries().missing();
-    missing.retain(|component| variable(url_variable(*component)).is_none());
-    if missing.is_empty() || !can_install() {
+    missing.retain(|component| variable(component.variable()).is_none() && !is_unwanted(*component));
+    if missing.is_empty() {
         return;
     }
-    complain(&format!("installing {missing:?} with apt-get"));
+    complain(&format!("installing {missing:?}, as far as this user may"));
     if let Err(error) = install(&missing) {
         // Without a network, for example: the component is named as skipped.
         complain(&format!("{error:#}"));
     }
 }
 
-fn url_variable(component: Component) -> &'static str {
-    match component {
-        Component::Postgres => settings::DATABASE_URL,
-        Component::Redis => settings::REDIS_URL,
-    }
+fn is_unwanted(component: Component) -> bool {
+    let unwanted = variable(settings::SKIP).unwrap_or_default();
+    unwanted.split(',').any(|name| name.trim() == component.name())
 }
 
 /// The servers of this run.
 struct Components {
     // Dropped in this order: the template needs its server.
     template: Option<Template>,
-    postgres: Part<Postgres>,
-    redis: Part<Redis>,
+    parts: Vec<(Component, Part)>,
 }
 
 /// A server of this run.
-enum Part<T> {
+enum Part {
     /// Named by the environment; with what is known of it.
     Named { url: String, version: String },
     /// Started for this run.
     Started {
         url: String,
         version: String,
-        _server: T,
+        _server: Box<dyn Any>,
     },
     /// Not to be had.
     Skipped(String),
@@ -121,36 +119,50 @@ enum Part<T> {
 
 impl Components {
     fn start(keeper: &Path) -> Result<Self> {
-        let mut postgres = Part::find(Component::Postgres, || {
-            let server = Postgres::start(&PostgresOptions::default())?;
-            Ok((server.url(), server.version().to_owned(), server))
-        })?;
-        let redis = Part::find(Component::Redis, || {
-            let server = Redis::start(RedisOptions::default())?;
-            Ok((server.url(), server.version().to_owned(), server))
-        })?;
-        let template = postgres
-            .url()
-            .map(|url| Template::make(keeper, url))
-            .transpose()?;
-        if let (Part::Named { version, .. }, Some(template)) = (&mut postgres, &template) {
+        let mut parts = Vec::new();
+        for component in Component::ALL {
+            parts.push((component, Part::find(component)?));
+        }
+        let mut components = Self {
+            template: None,
+            parts,
+        };
+        components.make_template(keeper)?;
+        components.announce();
+        Ok(components)
+    }
+
+    fn make_template(&mut self, keeper: &Path) -> Result<()> {
+        let mut parts = self.parts.iter_mut();
+        let Some((_, postgres)) = parts.find(|(component, _)| *component == Component::Postgres) else {
+            return Ok(());
+        };
+        let Some(url) = postgres.url() else {
+            return Ok(());
+        };
+        let template = Template::make(keeper, url)?;
+        if let Part::Named { version, .. } = postgres {
             *version = format!("PostgreSQL {}", template.version());
         }
-        let components = Self {
-            template,
-            postgres,
-            redis,
-        };
-        components.postgres.announce(Component::Postgres);
-        components.redis.announce(Component::Redis);
-        Ok(components)
+        self.template = Some(template);
+        Ok(())
     }
 
     /// Tells the tests where the servers are, and which ones to do without.
     fn pass_to(&self, command: &mut Command) {
         let mut skipped = Vec::new();
-        self.postgres.pass_to(Component::Postgres, command, &mut skipped);
-        self.redis.pass_to(Component::Redis, command, &mut skipped);
+        for (component, part) in &self.parts {
+            match part.url() {
+                Some(url) => {
+                    command.env(component.variable(), url);
+                    if *component == Component::SoftHsm {
+                        // For the module itself.
+                        command.env("SOFTHSM2_CONF", url);
+                    }
+                }
+                None => skipped.push(component.name()),
+            }
+        }
         command.env(settings::SKIP, skipped.join(","));
         command.env(
             settings::TEMPLATE,
@@ -165,32 +177,45 @@ impl Components {
             Runner::Nextest => "runner: cargo nextest",
             Runner::CargoTest => "runner: cargo test (cargo-nextest is not installed)",
         });
-        self.postgres.announce(Component::Postgres);
-        self.redis.announce(Component::Redis);
-        self.postgres.is_skipped() || self.redis.is_skipped()
+        self.announce();
+        self.parts
+            .iter()
+            .any(|(_, part)| matches!(part, Part::Skipped(_)))
+    }
+
+    fn announce(&self) {
+        for (component, part) in &self.parts {
+            say(&match part {
+                Part::Named { version, .. } => {
+                    format!("{component}: {version}, named by {}", component.variable())
+                }
+                Part::Started { version, .. } => format!("{component}: {version}, started for this run"),
+                Part::Skipped(reason) => format!("{component}: skipped; {reason}"),
+            });
+        }
     }
 }
 
-impl<T> Part<T> {
-    /// The server that the environment names, or one that `start` starts and returns with its URL and version.
-    fn find(component: Component, start: impl FnOnce() -> Result<(String, String, T)>) -> Result<Self> {
-        let unwanted = variable(settings::SKIP).unwrap_or_default();
-        if unwanted.split(',').any(|name| name.trim() == component.name()) {
+impl Part {
+    /// The server that the environment names, or one that is started.
+    fn find(component: Component) -> Result<Self> {
+        if is_unwanted(component) {
             return Ok(Self::Skipped(format!("named in {}", settings::SKIP)));
         }
-        if let Some(url) = variable(url_variable(component)) {
+        if let Some(url) = variable(component.variable()) {
             return Ok(Self::Named {
                 url,
                 version: component.to_string(),
             });
         }
-        if find_binaries().missing().contains(&component) {
+        let binaries = find_binaries();
+        if binaries.missing().contains(&component) {
             return Ok(Self::Skipped(install_hint(&[component])));
         }
-        let (url, version, server) = start()?;
+        let (url, server) = start(component)?;
         Ok(Self::Started {
             url,
-            version,
+            version: binaries.version(component).unwrap_or_default(),
             _server: server,
         })
     }
@@ -201,29 +226,32 @@ impl<T> Part<T> {
             Self::Skipped(_) => None,
         }
     }
+}
 
-    fn is_skipped(&self) -> bool {
-        matches!(self, Self::Skipped(_))
-    }
-
-    fn announce(&self, component: Component) {
-        say(&match self {
-            Self::Named { version, .. } => {
-                format!("{component}: {version}, named by {}", url_variable(component))
-            }
-            Self::Started { version, .. } => format!("{component}: {version}, started for this run"),
-            Self::Skipped(reason) => format!("{component}: skipped; {reason}"),
-        });
-    }
-
-    fn pass_to(&self, component: Component, command: &mut Command, skipped: &mut Vec<&'static str>) {
-        match self.url() {
-            Some(url) => {
-                command.env(url_variable(component), url);
-            }
-            None => skipped.push(component.name()),
+/// The server, and where the tests find it.
+fn start(component: Component) -> Result<(String, Box<dyn Any>)> {
+    Ok(match component {
+        Component::Postgres => {
+            let server = Postgres::start(&PostgresOptions::default())?;
+            (server.url(), Box::new(server))
         }
-    }
+        Component::Redis => {
+            let server = Redis::start(RedisOptions::default())?;
+            (server.url(), Box::new(server))
+        }
+        Component::SoftHsm => {
+            let server = SoftHsm::start()?;
+            (server.conf().display().to_string(), Box::new(server))
+        }
+        Component::Moto => {
+            let server = Moto::start()?;
+            (server.url(), Box::new(server))
+        }
+        Component::OpenBao => {
+            let server = OpenBao::start()?;
+            (server.access().url(), Box::new(server))
+        }
+    })
 }
 
 #[cfg(test)]

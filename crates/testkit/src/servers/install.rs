@@ -1,4 +1,4 @@
-//! Installing Debian's packages of the servers without starting the services that come with them.
+//! Installing the servers: Debian's packages, without starting the services that come with them, and what pip has.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Component;
 use super::binaries::on_path;
+use super::components::venv;
 use super::process::is_root;
 
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -17,11 +18,33 @@ pub fn can_install() -> bool {
     is_root() && on_path("apt-get").is_some()
 }
 
-/// Installs the packages of `components`; no cluster is created and no service is started.
+/// Installs `components`; no cluster is created and no service is started. One that cannot be had does not keep the others
+/// away.
 ///
 /// # Errors
-/// The last lines of apt when it fails, for example without a network.
+/// The last lines of apt or pip when one of them fails, for example without a network.
 pub fn install(components: &[Component]) -> Result<()> {
+    let by_apt: Vec<_> = components
+        .iter()
+        .copied()
+        .filter(|component| venv::of(*component).is_none_or(|_| !venv::can_make()))
+        .collect();
+    let mut failures = Vec::new();
+    if can_install()
+        && let Err(error) = install_packages(&by_apt)
+    {
+        failures.push(format!("{error:#}"));
+    }
+    for venv in components.iter().filter_map(|component| venv::of(*component)) {
+        if let Err(error) = venv::make(venv) {
+            failures.push(format!("{error:#}"));
+        }
+    }
+    ensure!(failures.is_empty(), "{}", failures.join("\n"));
+    Ok(())
+}
+
+fn install_packages(components: &[Component]) -> Result<()> {
     if components.is_empty() {
         return Ok(());
     }
@@ -29,7 +52,11 @@ pub fn install(components: &[Component]) -> Result<()> {
     if components.contains(&Component::Postgres) {
         forbid_main_cluster(Path::new(CLUSTER))?;
     }
-    let packages: Vec<_> = components.iter().map(|component| component.package()).collect();
+    let packages: Vec<_> = components
+        .iter()
+        .flat_map(|component| component.packages())
+        .copied()
+        .collect();
     // The lists may be absent or old: try with what is there, then refresh them once.
     if apt_install(&packages).is_err() {
         apt(&["update", "-qq"])?;

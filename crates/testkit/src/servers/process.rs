@@ -103,7 +103,11 @@ impl Process {
             .stderr(log)
             .process_group(0);
         gate.current_dir(command.get_current_dir().unwrap_or(home.path()));
-        let mut child = unprivileged(&mut gate).spawn().context("cannot start /bin/sh")?;
+        let mut child = home
+            .account()
+            .apply(&mut gate)
+            .spawn()
+            .context("cannot start /bin/sh")?;
         let told = home.server_started(child.id(), ending).and_then(|()| {
             let mut gate_input = child.stdin.take().context("no standard input")?;
             gate_input

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::settings::{self, variable};
-use super::{Component, Postgres, PostgresOptions, Redis, RedisOptions, find_binaries, install_hint};
+use super::{
+    Component, Moto, OpenBao, OpenBaoAccess, Postgres, PostgresOptions, Redis, RedisOptions, SoftHsm,
+    find_binaries, install_hint,
+};
 
 /// A server that a test may use.
 enum Shared {
@@ -28,7 +31,7 @@ enum Shared {
 /// When there is no PostgreSQL in an unattended run, or when it is installed and does not start.
 pub fn require_postgres() -> Option<&'static str> {
     static POSTGRES: OnceLock<Shared> = OnceLock::new();
-    require(Component::Postgres, &POSTGRES, settings::DATABASE_URL, || {
+    require(Component::Postgres, &POSTGRES, || {
         let server = Postgres::start(&PostgresOptions::default())?;
         Ok((server.url(), Box::new(server)))
     })
@@ -42,10 +45,80 @@ pub fn require_postgres() -> Option<&'static str> {
 /// When there is no Redis in an unattended run, or when it is installed and does not start.
 pub fn require_redis() -> Option<&'static str> {
     static REDIS: OnceLock<Shared> = OnceLock::new();
-    require(Component::Redis, &REDIS, settings::REDIS_URL, || {
+    require(Component::Redis, &REDIS, || {
         let server = Redis::start(RedisOptions::default())?;
         Ok((server.url(), Box::new(server)))
     })
+}
+
+/// The URL of a moto server. It is shared: a test makes keys of its own.
+///
+/// `None` when there is no moto: the test returns at once and is counted as skipped.
+///
+/// # Panics
+/// When there is no moto in an unattended run, or when it is installed and does not start.
+pub fn require_moto() -> Option<&'static str> {
+    static MOTO: OnceLock<Shared> = OnceLock::new();
+    require(Component::Moto, &MOTO, || {
+        let server = Moto::start()?;
+        Ok((server.url(), Box::new(server)))
+    })
+}
+
+/// An OpenBao. It is shared: a test uses keys, mounts and policies under names of its own.
+///
+/// `None` when there is no OpenBao: the test returns at once and is counted as skipped.
+///
+/// # Panics
+/// When there is no OpenBao in an unattended run, or when it is installed and does not start.
+pub fn require_openbao() -> Option<OpenBaoAccess> {
+    static OPENBAO: OnceLock<Shared> = OnceLock::new();
+    let url = require(Component::OpenBao, &OPENBAO, || {
+        let server = OpenBao::start()?;
+        Ok((server.access().url(), Box::new(server)))
+    })?;
+    OpenBaoAccess::parse(url)
+}
+
+/// SoftHSM2, seen by this process. It is shared: a test uses tokens under labels of its own.
+///
+/// The module finds its tokens by an environment variable, which a running process cannot set for itself. Where
+/// `cargo xtask test` has not set it, the test is run in a process that has it: then the answer is `None`, and the test has
+/// passed already. It is `None` as well when there is no SoftHSM2, and the test is counted as skipped.
+///
+/// # Panics
+/// When there is no SoftHSM2 in an unattended run, or when the test fails in the other process.
+pub fn require_softhsm() -> Option<SoftHsm> {
+    static SOFTHSM: OnceLock<Shared> = OnceLock::new();
+    let conf = require(Component::SoftHsm, &SOFTHSM, || {
+        let hsm = SoftHsm::start()?;
+        Ok((hsm.conf().to_string_lossy().into_owned(), Box::new(hsm)))
+    })?;
+    if variable(SOFTHSM2_CONF).as_deref() == Some(conf) {
+        return SoftHsm::attach(conf.as_ref()).ok();
+    }
+    run_again_with(conf);
+    None
+}
+
+/// Where the module looks for its configuration.
+const SOFTHSM2_CONF: &str = "SOFTHSM2_CONF";
+
+#[expect(clippy::panic, reason = "the test has failed, in another process")]
+fn run_again_with(conf: &str) {
+    let thread = std::thread::current();
+    let (Ok(program), Some(test)) = (std::env::current_exe(), thread.name()) else {
+        panic!("this test cannot be run again in another process");
+    };
+    let status = std::process::Command::new(program)
+        .args(["--exact", test, "--nocapture"])
+        .env(SOFTHSM2_CONF, conf)
+        .env(settings::SOFTHSM, conf)
+        .status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "{test} failed in the process that sees SoftHSM2"
+    );
 }
 
 /// A fresh migrated PostgreSQL database for one test; `None` as for [`require_postgres`].
@@ -74,14 +147,13 @@ pub fn server_binary() -> Option<PathBuf> {
 fn require(
     component: Component,
     cell: &'static OnceLock<Shared>,
-    url_variable: &str,
     start: impl FnOnce() -> anyhow::Result<(String, Box<dyn Send + Sync>)>,
 ) -> Option<&'static str> {
     let shared = cell.get_or_init(|| {
         if skips(component, &variable(settings::SKIP).unwrap_or_default()) {
             return Shared::Absent(format!("named in {}", settings::SKIP));
         }
-        if let Some(url) = variable(url_variable) {
+        if let Some(url) = variable(component.variable()) {
             return Shared::Named(url);
         }
         if find_binaries().missing().contains(&component) {
