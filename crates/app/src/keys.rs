@@ -246,7 +246,7 @@ impl Keys<'_> {
     }
 }
 
-fn require(ctx: &Ctx, permission: &Permission) -> Result<(), KeysError> {
+pub(crate) fn require(ctx: &Ctx, permission: &Permission) -> Result<(), KeysError> {
     if ctx.may(permission) {
         Ok(())
     } else {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod key_watch;
 pub mod keys;
 mod ledger;
 mod names;

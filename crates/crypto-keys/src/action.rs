@@ -8,6 +8,8 @@ pub const KEY_LIST: Action = Action::new("key.list", "key");
 pub const KEY_CREATE: Action = Action::new("key.create", "key");
 /// A purpose gets a new version of its key.
 pub const KEY_ROTATE: Action = Action::new("key.rotate", "key");
+/// A key that is rotated by hand is soon to be, or should have been.
+pub const KEY_DUE: Action = Action::new("key.due", "key");
 /// A key is wrapped anew; what it encrypts is not touched.
 pub const KEY_REWRAP: Action = Action::new("key.rewrap", "key");
 /// Work on everything that older versions of a key protect is asked for.

@@ -29,6 +29,7 @@ macro_rules! on_both {
 mod append_only;
 mod contract;
 mod group;
+mod key_watch;
 mod keys;
 mod migrations;
 mod mixin;

@@ -1,0 +1,98 @@
+//! Keys that somebody has to rotate by hand are announced before their time is over.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use vutf_audit::{Ending, EventFilter, LogReader, parse_body};
+use vutf_crypto_keys::{KeyRecord, KeyState, KeysTx, action::KEY_DUE};
+use vutf_identity::role::permission;
+use vutf_kernel::{Ctx, Detail, Event, KeyId, Outcome, PageRequest, PortError, Timestamp, transact};
+
+use crate::keys::{Keys, KeysError, require};
+
+impl Keys<'_> {
+    /// Announces the active keys of `ctx`'s organization that are rotated by hand and whose time ends within `ahead`, each
+    /// once for each end: one `key.due` event a key. Returns those that it announced now.
+    ///
+    /// The audit log remembers what was announced, so that neither a restart nor another replica repeats it. Two callers at
+    /// once may: call it under a lease.
+    pub async fn announce_due(
+        &self,
+        ctx: &Ctx,
+        log: &dyn LogReader,
+        ahead: Duration,
+    ) -> Result<Vec<KeyRecord>, KeysError> {
+        require(ctx, &permission::KEYS_MANAGE)?;
+        let now = self.ambient.now();
+        let mut due = self.reader.list(Some(ctx.organization_id)).await?;
+        due.retain(|record| is_due_by_hand(record, now, ahead));
+        // Nothing was announced earlier than `ahead` before the first end.
+        let Some(since) = due.iter().filter_map(|record| record.not_after).min() else {
+            return Ok(Vec::new());
+        };
+        let known = announced(log, ctx, since.minus(ahead)).await?;
+        due.retain(|record| !known.contains(&mark(record)));
+        for record in &due {
+            self.announce(ctx, record).await?;
+        }
+        Ok(due)
+    }
+
+    async fn announce(&self, ctx: &Ctx, record: &KeyRecord) -> Result<(), PortError> {
+        transact(self.units, self.ambient, |unit, mut env| {
+            let resource = KEY_DUE.one(record.id.as_uuid());
+            let event = Event::new(ctx, &mut env, KEY_DUE.name, resource, Outcome::Success)
+                .detail("purpose", Detail::Text(record.purpose.to_string()))
+                .detail("version", Detail::Number(record.version.into()))
+                .detail("not_after", Detail::Text(mark(record).1));
+            Box::pin(async move { KeysTx::events(unit).append(event).await })
+        })
+        .await
+    }
+}
+
+/// Whether `record` protects, nobody but a person rotates it, and its time ends within `ahead` of `now` or is over.
+fn is_due_by_hand(record: &KeyRecord, now: Timestamp, ahead: Duration) -> bool {
+    record.state == KeyState::Active
+        && !record.purpose.rotates_alone()
+        && record.is_past_cryptoperiod(now.plus(ahead))
+}
+
+/// What an announcement is about: a key, and the end that it has at present.
+fn mark(record: &KeyRecord) -> (KeyId, String) {
+    let end = record.not_after.map(Timestamp::rfc3339);
+    (record.id, end.unwrap_or_default())
+}
+
+async fn announced(
+    log: &dyn LogReader,
+    ctx: &Ctx,
+    since: Timestamp,
+) -> Result<BTreeSet<(KeyId, String)>, PortError> {
+    let filter = EventFilter {
+        action: Some(KEY_DUE.name.to_owned()),
+        outcome: Some(Ending::Success),
+        from: Some(since),
+        ..EventFilter::within(ctx.organization_id)
+    };
+    let mut page = PageRequest {
+        after: None,
+        limit: PageRequest::MAX_LIMIT,
+    };
+    let mut known = BTreeSet::new();
+    loop {
+        let found = log.search(&filter, &page).await?;
+        // One that cannot be read is the verifier's business.
+        let bodies = found
+            .items
+            .iter()
+            .filter_map(|record| parse_body(&record.intake.body).ok());
+        known.extend(bodies.filter_map(|body| match body.details.get("not_after") {
+            Some(Detail::Text(end)) => Some((KeyId::from_uuid(body.resource.id?), end.clone())),
+            _ => None,
+        }));
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(known),
+        }
+    }
+}
