@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Statement, Value,
+};
 use uuid::Uuid;
-use vutf_kernel::{Lease, Leases, PortError, Timestamp};
+use vutf_kernel::{Fault, Lease, Leases, PortError, Timestamp};
 
-use crate::{SeaStore, entity::leases};
+use crate::{SeaStore, entity::leases, error::port, tx::Tx};
 
 /// Takes a free or expired lease, or renews one's own; every change of holder raises the epoch.
 const ACQUIRE: &str = "INSERT INTO leases (name, holder, epoch, expires_at) VALUES ($1, $2, 1, $3) \
@@ -61,5 +63,24 @@ impl Leases for SeaStore {
         self.write("lease.release", |db| give_back.exec(db))
             .await
             .map(|_| ())
+    }
+}
+
+impl Tx {
+    /// The lock on the lease's row is held until the commit: nobody can overtake while the transaction is under way.
+    pub(crate) async fn fence(&self, name: &str, lease: &Lease) -> Result<(), PortError> {
+        let held = leases::Entity::find_by_id(name)
+            .lock_exclusive()
+            .one(&self.db)
+            .await
+            .map_err(port("lease.fence"))?
+            .is_some_and(|row| {
+                row.name == lease.name && row.holder == lease.holder && row.epoch == lease.epoch
+            });
+        if held {
+            return Ok(());
+        }
+        let cause = "the lease was taken over";
+        Err(PortError::new("lease.fence", Fault::Stale, cause))
     }
 }

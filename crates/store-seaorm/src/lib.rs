@@ -6,6 +6,7 @@ mod connect;
 mod entity;
 mod error;
 mod identity;
+mod jobs;
 mod keys;
 mod leases;
 mod migrate;
@@ -13,6 +14,7 @@ mod purposes;
 mod retry;
 mod row;
 mod sealed;
+mod sealed_columns;
 mod take_back;
 mod tx;
 

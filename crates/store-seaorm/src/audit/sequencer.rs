@@ -1,20 +1,13 @@
 //! Places in the log, given after the commit by the holder of a lease.
 
 use async_trait::async_trait;
-use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryOrder, QuerySelect, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryOrder, Statement, Value};
 use uuid::Uuid;
 use vutf_audit::{Cursor, Leaf, Pending, SEQUENCER_LEASE, SequencerStore, SequencerTx};
-use vutf_kernel::{EventId, Fault, Lease, PortError};
+use vutf_kernel::{EventId, Lease, PortError};
 
 use super::{leaf_of, leaf_row};
-use crate::{
-    SeaStore,
-    entity::{audit_leaf, leases},
-    error::port,
-    tx::Tx,
-};
+use crate::{SeaStore, entity::audit_leaf, error::port, tx::Tx};
 
 /// Rows in one INSERT: 6 parameters each, far below the 32,766 that SQLite and the 65,535 that PostgreSQL allow.
 const INSERT_ROWS: usize = 500;
@@ -60,22 +53,7 @@ struct PendingRow {
 impl SequencerStore for SeaStore {
     async fn begin(&self, lease: &Lease) -> Result<Box<dyn SequencerTx>, PortError> {
         let tx = self.begin_tx().await?;
-        // The lock on the lease's row is held until the commit: nobody can overtake while the batch is under way.
-        let held = leases::Entity::find_by_id(SEQUENCER_LEASE)
-            .lock_exclusive()
-            .one(&tx.db)
-            .await
-            .map_err(port("lease.fence"))?
-            .is_some_and(|row| {
-                row.name == lease.name && row.holder == lease.holder && row.epoch == lease.epoch
-            });
-        if !held {
-            return Err(PortError::new(
-                "lease.fence",
-                Fault::Stale,
-                "the lease was taken over",
-            ));
-        }
+        tx.fence(SEQUENCER_LEASE, lease).await?;
         Ok(Box::new(tx))
     }
 }

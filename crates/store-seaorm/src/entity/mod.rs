@@ -5,6 +5,7 @@ pub(crate) mod audit_leaf;
 pub(crate) mod audit_subject_ref;
 pub(crate) mod bootstrap_tokens;
 pub(crate) mod crypto_keys;
+pub(crate) mod key_jobs;
 pub(crate) mod leases;
 pub(crate) mod login_guards;
 pub(crate) mod passwords;

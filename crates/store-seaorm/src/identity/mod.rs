@@ -14,11 +14,11 @@ use sea_orm::ActiveValue::{self, Set};
 use uuid::Uuid;
 use vutf_kernel::{Timestamp, UserId};
 
-fn micros(at: Option<Timestamp>) -> ActiveValue<Option<i64>> {
+pub(crate) fn micros(at: Option<Timestamp>) -> ActiveValue<Option<i64>> {
     Set(at.map(Timestamp::as_micros))
 }
 
-fn person(id: Option<UserId>) -> ActiveValue<Option<Uuid>> {
+pub(crate) fn person(id: Option<UserId>) -> ActiveValue<Option<Uuid>> {
     Set(id.map(|id| id.as_uuid()))
 }
 
@@ -51,4 +51,4 @@ macro_rules! stamps_of {
     };
 }
 
-use {set_stamps, stamps_of};
+pub(crate) use {set_stamps, stamps_of};

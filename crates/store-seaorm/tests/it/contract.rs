@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use vutf_audit::MemoryLog;
-use vutf_crypto_keys::memory::MemoryKeys;
+use vutf_crypto_keys::{job::MemoryJobs, memory::MemoryKeys};
 use vutf_identity::memory::MemoryStore;
 use vutf_testkit::contracts::{
     audit::{AuditStore, audit_contract},
     identity::identity_contract,
+    jobs::{JobStore, TWIN_TABLES, jobs_contract},
     keys::{KeyStore, keys_contract},
 };
 
 use crate::world::World;
 
-on_both!(identity, keys, audit);
+on_both!(identity, keys, jobs, audit);
 
 async fn identity(world: World) {
     identity_contract(Arc::new(world.store.clone())).await;
@@ -21,6 +22,10 @@ async fn identity(world: World) {
 
 async fn keys(world: World) {
     keys_contract(KeyStore::Store(Arc::new(world.store.clone()))).await;
+}
+
+async fn jobs(world: World) {
+    jobs_contract(JobStore::Store(Arc::new(world.store.clone()), world.place.url())).await;
 }
 
 async fn audit(world: World) {
@@ -35,6 +40,11 @@ async fn the_twin_of_identity() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_twin_of_the_key_registry() {
     keys_contract(KeyStore::Memory(MemoryKeys::default())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_twin_of_the_jobs() {
+    jobs_contract(JobStore::Memory(MemoryJobs::new(&TWIN_TABLES))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -81,6 +81,11 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO audit_subject_ref (event_id, organization_id, subject_id) VALUES ({one}, {home}, {two});
              INSERT INTO audit_leaf (seq, event_id, leaf_hash, chain, xid, ord) VALUES (0, {one}, {blob}, {blob}, 0, 1)"
         ),
+        format!(
+            "INSERT INTO key_jobs (id, organization_id, kind, purpose, state, cursor, pass_number, pass_found, pass_stuck, \
+               rows_done, rows_skipped, rows_total, {stamps}) \
+               VALUES ({one}, {home}, 'rewrap', 'tenant', 'pending', {blob}, 0, 0, 0, 0, 0, 0, 1, 1, 1)"
+        ),
     ]
 }
 

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod cache;
 pub mod identity;
+pub mod jobs;
 pub mod keys;
 mod unit;
 

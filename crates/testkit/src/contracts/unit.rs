@@ -3,14 +3,37 @@
 use async_trait::async_trait;
 use vutf_app::UnitOfWork;
 use vutf_audit::{AuditTx, LogReader, SequencerStore};
-use vutf_crypto_keys::{KeyReader, KeyRepo, KeysTx};
+use vutf_crypto_keys::{
+    KeyReader, KeyRepo, KeysTx,
+    job::{JobReader, JobRepo, JobsTx, SealedRows},
+};
 use vutf_identity::IdentityStore;
-use vutf_kernel::{EventSink, PortError, Transaction, Units};
+use vutf_kernel::{EventSink, Leases, PortError, Transaction, Units};
 
 /// A database with every port of the service.
-pub trait Store: Units<dyn UnitOfWork> + IdentityStore + SequencerStore + LogReader + KeyReader {}
+pub trait Store:
+    Units<dyn UnitOfWork>
+    + IdentityStore
+    + SequencerStore
+    + LogReader
+    + KeyReader
+    + JobReader
+    + SealedRows
+    + Leases
+{
+}
 
-impl<T: Units<dyn UnitOfWork> + IdentityStore + SequencerStore + LogReader + KeyReader> Store for T {}
+impl<T> Store for T where
+    T: Units<dyn UnitOfWork>
+        + IdentityStore
+        + SequencerStore
+        + LogReader
+        + KeyReader
+        + JobReader
+        + SealedRows
+        + Leases
+{
+}
 
 pub(super) struct Unit(pub(super) Box<dyn UnitOfWork>);
 
@@ -36,5 +59,11 @@ impl KeysTx for Unit {
     }
     fn events(&mut self) -> &mut dyn EventSink {
         KeysTx::events(&mut *self.0)
+    }
+}
+
+impl JobsTx for Unit {
+    fn jobs(&mut self) -> &mut dyn JobRepo {
+        self.0.jobs()
     }
 }
