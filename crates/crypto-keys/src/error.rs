@@ -2,7 +2,7 @@
 
 use vutf_kernel::{Class, Fault, KeyId, OrganizationId, PortError};
 
-use crate::{KeyState, Purpose, Suite};
+use crate::{KeyState, Posture, Purpose, Suite};
 
 /// A text from a store or a configuration that names nothing known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +65,18 @@ pub enum CryptoError {
     /// The ciphertext was changed, or belongs to another place.
     #[error("the ciphertext is not authentic in this place")]
     Authentication,
+    /// The value belonged to a person whose key was destroyed: it cannot be read by anybody any more.
+    #[error("the person's key was destroyed, and what it protected with it")]
+    Erased,
+    /// Too many persons' keys were unwrapped in a minute. Somebody reads everything.
+    #[error("{per_minute} keys of persons were unwrapped within a minute; no more are for now")]
+    QuotaUsedUp {
+        /// How many a minute may hold.
+        per_minute: u64,
+    },
+    /// The provider of the key-encryption key has not confirmed the key for too long.
+    #[error("the provider of the key-encryption key has been away for too long: keys are {}", .0.as_str())]
+    Outage(Posture),
     /// The input is longer than the format or the primitive allows.
     #[error("the input is too long")]
     TooLong,
@@ -81,6 +93,7 @@ impl CryptoError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::KeyNotLoaded { .. } => Fault::KeyNotLoaded,
+            Self::QuotaUsedUp { .. } | Self::Outage(_) => Fault::Withheld,
             _ => Fault::Other,
         }
     }
@@ -100,6 +113,19 @@ pub enum LoadError {
     RecordMac {
         /// The key.
         key_id: KeyId,
+    },
+    /// The row is authentic and out of date: somebody put an older one back.
+    #[error(
+        "the registry row of key {key_id} was put back: it is revision {row}, and revision {seen} was seen before; \
+         restore the table crypto_keys from a newer backup"
+    )]
+    RolledBack {
+        /// The key.
+        key_id: KeyId,
+        /// The row's revision.
+        row: u64,
+        /// The newest that is known.
+        seen: u64,
     },
     /// The row contradicts itself.
     #[error("the registry row of key {key_id} is not usable: {reason}")]
@@ -175,6 +201,7 @@ impl LoadError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Provider { source, .. } => source.fault,
+            Self::Wrapping { source, .. } => source.fault(),
             _ => Fault::Other,
         }
     }
@@ -182,6 +209,7 @@ impl LoadError {
     pub fn class(&self) -> Class {
         match self {
             Self::Provider { source, .. } => source.class(),
+            Self::Wrapping { source, .. } if source.fault() == Fault::Withheld => Class::Unavailable,
             _ => Class::Internal,
         }
     }

@@ -9,11 +9,18 @@ use std::{
     },
 };
 
-use vutf_kernel::{Entropy, KeyId, OrganizationId, Secret};
+use vutf_kernel::{Clock, Entropy, KeyId, OrganizationId, Secret, SystemClock, Timestamp};
 
 use crate::{
-    BlindIndex, CryptoError, Decision, FieldRef, Operation, Purpose, Signature, SuitePolicy, VerifyingKey,
-    envelope, field, hazmat::mac, signing, snapshot::Loaded, snapshot::Snapshot, tenant::Tenant,
+    BlindIndex, CacheCounters, CacheLimits, CryptoError, Decision, FieldRef, KeyState, Operation, Posture,
+    Purpose, Signature, SuitePolicy, VerifyingKey,
+    cache::SubjectCache,
+    envelope, field,
+    hazmat::mac,
+    outage::Confirmation,
+    signing,
+    snapshot::{Loaded, Snapshot},
+    tenant::Tenant,
 };
 
 /// All keys of this process, unwrapped, behind operations that name tenant and purpose.
@@ -24,6 +31,10 @@ pub struct Keyring {
     policy: SuitePolicy,
     pub(crate) snapshot: RwLock<Arc<Snapshot>>,
     pub(crate) tenants: Mutex<HashMap<KeyId, Arc<Tenant>>>,
+    /// When each tenant key was last unwrapped by the provider.
+    confirmations: Mutex<HashMap<KeyId, Arc<Confirmation>>>,
+    subjects: SubjectCache,
+    clock: Arc<dyn Clock>,
     flagged: AtomicU64,
 }
 
@@ -39,7 +50,21 @@ impl Keyring {
             policy,
             snapshot: RwLock::default(),
             tenants: Mutex::default(),
+            confirmations: Mutex::default(),
+            subjects: SubjectCache::new(CacheLimits::default()),
+            clock: Arc::new(SystemClock),
             flagged: AtomicU64::new(0),
+        }
+    }
+
+    /// The same with other limits for what is kept in memory, and with a clock to judge them by. To be called before any key
+    /// is loaded: what was loaded is forgotten.
+    #[must_use]
+    pub fn with_limits(self, limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            subjects: SubjectCache::new(limits),
+            clock,
+            ..Self::with_policy(self.policy)
         }
     }
 
@@ -56,11 +81,12 @@ impl Keyring {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, CryptoError> {
         let snapshot = self.snapshot();
-        let key = snapshot.protecting(field.organization_id, &Purpose::field(field.table))?;
+        let key = self.protecting(&snapshot, field.organization_id, &Purpose::field(field.table))?;
         seal_with(key, field, plaintext, entropy)
     }
 
-    /// Decrypts a field that [`Keyring::seal`] made for the same place, under whichever version it names.
+    /// Decrypts a field that [`Keyring::seal`] made for the same place, under whichever version it names. What a person's own
+    /// key protects is opened by [`Keyring::open_in`].
     pub fn open(&self, field: &FieldRef<'_>, ciphertext: &[u8]) -> Result<Secret<Vec<u8>>, CryptoError> {
         let hint = envelope::key_hint(ciphertext)?;
         self.policy.check(hint.suite)?;
@@ -90,12 +116,13 @@ impl Keyring {
     ) -> Result<BlindIndex, CryptoError> {
         let snapshot = self.snapshot();
         index_with(
-            snapshot.protecting(organization, &Purpose::index(table, column))?,
+            self.protecting(&snapshot, organization, &Purpose::index(table, column))?,
             canonical,
         )
     }
 
-    /// The blind index under every version that may be looked up, newest first.
+    /// The blind index under every version that may be looked up, newest first: those that may process, and those that are
+    /// not active here yet, since another replica may write under them already.
     pub fn blind_index_candidates(
         &self,
         organization: OrganizationId,
@@ -106,8 +133,10 @@ impl Keyring {
         let snapshot = self.snapshot();
         let purpose = Purpose::index(table, column);
         let mut candidates = Vec::new();
-        for key in snapshot.processing(organization, &purpose)? {
-            self.admit(key)?;
+        for key in snapshot.looked_up(organization, &purpose)? {
+            if key.state != KeyState::PreActivation {
+                self.admit(key)?;
+            }
             candidates.push(index_with(key, canonical)?);
         }
         if candidates.is_empty() {
@@ -127,7 +156,7 @@ impl Keyring {
         message: &[u8],
     ) -> Result<Signature, CryptoError> {
         let snapshot = self.snapshot();
-        let key = snapshot.protecting(organization, purpose)?;
+        let key = self.protecting(&snapshot, organization, purpose)?;
         let signer = key.signer()?;
         Ok(Signature {
             key_id: key.id,
@@ -177,7 +206,7 @@ impl Keyring {
         message: &[u8],
     ) -> Result<[u8; 32], CryptoError> {
         let snapshot = self.snapshot();
-        let key = snapshot.protecting(organization, &Purpose::mac(name))?;
+        let key = self.protecting(&snapshot, organization, &Purpose::mac(name))?;
         Ok(mac::hmac_sha256(key.mac_key()?.expose(), message))
     }
 
@@ -208,20 +237,116 @@ impl Keyring {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// How the keys stand towards their provider: the worst of all tenants. [`Posture::Fresh`] while none is loaded.
+    pub fn posture(&self) -> Posture {
+        let postures = self
+            .snapshot()
+            .tenants()
+            .filter(|tenant| tenant.state.is_usable())
+            .map(|tenant| self.posture_of(&tenant.confirmation))
+            .collect::<Vec<_>>();
+        postures.into_iter().max().unwrap_or(Posture::Fresh)
+    }
+
+    /// When the provider last confirmed the tenant key that it has not confirmed for longest; `None` while none is loaded.
+    pub fn confirmed_at(&self) -> Option<Timestamp> {
+        let snapshot = self.snapshot();
+        let usable = snapshot.tenants().filter(|tenant| tenant.state.is_usable());
+        usable.map(|tenant| tenant.confirmation.at()).min()
+    }
+
+    /// The tenants whose keys are loaded.
+    pub fn organizations(&self) -> Vec<OrganizationId> {
+        let snapshot = self.snapshot();
+        let mut all: Vec<_> = snapshot.tenants().map(|tenant| tenant.organization_id).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// What the cache of persons' keys did.
+    pub fn cache_counters(&self) -> CacheCounters {
+        self.subjects.counters()
+    }
+
+    /// Zeroises persons' keys that are past their age. To be called every few seconds: nobody else looks at what nobody uses.
+    pub fn sweep(&self) {
+        self.subjects.sweep(self.now());
+    }
+
+    /// What is kept in memory, and for how long.
+    pub const fn limits(&self) -> &CacheLimits {
+        self.subjects.limits()
+    }
+
+    pub(crate) const fn cache(&self) -> &SubjectCache {
+        &self.subjects
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn count_flagged(&self) {
+        self.flagged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// When the tenant key `id` was confirmed; a moment that is noted at the first call.
+    pub(crate) fn confirmation(&self, id: KeyId) -> Arc<Confirmation> {
+        let now = self.now();
+        let mut all = self.confirmations.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(id).or_insert_with(|| Arc::new(Confirmation::new(now))))
+    }
+
+    pub(crate) fn note_confirmed(&self, id: KeyId) {
+        self.confirmation(id).renew(self.now());
+    }
+
+    /// Persons' keys under tenant keys that are gone or put aside go with them.
+    pub(crate) fn forget_subjects_of_lost_tenants(&self) {
+        let snapshot = self.snapshot();
+        self.subjects.drop_where(|key| {
+            snapshot
+                .tenant(key.tenant_id)
+                .is_none_or(|tenant| !tenant.state.is_usable())
+        });
+    }
+
+    fn posture_of(&self, confirmation: &Confirmation) -> Posture {
+        Posture::at(confirmation.at(), self.now(), &self.limits().outage)
+    }
+
+    fn within_outage(&self, key: &Loaded, operation: Operation) -> Result<(), CryptoError> {
+        let posture = self.posture_of(&key.confirmation);
+        if posture.allows(operation) {
+            Ok(())
+        } else {
+            Err(CryptoError::Outage(posture))
+        }
+    }
+
+    /// The newest version that may protect, unless its provider has been away for too long.
     pub(crate) fn protecting<'s>(
         &self,
         snapshot: &'s Snapshot,
         organization: OrganizationId,
         purpose: &Purpose,
     ) -> Result<&'s Loaded, CryptoError> {
-        snapshot.protecting(organization, purpose)
+        let key = snapshot.protecting(organization, purpose)?;
+        self.within_outage(key, Operation::Protect)?;
+        Ok(key)
     }
 
     pub(crate) fn admit(&self, key: &Loaded) -> Result<(), CryptoError> {
+        self.within_outage(key, Operation::Process)?;
         match key.may(Operation::Process) {
             Decision::Allow => Ok(()),
             Decision::AllowFlagged => {
-                self.flagged.fetch_add(1, Ordering::Relaxed);
+                self.count_flagged();
                 Ok(())
             }
             Decision::Refuse => Err(CryptoError::Refused(key.state)),

@@ -2,6 +2,7 @@
 
 pub mod action;
 mod associated;
+pub mod cache;
 pub mod envelope;
 pub mod error;
 pub mod field;
@@ -14,6 +15,7 @@ pub mod lifecycle;
 mod load;
 #[cfg(feature = "memory")]
 pub mod memory;
+pub mod outage;
 pub mod ports;
 pub mod purpose;
 pub mod record;
@@ -24,18 +26,22 @@ pub mod service;
 pub mod signing;
 mod snapshot;
 pub mod state;
+pub mod subject;
 pub mod suite;
 mod tenant;
+pub mod truncation;
 pub mod wrapping;
 pub mod wraps;
 
+pub use cache::{CacheCounters, CacheLimits};
 pub use error::{CryptoError, LoadError, UnknownText};
 pub use field::FieldRef;
-pub use index::BlindIndex;
+pub use index::{BlindIndex, TruncatedIndex};
 pub use kek_set::{KekHealth, KekRole, KekSet, KekSetError, Keks};
 pub use keyring::Keyring;
 pub use lifecycle::{Rotation, commit_new, commit_rotation, plan_missing, plan_rotation};
 pub use load::LoadReport;
+pub use outage::{OutageLimits, Posture};
 pub use ports::{KeyReader, KeyRepo, KeyWrapper, KeysTx};
 pub use purpose::{Algorithm, Purpose, ServiceUse};
 pub use record::{KeyRecord, WrappedBy};
@@ -43,6 +49,7 @@ pub use rewrap::{DataKeyPlan, DataKeysRewrapped, Rewrap};
 pub use service::{Context, ServiceKey, Versioned};
 pub use signing::{Signature, VerifyingKey};
 pub use state::{Decision, KeyState, Operation, decide};
+pub use subject::{SubjectKey, SubjectKeys};
 pub use suite::{Suite, SuitePolicy};
 pub use wrapping::WrappingKey;
 pub use wraps::{Wrap, Wraps};

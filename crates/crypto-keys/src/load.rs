@@ -9,7 +9,10 @@ use vutf_kernel::{KeyId, OrganizationId};
 
 use crate::{
     Algorithm, Decision, KeyRecord, KeyState, KeyWrapper, Keyring, LoadError, Operation, Purpose, ServiceUse,
-    WrappedBy, decide, snapshot::Loaded, snapshot::Material, tenant::Tenant,
+    WrappedBy, decide,
+    outage::Posture,
+    snapshot::{Held, Loaded, Material},
+    tenant::Tenant,
 };
 
 /// What a load brought in.
@@ -30,6 +33,10 @@ impl Keyring {
     /// stay. Every row's MAC is checked, tenant keys are unwrapped by `wrapper` (not again while their row's bytes stand, so
     /// a reload works while the provider is away), the rest in this process. On an error nothing is replaced.
     ///
+    /// A tenant key whose last unwrapping is older than [`OutageLimits::max_age`](crate::OutageLimits) is unwrapped again, to
+    /// confirm that the provider still grants it; when the provider cannot be asked or says no, its [`Posture`](crate::Posture)
+    /// gets worse with time. So a process calls this regularly. A row that is older than the one it has loaded is refused.
+    ///
     /// `records` must be the whole registry of each organization they name. List and load under one lock: of two loads that
     /// overlap, the last to finish wins.
     pub async fn load(
@@ -44,15 +51,36 @@ impl Keyring {
             self.check_suite(record)?;
             if let Some(tenant) = self.known_tenant(record) {
                 tenant.authenticate(record)?;
+                self.confirm(wrapper, record).await?;
             } else {
                 let tenant = Tenant::unwrap(wrapper, record).await?;
+                self.note_confirmed(tenant.id);
                 self.with_tenants(|all| all.insert(tenant.id, Arc::new(tenant)));
             }
         }
         self.install(&records)
     }
 
+    /// Has the provider unwrap a tenant key again when that is due.
+    async fn confirm(&self, wrapper: &dyn KeyWrapper, record: &KeyRecord) -> Result<(), LoadError> {
+        let limits = &self.limits().outage;
+        let confirmed_at = self.confirmation(record.id).at();
+        if Posture::at(confirmed_at, self.now(), limits) == Posture::Fresh {
+            return Ok(());
+        }
+        match Tenant::unwrap(wrapper, record).await {
+            Ok(_same) => {
+                self.note_confirmed(record.id);
+                Ok(())
+            }
+            // Its posture tells; the keys in memory are as good as they were.
+            Err(LoadError::Provider { .. } | LoadError::KekMismatch { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn install(&self, records: &[KeyRecord]) -> Result<LoadReport, LoadError> {
+        self.refuse_older(records)?;
         let organizations: HashSet<_> = records.iter().map(|record| record.organization_id).collect();
         let tenants: HashMap<KeyId, &KeyRecord> = records
             .iter()
@@ -70,9 +98,38 @@ impl Keyring {
             keys.push(key);
         }
         self.forget_tenants(&organizations, &tenants);
+        let held = tenants.into_values().map(|record| self.held(record)).collect();
         let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(current.with(&organizations, keys));
+        *current = Arc::new(current.with(&organizations, held, keys));
+        drop(current);
+        self.forget_subjects_of_lost_tenants();
         Ok(report)
+    }
+
+    /// A row that is older than the one that is loaded was put back by somebody.
+    fn refuse_older(&self, records: &[KeyRecord]) -> Result<(), LoadError> {
+        let loaded = self.snapshot();
+        for record in records {
+            if let Some(seen) = loaded.revision(record.id).filter(|seen| record.revision < *seen) {
+                return Err(LoadError::RolledBack {
+                    key_id: record.id,
+                    row: record.revision,
+                    seen,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn held(&self, record: &KeyRecord) -> Held {
+        Held {
+            id: record.id,
+            organization_id: record.organization_id,
+            version: record.version,
+            state: record.state,
+            revision: record.revision,
+            confirmation: self.confirmation(record.id),
+        }
     }
 
     fn open_record(
@@ -91,9 +148,10 @@ impl Keyring {
             .get(&tenant_id)
             .filter(|parent| parent.organization_id == record.organization_id)
             .ok_or_else(|| unusable("its tenant key is not in the registry"))?;
+        let confirmation = self.confirmation(tenant_id);
         if !parent.state.is_usable() {
             // The row cannot be authenticated any more, so nothing it says about its own state counts.
-            return Ok(Loaded::new(record, parent.state, None));
+            return Ok(Loaded::new(record, parent.state, &confirmation, None));
         }
         let tenant = self
             .known_tenant(parent)
@@ -107,16 +165,16 @@ impl Keyring {
             KeyState::Compromised if record.state.is_usable() => KeyState::Compromised,
             _ => record.state,
         };
-        if !state.is_usable() {
-            return Ok(Loaded::new(record, state, None));
+        if !state.is_usable() && !is_looked_up(record, state) {
+            return Ok(Loaded::new(record, state, &confirmation, None));
         }
         self.check_suite(record)?;
         let material = open_material(&tenant, record)?;
-        Ok(Loaded::new(record, state, Some(material)))
+        Ok(Loaded::new(record, state, &confirmation, Some(material)))
     }
 
     /// Refuses a key of a suite that is not admitted; one that is destroyed may stay in the registry.
-    fn check_suite(&self, record: &KeyRecord) -> Result<(), LoadError> {
+    pub(crate) fn check_suite(&self, record: &KeyRecord) -> Result<(), LoadError> {
         match record.algorithm.suite() {
             Some(suite) if !self.policy().admits(suite) => Err(LoadError::SuiteNotAdmitted {
                 key_id: record.id,
@@ -139,7 +197,7 @@ impl Keyring {
         });
     }
 
-    fn with_tenants<T>(&self, f: impl FnOnce(&mut HashMap<KeyId, Arc<Tenant>>) -> T) -> T {
+    pub(crate) fn with_tenants<T>(&self, f: impl FnOnce(&mut HashMap<KeyId, Arc<Tenant>>) -> T) -> T {
         f(&mut self.tenants.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -155,6 +213,12 @@ impl LoadReport {
             self.flagged.push(key.id);
         }
     }
+}
+
+/// An index key that is not active here yet may be active in another replica, which writes under it already: what it wrote
+/// must be found. Nothing is written under it here.
+fn is_looked_up(record: &KeyRecord, state: KeyState) -> bool {
+    matches!(record.purpose, Purpose::Index { .. }) && state == KeyState::PreActivation
 }
 
 fn open_material(tenant: &Tenant, record: &KeyRecord) -> Result<Material, LoadError> {
@@ -179,7 +243,7 @@ fn open_material(tenant: &Tenant, record: &KeyRecord) -> Result<Material, LoadEr
     Ok(material)
 }
 
-fn fits(purpose: &Purpose, algorithm: Algorithm) -> bool {
+pub(crate) fn fits(purpose: &Purpose, algorithm: Algorithm) -> bool {
     match purpose {
         Purpose::Tenant | Purpose::Field { .. } | Purpose::Subject { .. } => algorithm.suite().is_some(),
         Purpose::Index { .. } | Purpose::Mac { .. } => algorithm == Algorithm::HmacSha256,
@@ -295,7 +359,8 @@ mod tests {
             let read = process != Decision::Refuse;
             assert_eq!(ring.open(&EMAIL, &made.sealed).is_ok(), read, "{state}");
             let candidates = ring.blind_index_candidates(HOME, "users", "email", b"x");
-            assert_eq!(candidates.is_ok(), read, "{state}");
+            let found = read || state == KeyState::PreActivation;
+            assert_eq!(candidates.is_ok(), found, "{state}");
             let believed = process == Decision::Allow;
             assert_eq!(
                 ring.verify_mac(HOME, "m", b"x", &made.tag),

@@ -9,7 +9,7 @@ use vutf_kernel::{KeyId, OrganizationId, Secret, Timestamp};
 
 use crate::{
     Algorithm, CryptoError, Decision, KeyRecord, KeyState, Operation, Purpose, Suite, decide,
-    envelope::EnvelopeKey, signing::Signer,
+    envelope::EnvelopeKey, outage::Confirmation, signing::Signer,
 };
 
 /// What can be done with a key, by its kind: a MAC key cannot be taken for a cipher key.
@@ -39,12 +39,22 @@ pub(crate) struct Loaded {
     pub(crate) version: u32,
     pub(crate) state: KeyState,
     pub(crate) activated_at: Option<Timestamp>,
+    pub(crate) revision: u64,
+    /// Of the tenant key above it.
+    pub(crate) confirmation: Arc<Confirmation>,
     material: Option<Material>,
 }
 
 impl Loaded {
-    pub(crate) fn new(record: &KeyRecord, state: KeyState, material: Option<Material>) -> Self {
+    pub(crate) fn new(
+        record: &KeyRecord,
+        state: KeyState,
+        confirmation: &Arc<Confirmation>,
+        material: Option<Material>,
+    ) -> Self {
         Self {
+            revision: record.revision,
+            confirmation: Arc::clone(confirmation),
             id: record.id,
             organization_id: record.organization_id,
             purpose: record.purpose.clone(),
@@ -81,6 +91,17 @@ impl Loaded {
     }
 }
 
+/// A tenant key as its row says; the key itself stands in [`crate::Keyring`]'s tenants.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(crate) id: KeyId,
+    pub(crate) organization_id: OrganizationId,
+    pub(crate) version: u32,
+    pub(crate) state: KeyState,
+    pub(crate) revision: u64,
+    pub(crate) confirmation: Arc<Confirmation>,
+}
+
 type Versions = Vec<Arc<Loaded>>;
 
 /// Every loaded key, by id and by purpose.
@@ -88,12 +109,22 @@ type Versions = Vec<Arc<Loaded>>;
 pub(crate) struct Snapshot {
     by_id: HashMap<KeyId, Arc<Loaded>>,
     by_purpose: HashMap<OrganizationId, HashMap<Purpose, Versions>>,
+    tenants: HashMap<KeyId, Held>,
 }
 
 impl Snapshot {
-    /// The same, with all keys of `organizations` replaced by `keys`.
-    pub(crate) fn with(&self, organizations: &HashSet<OrganizationId>, keys: Vec<Loaded>) -> Self {
+    /// The same, with all keys of `organizations` replaced by `tenants` and `keys`.
+    pub(crate) fn with(
+        &self,
+        organizations: &HashSet<OrganizationId>,
+        tenants: Vec<Held>,
+        keys: Vec<Loaded>,
+    ) -> Self {
         let mut next = self.clone();
+        next.tenants
+            .retain(|_, tenant| !organizations.contains(&tenant.organization_id));
+        next.tenants
+            .extend(tenants.into_iter().map(|tenant| (tenant.id, tenant)));
         next.by_id
             .retain(|_, key| !organizations.contains(&key.organization_id));
         next.by_purpose
@@ -119,6 +150,30 @@ impl Snapshot {
         self.by_id.get(&id).map(|key| &**key)
     }
 
+    /// Every tenant key.
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = &Held> {
+        self.tenants.values()
+    }
+
+    /// The tenant key with this id.
+    pub(crate) fn tenant(&self, id: KeyId) -> Option<&Held> {
+        self.tenants.get(&id)
+    }
+
+    /// The tenant key that wraps new keys.
+    pub(crate) fn wrapping_tenant(&self, organization: OrganizationId) -> Option<&Held> {
+        self.tenants
+            .values()
+            .filter(|tenant| tenant.organization_id == organization && tenant.state == KeyState::Active)
+            .max_by_key(|tenant| tenant.version)
+    }
+
+    /// The revision of a key's row, tenant keys included.
+    pub(crate) fn revision(&self, id: KeyId) -> Option<u64> {
+        let of_key = self.by_id.get(&id).map(|key| key.revision);
+        of_key.or_else(|| self.tenants.get(&id).map(|tenant| tenant.revision))
+    }
+
     /// Every version, newest first; empty when none is loaded.
     pub(crate) fn versions(&self, organization: OrganizationId, purpose: &Purpose) -> &[Arc<Loaded>] {
         self.by_purpose
@@ -139,6 +194,19 @@ impl Snapshot {
                 organization_id,
                 purpose: purpose.clone(),
             })
+    }
+
+    /// Every version of an index key under which rows may stand, newest first.
+    pub(crate) fn looked_up(
+        &self,
+        organization_id: OrganizationId,
+        purpose: &Purpose,
+    ) -> Result<impl Iterator<Item = &Loaded>, CryptoError> {
+        let _loaded = self.processing(organization_id, purpose)?;
+        let versions = self.versions(organization_id, purpose).iter();
+        Ok(versions.map(|key| &**key).filter(|key| {
+            key.may(Operation::Process) != Decision::Refuse || key.state == KeyState::PreActivation
+        }))
     }
 
     /// Every version that may process, newest first; an error when none is loaded, because loading can help.

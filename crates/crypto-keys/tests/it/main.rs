@@ -13,4 +13,6 @@ mod rewrap;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]
+mod subjects;
+#[cfg(test)]
 mod world;

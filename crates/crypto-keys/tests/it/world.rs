@@ -34,6 +34,9 @@ impl Provider {
     pub(crate) fn switch_off(&self) {
         self.left.store(0, Ordering::SeqCst);
     }
+    pub(crate) fn switch_on(&self) {
+        self.left.store(usize::MAX, Ordering::SeqCst);
+    }
     fn count(&self) -> Result<(), PortError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         if self.left.load(Ordering::SeqCst) == 0 {
