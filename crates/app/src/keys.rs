@@ -109,6 +109,15 @@ pub struct Keys<'a> {
 impl Keys<'_> {
     /// Loads the keys of every organization.
     pub async fn reload(&self) -> Result<LoadReport, KeysError> {
+        match self.load().await {
+            // Of two loads that overlap, the one that began first may end last: what it brings is no longer the newest, and
+            // nobody put it back.
+            Err(KeysError::Load(LoadError::RolledBack { .. })) => self.load().await,
+            done => done,
+        }
+    }
+
+    async fn load(&self) -> Result<LoadReport, KeysError> {
         let records = self.reader.list(None).await?;
         Ok(self.keyring.load(self.wrapper, records).await?)
     }
