@@ -192,6 +192,10 @@ settings! {
         kek_passphrase: Option<Secret<String>> = None, source = "RFC 9106";
         /// The key itself, 32 bytes in base64 or hex, instead of a file.
         kek_key: Option<Secret<String>> = None, source = "NIST SP 800-57 part 1";
+        /// How often the scheduler looks which keys are to be rotated. One replica at a time does, by lease.
+        scheduler_interval: Duration = Duration::from_mins(1), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1), source = "NIST SP 800-57 part 1, section 5.3";
+        /// How long before its time is over a key that is rotated by hand is announced, in the log and as an event.
+        rotation_warning: Duration = Duration::from_hours(14 * 24), floor = Duration::from_hours(24), ceiling = Duration::from_hours(90 * 24);
     }
 }
 

@@ -39,7 +39,9 @@ fn read(service: &Service, metrics: &Metrics, sequencer: &SequencerStatus) {
     if let Some(state) = service.wrapper.breaker_state() {
         metrics.set_breaker("kms", state);
     }
-    metrics.keys().set_compromised_uses(service.keyring.flagged_uses());
+    metrics
+        .keys()
+        .set_compromised_uses(service.keyring.flagged_uses());
     metrics.set_hash_queue(service.hasher.depth());
     service.hasher.release_if_idle();
     let (idle, size, max) = service.store.pool_size();

@@ -17,6 +17,7 @@ mod kek;
 mod probes;
 mod reload;
 mod run;
+mod scheduler;
 mod sequencer;
 mod sequencer_status;
 mod settings;

@@ -15,6 +15,7 @@ use super::{
     bootstrap::{self, Bootstrap},
     descriptors, gauges, housekeeping, probes,
     reload::Reload,
+    scheduler::{self, Scheduler},
     sequencer::{self, Sequencer},
     signals::Signals,
 };
@@ -43,6 +44,7 @@ pub struct Running {
     sequencer: Sequencer,
     gauges: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    scheduler: Scheduler,
     listeners: Vec<Listener>,
 }
 
@@ -102,6 +104,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
             return Err(error);
         }
     };
+    let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     let housekeeping = housekeeping::spawn(service.clone());
     health.serve();
@@ -114,6 +117,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         sequencer,
         gauges,
         housekeeping,
+        scheduler,
         listeners,
     })
 }
@@ -129,6 +133,7 @@ impl Running {
         }
         self.gauges.abort();
         self.housekeeping.abort();
+        self.scheduler.finish(LAST_STEP).await;
         self.sequencer.finish(LAST_STEP).await;
         if tokio::time::timeout(LAST_STEP, self.service.close())
             .await
