@@ -39,7 +39,10 @@ pub use field::FieldRef;
 pub use index::{BlindIndex, TruncatedIndex};
 pub use kek_set::{KekHealth, KekRole, KekSet, KekSetError, Keks};
 pub use keyring::Keyring;
-pub use lifecycle::{Rotation, commit_new, commit_rotation, plan_missing, plan_rotation};
+pub use lifecycle::{
+    Rotation, commit_new, commit_rotation, plan_missing, plan_missing_under, plan_rotation,
+    plan_rotation_under,
+};
 pub use load::LoadReport;
 pub use outage::{OutageLimits, Posture};
 pub use ports::{KeyReader, KeyRepo, KeyWrapper, KeysTx};

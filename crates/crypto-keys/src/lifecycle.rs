@@ -12,7 +12,7 @@ use vutf_kernel::{
 
 use crate::{
     Algorithm, CryptoError, Keks, KeyRecord, KeyState, KeyWrapper, KeysTx, LoadError, Purpose, ServiceUse,
-    WrappedBy,
+    SuitePolicy, WrappedBy,
     action::{KEY_CREATE, KEY_ROTATE},
     record::fingerprint,
     signing::Signer,
@@ -40,9 +40,23 @@ impl Purpose {
     }
 }
 
+/// [`plan_missing_under`] [`SuitePolicy::ALL`].
+pub async fn plan_missing(
+    env: &mut Env<'_>,
+    wrapper: &dyn KeyWrapper,
+    organization: OrganizationId,
+    existing: &[KeyRecord],
+    wanted: &[Purpose],
+) -> Result<Vec<KeyRecord>, LoadError> {
+    plan_missing_under(SuitePolicy::ALL, env, wrapper, organization, existing, wanted).await
+}
+
 /// New, active keys for each purpose in `wanted` that `organization` has no key for, in whatever state; with its first
 /// tenant key, if it has none. Asks the provider only if something is missing.
-pub async fn plan_missing(
+///
+/// `policy` says which suite a tenant key gets; the keys under a tenant key encrypt in its suite.
+pub async fn plan_missing_under(
+    policy: SuitePolicy,
     env: &mut Env<'_>,
     wrapper: &dyn KeyWrapper,
     organization: OrganizationId,
@@ -63,7 +77,7 @@ pub async fn plan_missing(
     let tenant = if has_tenant {
         active_tenant(wrapper, organization, existing).await?
     } else {
-        let (record, tenant) = make_tenant(env, wrapper, organization, 1).await?;
+        let (record, tenant) = make_tenant(env, policy, wrapper, organization, 1).await?;
         planned.push(record);
         tenant
     };
@@ -82,11 +96,25 @@ pub struct Rotation {
     pub previous: Vec<KeyRecord>,
 }
 
+/// [`plan_rotation_under`] [`SuitePolicy::ALL`].
+pub async fn plan_rotation(
+    env: &mut Env<'_>,
+    wrapper: &dyn KeyWrapper,
+    existing: &[KeyRecord],
+    organization: OrganizationId,
+    purpose: &Purpose,
+) -> Result<Rotation, LoadError> {
+    plan_rotation_under(SuitePolicy::ALL, env, wrapper, existing, organization, purpose).await
+}
+
 /// A new version of `purpose`, and the deactivation of those that were active.
 ///
 /// A rotated tenant key goes on to unwrap what it wrapped; new keys are wrapped by its successor. A rotated index key needs
 /// every index of the column to be made again before the old version may be destroyed.
-pub async fn plan_rotation(
+///
+/// To move a tenant to another suite, rotate its tenant key first: a new version of any other key follows its tenant key.
+pub async fn plan_rotation_under(
+    policy: SuitePolicy,
     env: &mut Env<'_>,
     wrapper: &dyn KeyWrapper,
     existing: &[KeyRecord],
@@ -104,7 +132,7 @@ pub async fn plan_rotation(
     }
     let version = newest.saturating_add(1);
     let new = if *purpose == Purpose::Tenant {
-        make_tenant(env, wrapper, organization, version).await?.0
+        make_tenant(env, policy, wrapper, organization, version).await?.0
     } else {
         let tenant = active_tenant(wrapper, organization, existing).await?;
         make(env, &tenant, purpose, version)?
@@ -197,12 +225,14 @@ async fn deactivated(
 
 async fn make_tenant(
     env: &mut Env<'_>,
+    policy: SuitePolicy,
     wrapper: &dyn KeyWrapper,
     organization: OrganizationId,
     version: u32,
 ) -> Result<(KeyRecord, Tenant), LoadError> {
     let wrapped_by = WrappedBy::Kek(wrapper.kek_id().to_owned());
     let mut record = draft(env, organization, &Purpose::Tenant, version, wrapped_by)?;
+    record.algorithm = policy.algorithm_for(&Purpose::Tenant);
     let key_id = record.id;
     let failed = |source| LoadError::Wrapping { key_id, source };
     let context = record.context().map_err(failed)?;
@@ -232,7 +262,10 @@ pub(crate) fn make(
     version: u32,
 ) -> Result<KeyRecord, LoadError> {
     let wrapped_by = WrappedBy::Tenant(tenant.id);
-    let record = draft(env, tenant.organization_id, purpose, version, wrapped_by)?;
+    let mut record = draft(env, tenant.organization_id, purpose, version, wrapped_by)?;
+    if record.algorithm.suite().is_some() {
+        record.algorithm = tenant.wrapping.suite().algorithm();
+    }
     let key_id = record.id;
     wrap_new(env, tenant, record).map_err(|source| LoadError::Wrapping { key_id, source })
 }

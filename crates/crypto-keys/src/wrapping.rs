@@ -74,6 +74,11 @@ impl WrappingKey {
         Ok(Secret::new(*key))
     }
 
+    /// The suite it wraps in.
+    pub const fn suite(&self) -> Suite {
+        self.envelope.suite()
+    }
+
     /// A value that proves knowledge of the key for `context`, and tells nothing about it.
     pub fn check_value(&self, context: &[u8]) -> Result<[u8; 32], CryptoError> {
         check(&self.key, context)

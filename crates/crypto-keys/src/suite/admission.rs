@@ -5,7 +5,7 @@ use vutf_kernel::{Env, OrganizationId, OsEntropy, Secret, SystemClock};
 use super::{Suite, SuitePolicy};
 use crate::{
     Algorithm, CryptoError, FieldRef, KeyRecord, KeyState, Keyring, LoadError, Purpose,
-    memory::MemoryWrapper, plan_missing, tenant::Tenant,
+    memory::MemoryWrapper, plan_missing_under, plan_rotation_under, record::fingerprint, tenant::Tenant,
 };
 
 const HOME: OrganizationId = OrganizationId::DEFAULT;
@@ -31,30 +31,24 @@ impl Registry {
             clock: &SystemClock,
             entropy: &mut OsEntropy,
         };
+        let policy = SuitePolicy::PROFILES
+            .into_iter()
+            .find(|policy| policy.new_keys() == suite);
         let wanted = [Purpose::field("users")];
-        let mut rows = plan_missing(&mut env, &wrapper, HOME, &[], &wanted)
+        let mut rows = plan_missing_under(policy.unwrap(), &mut env, &wrapper, HOME, &[], &wanted)
             .await
             .unwrap();
-        let tenant = rows
-            .iter_mut()
-            .find(|row| row.purpose == Purpose::Tenant)
-            .unwrap();
-        let registry_key = Tenant::unwrap(&wrapper, tenant).await.unwrap().registry_key;
-        tenant.algorithm = suite.algorithm();
-        *tenant = tenant.clone().authenticated(&registry_key).unwrap();
+        let tenant = rows.iter().find(|row| row.purpose == Purpose::Tenant).unwrap();
         let tenant = Tenant::unwrap(&wrapper, tenant).await.unwrap();
         let field = rows
             .iter_mut()
             .find(|row| row.purpose != Purpose::Tenant)
             .unwrap();
         field.id = crate::record::key_id_from_bytes([0x22; 16]);
-        field.algorithm = suite.algorithm();
-        let context = field.context().unwrap();
-        field.wrapped = tenant
-            .wrapping
-            .wrap(&Secret::new([7; 32]), &context, &mut OsEntropy)
-            .unwrap();
-        *field = field.clone().authenticated(&registry_key).unwrap();
+        let (key, context) = (Secret::new([7; 32]), field.context().unwrap());
+        field.fingerprint = fingerprint(field.id, &key).unwrap();
+        field.wrapped = tenant.wrapping.wrap(&key, &context, &mut OsEntropy).unwrap();
+        *field = field.clone().authenticated(&tenant.registry_key).unwrap();
         Self { wrapper, rows }
     }
 
@@ -199,4 +193,31 @@ async fn a_row_whose_algorithm_was_changed_by_hand_is_not_authentic() {
     }
     let error = registry.load(SuitePolicy::ALL).await.unwrap_err();
     assert!(matches!(error, LoadError::RecordMac { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_tenant_moves_to_another_suite_by_rotating_its_tenant_key_first() {
+    let registry = Registry::of(Suite::XChaCha20Poly1305).await;
+    let old = seal(&registry.load(SuitePolicy::ALL).await.unwrap());
+    let mut rows = registry.rows.clone();
+    for purpose in [Purpose::Tenant, Purpose::field("users")] {
+        let mut env = Env {
+            clock: &SystemClock,
+            entropy: &mut OsEntropy,
+        };
+        let policy = SuitePolicy::FIPS_TRANSITION;
+        let rotation = plan_rotation_under(policy, &mut env, &registry.wrapper, &rows, HOME, &purpose)
+            .await
+            .unwrap();
+        assert_eq!(rotation.new.algorithm, Algorithm::Xaes256Gcm);
+        rows.retain(|row| rotation.previous.iter().all(|previous| previous.id != row.id));
+        rows.extend(rotation.previous);
+        rows.push(rotation.new);
+    }
+    let ring = Keyring::with_policy(SuitePolicy::FIPS_TRANSITION);
+    ring.load(&registry.wrapper, rows).await.unwrap();
+    assert_eq!(ring.open(&EMAIL, &old).unwrap().expose(), b"ada@example.org");
+    let new = seal(&ring);
+    assert_eq!(new[2], Suite::Xaes256Gcm.byte());
+    assert_eq!(ring.open(&EMAIL, &new).unwrap().expose(), b"ada@example.org");
 }
