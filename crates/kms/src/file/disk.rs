@@ -1,7 +1,7 @@
 //! The key file on disk: complete or absent, and nobody else's to read.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
@@ -49,6 +49,62 @@ pub(super) fn replace(path: &Path, bytes: &[u8], entropy: &mut dyn Entropy) -> R
     sync_directory(path)
 }
 
+/// Gives the file a second name; `false` when the name is taken.
+pub(super) fn keep_as(path: &Path, name: &Path) -> Result<bool, FileError> {
+    match fs::hard_link(path, name) {
+        Ok(()) => sync_directory(name).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(FileError::io(path, error)),
+    }
+}
+
+/// Removes a file; one that is gone already is as good.
+pub(super) fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::io(path, error)),
+        _ => sync_directory(path),
+    }
+}
+
+/// The names in the directory of `path` that begin with `prefix`, without it; what is no text is none of ours.
+pub(super) fn names_after(path: &Path, prefix: &str) -> Result<Vec<String>, FileError> {
+    let failed = |source: io::Error| FileError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory_of(path)).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        found.extend(
+            name.to_str()
+                .and_then(|name| name.strip_prefix(prefix))
+                .map(str::to_owned),
+        );
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Held by one process at a time, until it is dropped or the process ends.
+pub(super) fn lock(path: &Path, lock: &Path) -> Result<File, FileError> {
+    let failed = |source: io::Error| FileError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(lock).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(FileError::Busy {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
 /// A complete file beside the real one; removed when it goes out of scope.
 struct Temporary(PathBuf);
 
@@ -83,11 +139,15 @@ impl Drop for Temporary {
 
 /// Makes the new name durable, where directories can be synchronised.
 fn sync_directory(path: &Path) -> Result<(), FileError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match File::open(parent.unwrap_or(Path::new("."))) {
+    match File::open(directory_of(path)) {
         Ok(directory) if cfg!(unix) => directory.sync_all().map_err(|source| FileError::io(path, source)),
         _ => Ok(()),
     }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 #[cfg(unix)]

@@ -51,6 +51,34 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// It holds another key than the one that was read before.
+    #[error(
+        "{path}: the key file holds {found} now, no longer {expected}; restart the service, or run the command again"
+    )]
+    Exchanged {
+        /// The file.
+        path: PathBuf,
+        /// The key that was in it.
+        expected: String,
+        /// The key that is.
+        found: String,
+    },
+    /// Another process is about to exchange it.
+    #[error("{path}: another process is rotating the key file; wait until it is done")]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The name of a previous key's file and its contents name different keys.
+    #[error(
+        "{path}: the file holds {found}, which is not the key that its name says; put the right file back"
+    )]
+    Misnamed {
+        /// The file.
+        path: PathBuf,
+        /// The key that is in it.
+        found: String,
+    },
     /// It is protected otherwise than configured.
     #[error(
         "{path}: the key file is protected by {found}, but the configuration says {configured}; \
@@ -97,6 +125,9 @@ pub enum FileError {
         /// Why.
         source: io::Error,
     },
+    /// The key could not be split or joined.
+    #[error(transparent)]
+    Share(#[from] crate::shamir::ShareError),
     /// A cryptographic operation failed.
     #[error("the key file could not be sealed")]
     Crypto(#[from] CryptoError),

@@ -1,11 +1,16 @@
 //! A key-encryption key in a file.
 
+mod ceremony;
 mod disk;
 mod error;
 mod format;
 mod protection;
+mod rotation;
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use vutf_crypto_keys::{KeyWrapper, WrappingKey};
@@ -14,6 +19,7 @@ use zeroize::Zeroizing;
 
 pub use error::FileError;
 pub use protection::FileKek;
+pub use rotation::{FileKeks, Rotated};
 
 use format::Document;
 
@@ -23,6 +29,8 @@ pub struct FileWrapper {
     kek_id: String,
     technology: &'static str,
     key: WrappingKey,
+    /// Where the key was read; `None` when it came from the configuration.
+    file: Option<PathBuf>,
 }
 
 impl FileWrapper {
@@ -44,10 +52,8 @@ impl FileWrapper {
 
     /// Opens the file, which must be protected as configured.
     pub fn open(path: &Path, protection: &FileKek) -> Result<Self, FileError> {
-        let document = Document::parse(path, &disk::read(path)?)?;
-        let key = protection.open(path, &document)?;
-        document.verify(path, &key)?;
-        Self::build(document.kek_id, "file", key)
+        let (kek_id, key) = open_key(path, protection)?;
+        Self::build(kek_id, Some(path), key)
     }
 
     /// Makes a file with a new random key; [`FileError::Exists`] when there is one.
@@ -56,13 +62,10 @@ impl FileWrapper {
         protection: &FileKek,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, FileError> {
-        let kek_id = uuid::Builder::from_random_bytes(entropy.bytes())
-            .into_uuid()
-            .to_string();
-        let key = Secret::new(entropy.bytes());
+        let (kek_id, key) = new_key(entropy);
         let text = encode(&kek_id, &key, protection, entropy)?;
         disk::create(path, &text, entropy)?;
-        Self::build(kek_id, "file", key)
+        Self::build(kek_id, Some(path), key)
     }
 
     /// Replaces the file by one with the same key under another protection; nothing that is encrypted changes.
@@ -72,10 +75,8 @@ impl FileWrapper {
         next: &FileKek,
         entropy: &mut dyn Entropy,
     ) -> Result<(), FileError> {
-        let document = Document::parse(path, &disk::read(path)?)?;
-        let key = current.open(path, &document)?;
-        document.verify(path, &key)?;
-        let text = encode(&document.kek_id, &key, next, entropy)?;
+        let (kek_id, key) = open_key(path, current)?;
+        let text = encode(&kek_id, &key, next, entropy)?;
         disk::replace(path, &text, entropy)
     }
 
@@ -87,16 +88,39 @@ impl FileWrapper {
                 text: kek_id.to_owned(),
             });
         }
-        Self::build(kek_id.to_owned(), "configuration", key)
+        Self::build(kek_id.to_owned(), None, key)
     }
 
-    fn build(kek_id: String, technology: &'static str, key: Secret<[u8; 32]>) -> Result<Self, FileError> {
+    fn build(kek_id: String, file: Option<&Path>, key: Secret<[u8; 32]>) -> Result<Self, FileError> {
         let key = WrappingKey::new(&kek_id, key)?;
         Ok(Self {
             kek_id,
-            technology,
+            technology: file.map_or("configuration", |_| "file"),
             key,
+            file: file.map(Path::to_owned),
         })
+    }
+
+    /// Refuses when the file is gone or holds another key by now: what a process that was not restarted after a rotation
+    /// went on to wrap would be lost with the previous key.
+    fn still_in_file(&self, op: &'static str) -> Result<(), PortError> {
+        let Some(path) = &self.file else {
+            return Ok(());
+        };
+        let found = Document::parse(
+            path,
+            &disk::read(path).map_err(|error| PortError::other(op, error))?,
+        )
+        .map_err(|error| PortError::other(op, error))?;
+        if found.kek_id == self.kek_id {
+            return Ok(());
+        }
+        let error = FileError::Exchanged {
+            path: path.clone(),
+            expected: self.kek_id.clone(),
+            found: found.kek_id,
+        };
+        Err(PortError::other(op, error))
     }
 }
 
@@ -113,6 +137,7 @@ impl KeyWrapper for FileWrapper {
     }
 
     async fn wrap(&self, key: &Secret<[u8; 32]>, context: &[u8]) -> Result<Vec<u8>, PortError> {
+        self.still_in_file("kek.wrap")?;
         // A provider brings its own randomness, as a hardware module does.
         self.key
             .wrap(key, context, &mut OsEntropy)
@@ -126,12 +151,25 @@ impl KeyWrapper for FileWrapper {
     }
 
     async fn ping(&self) -> Result<(), PortError> {
-        Ok(())
+        self.still_in_file("kek.ping")
     }
 
     fn technology(&self) -> &'static str {
         self.technology
     }
+}
+
+/// The id and the key in the file, verified.
+fn open_key(path: &Path, protection: &FileKek) -> Result<(String, Secret<[u8; 32]>), FileError> {
+    let document = Document::parse(path, &disk::read(path)?)?;
+    let key = protection.open(path, &document)?;
+    document.verify(path, &key)?;
+    Ok((document.kek_id, key))
+}
+
+fn new_key(entropy: &mut dyn Entropy) -> (String, Secret<[u8; 32]>) {
+    let kek_id = uuid::Builder::from_random_bytes(entropy.bytes()).into_uuid();
+    (kek_id.to_string(), Secret::new(entropy.bytes()))
 }
 
 fn encode(

@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 use vutf_crypto_keys::KeyWrapper;
 use vutf_kernel::{BreakerOptions, OsEntropy, Secret};
-use vutf_kms::{Breaking, FileError, FileKek, FileWrapper};
+use vutf_kms::{Breaking, FileError, FileKek, FileKeks, FileWrapper, Rotated};
 
 use crate::conformance::{Candidates, conforms};
 
@@ -254,4 +254,147 @@ fn the_key_is_not_printed() {
         format!("{wrapper:?}"),
         format!("FileWrapper({}, redacted)", wrapper.kek_id())
     );
+}
+
+fn rotate(path: &Path, protection: &FileKek) -> Result<Rotated, FileError> {
+    let current = FileWrapper::open(path, protection)?;
+    FileWrapper::rotate(path, protection, current.kek_id(), &mut OsEntropy)
+}
+
+fn open_all(path: &Path, protection: &FileKek) -> Result<FileKeks, FileError> {
+    FileKeks::open_or_create(path, protection, &mut OsEntropy)
+}
+
+fn ids(previous: &[FileWrapper]) -> Vec<&str> {
+    previous.iter().map(KeyWrapper::kek_id).collect()
+}
+
+#[tokio::test]
+async fn a_rotated_file_holds_a_new_key_and_opens_the_previous_ones_beside_it() {
+    let (_directory, path) = place();
+    let sealed = passphrase(PASSPHRASE);
+    let first = create(&path, &sealed).unwrap();
+    let wrapped = first.wrap(&Secret::new([7; 32]), b"c").await.unwrap();
+    let one = rotate(&path, &sealed).unwrap();
+    let two = rotate(&path, &sealed).unwrap();
+    assert_eq!((one.from.as_str(), &one.to), (first.kek_id(), &two.from));
+    let keks = open_all(&path, &sealed).unwrap();
+    assert_eq!(keks.current.kek_id(), two.to);
+    let mut expected = [first.kek_id(), one.to.as_str()];
+    expected.sort_unstable();
+    assert_eq!(ids(&keks.previous), expected);
+    let opened = keks.previous.iter().find(|kek| kek.kek_id() == first.kek_id());
+    let key = opened.unwrap().unwrap(&wrapped, b"c").await.unwrap();
+    assert_eq!(key, Secret::new([7; 32]));
+    for file in [&path, &one.kept, &two.kept] {
+        let mode = fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600, "{}", file.display());
+    }
+    FileWrapper::forget_previous(&path, first.kek_id()).unwrap();
+    FileWrapper::forget_previous(&path, first.kek_id()).expect("gone is gone");
+    assert_eq!(FileWrapper::previous_ids(&path).unwrap(), [one.to]);
+}
+
+#[tokio::test]
+async fn a_process_that_was_not_restarted_wraps_nothing_more_and_says_so() {
+    let (_directory, path) = place();
+    let before = create(&path, &FileKek::Unsealed).unwrap();
+    let wrapped = before.wrap(&Secret::new([7; 32]), b"c").await.unwrap();
+    let rotated = rotate(&path, &FileKek::Unsealed).unwrap();
+    for error in [
+        before.wrap(&Secret::new([7; 32]), b"c").await.unwrap_err(),
+        before.ping().await.unwrap_err(),
+    ] {
+        let text = error.chain();
+        assert!(text.contains(&rotated.to) && text.contains("restart"), "{text}");
+    }
+    before.unwrap(&wrapped, b"c").await.expect("it still opens");
+    fs::remove_file(&path).unwrap();
+    assert!(before.ping().await.unwrap_err().chain().contains("backup"));
+}
+
+#[test]
+fn the_key_that_was_seen_is_the_one_that_is_rotated() {
+    let (_directory, path) = place();
+    let seen = create(&path, &FileKek::Unsealed).unwrap();
+    let rotated = rotate(&path, &FileKek::Unsealed).unwrap();
+    let error = FileWrapper::rotate(&path, &FileKek::Unsealed, seen.kek_id(), &mut OsEntropy).unwrap_err();
+    assert!(matches!(error, FileError::Exchanged { found, .. } if found == rotated.to));
+}
+
+#[test]
+fn of_many_that_rotate_together_one_does_and_no_key_is_lost() {
+    let (_directory, path) = place();
+    let first = create(&path, &FileKek::Unsealed).unwrap().kek_id().to_owned();
+    let start = Barrier::new(8);
+    let done: Vec<_> = std::thread::scope(|scope| {
+        let rotate_one = || {
+            start.wait();
+            FileWrapper::rotate(&path, &FileKek::Unsealed, &first, &mut OsEntropy)
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(rotate_one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let (won, lost): (Vec<_>, Vec<_>) = done.into_iter().partition(Result::is_ok);
+    assert_eq!(won.len(), 1);
+    for error in lost.into_iter().map(Result::unwrap_err) {
+        let told = matches!(error, FileError::Busy { .. } | FileError::Exchanged { .. });
+        assert!(told, "{error}");
+    }
+    let keks = open_all(&path, &FileKek::Unsealed).unwrap();
+    assert_eq!(keks.current.kek_id(), won.into_iter().next().unwrap().unwrap().to);
+    assert_eq!(ids(&keks.previous), [first.as_str()]);
+}
+
+#[test]
+fn a_previous_file_that_is_not_what_its_name_says_stops_the_start() {
+    let (_directory, path) = place();
+    create(&path, &FileKek::Unsealed).unwrap();
+    let rotated = rotate(&path, &FileKek::Unsealed).unwrap();
+    fs::remove_file(&rotated.kept).unwrap();
+    fs::copy(&path, &rotated.kept).unwrap();
+    let error = open_all(&path, &FileKek::Unsealed).unwrap_err();
+    assert!(matches!(error, FileError::Misnamed { found, .. } if found == rotated.to));
+    fs::write(&rotated.kept, "{}").unwrap();
+    assert!(matches!(
+        open_all(&path, &FileKek::Unsealed).unwrap_err(),
+        FileError::Malformed { .. }
+    ));
+    assert!(matches!(
+        FileWrapper::forget_previous(&path, "../kek"),
+        Err(FileError::KekId { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_file_is_lost_and_comes_back_from_shares() {
+    let (directory, path) = place();
+    let sealed = passphrase(PASSPHRASE);
+    let before = create(&path, &sealed).unwrap();
+    let wrapped = before.wrap(&Secret::new([7; 32]), b"c").await.unwrap();
+    let shares = FileWrapper::split(&path, &sealed, 3, 5, &mut OsEntropy).unwrap();
+    let custodian = |index: u8| directory.path().join(format!("share-{index}"));
+    for share in &shares {
+        FileWrapper::write_share(&custodian(share.index()), share, &mut OsEntropy).unwrap();
+        let again = FileWrapper::write_share(&custodian(share.index()), share, &mut OsEntropy);
+        assert!(matches!(again, Err(FileError::Exists { .. })));
+    }
+    let read: Vec<_> = [5, 1, 4]
+        .map(|index| FileWrapper::read_share(&custodian(index)).unwrap())
+        .to_vec();
+    let taken = FileWrapper::join(&path, &sealed, &read, &mut OsEntropy).unwrap_err();
+    assert!(matches!(taken, FileError::Exists { .. }));
+    fs::remove_file(&path).unwrap();
+    let other = FileKek::Key(Secret::new([9; 32]));
+    let error = FileWrapper::join(&path, &other, &read[..2], &mut OsEntropy).unwrap_err();
+    assert!(matches!(error, FileError::Share(_)), "{error}");
+    assert!(!path.exists());
+    FileWrapper::join(&path, &other, &read, &mut OsEntropy).unwrap();
+    let after = FileWrapper::open(&path, &other).unwrap();
+    assert_eq!(after.kek_id(), before.kek_id());
+    assert_eq!(after.unwrap(&wrapped, b"c").await.unwrap(), Secret::new([7; 32]));
+
+    fs::set_permissions(custodian(1), fs::Permissions::from_mode(0o644)).unwrap();
+    let error = FileWrapper::read_share(&custodian(1)).unwrap_err();
+    assert!(matches!(error, FileError::Permissions { .. }), "{error}");
 }

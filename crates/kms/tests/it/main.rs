@@ -4,3 +4,7 @@
 mod conformance;
 #[cfg(test)]
 mod file;
+#[cfg(test)]
+mod kek_set;
+#[cfg(test)]
+mod shamir;
