@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod key_watch;
+pub mod crypto;
 pub mod keys;
 mod ledger;
 mod names;

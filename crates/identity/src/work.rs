@@ -135,7 +135,7 @@ impl Identity {
         .await
     }
 
-    /// Writes a refusal to the log in a transaction of its own: the one that was refused is rolled back.
+    /// Writes a refusal to the log; its own transaction, if there was one, is rolled back.
     pub(crate) async fn audited<T: Send, E: Coded>(
         &self,
         ctx: &Ctx,
@@ -158,23 +158,21 @@ impl Identity {
         about: About,
         reason: &'static str,
     ) -> Result<(), PortError> {
-        self.run(ctx, about, |mut work: Work<'_, About>| {
-            Box::pin(async move {
-                let about = work.command.clone();
-                work.raise(&about, Outcome::refused(reason), |event| event).await
-            })
-        })
-        .await
+        let event = {
+            let mut entropy = self.ambient.entropy();
+            let mut env = Env {
+                clock: self.ambient.clock(),
+                entropy: &mut *entropy,
+            };
+            about.event(ctx, &mut env, Outcome::refused(reason))
+        };
+        self.recorder.record(event).await
     }
 }
 
 #[async_trait]
 impl EventRecorder for Identity {
     async fn record(&self, event: Event) -> Result<(), PortError> {
-        self.transact(|unit, _env| {
-            let event = event.clone();
-            Box::pin(async move { unit.events().append(event).await })
-        })
-        .await
+        self.recorder.record(event).await
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! A key name belongs to one tenant and one use: `encrypt:orders` and `hmac:orders` are different keys.
 
+pub mod action;
 mod text;
 
 use std::sync::Arc;

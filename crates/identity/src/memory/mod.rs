@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Ambient, Event, EventSink, FamilyId, Fault, OrganizationId, PortError, Secret, SessionId, Timestamp,
+    Ambient, Event, EventRecorder, EventSink, FamilyId, Fault, OrganizationId, PortError, Secret, SessionId, Timestamp,
     Transaction, Units, UserId,
 };
 
@@ -123,6 +123,15 @@ impl Units<dyn IdentityUnit> for MemoryStore {
     /// Somebody's commit went through, so trying again makes progress.
     async fn retry(&self, attempt: u32, _: &PortError) -> bool {
         attempt < 10_000
+    }
+}
+
+#[async_trait]
+impl EventRecorder for MemoryStore {
+    async fn record(&self, event: Event) -> Result<(), PortError> {
+        let mut committed = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut committed).events.push(event);
+        Ok(())
     }
 }
 
@@ -270,6 +279,7 @@ impl Identity {
     pub fn over_memory(store: MemoryStore, ambient: Ambient, settings: Settings) -> Self {
         let scheme = Argon2Scheme::new(Argon2Params::floor(), 2);
         Self {
+            recorder: Arc::new(store.clone()),
             store: Arc::new(store),
             hasher: Arc::new(InlineHasher::new(scheme)),
             signer: Arc::new(MemorySigner::generate(&mut *ambient.entropy())),

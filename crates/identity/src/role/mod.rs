@@ -38,6 +38,18 @@ pub mod permission {
         KEYS_READ = "keys:read",
         #[doc = "Rotate and change keys."]
         KEYS_MANAGE = "keys:manage",
+        #[doc = "Encrypt with named keys."]
+        CRYPTO_ENCRYPT = "crypto:encrypt",
+        #[doc = "Decrypt with named keys."]
+        CRYPTO_DECRYPT = "crypto:decrypt",
+        #[doc = "Bring ciphertexts to the newest version of their key, without seeing what they hold."]
+        CRYPTO_REWRAP = "crypto:rewrap",
+        #[doc = "Make MACs with named keys."]
+        CRYPTO_MAC = "crypto:mac",
+        #[doc = "Sign with named keys."]
+        CRYPTO_SIGN = "crypto:sign",
+        #[doc = "Verify MACs and signatures, and see public keys."]
+        CRYPTO_VERIFY = "crypto:verify",
         #[doc = "See configuration, health details and compliance checks."]
         OPERATIONS_READ = "operations:read",
     }
@@ -83,6 +95,12 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::AUDIT_READ,
             p::KEYS_READ,
             p::KEYS_MANAGE,
+            p::CRYPTO_ENCRYPT,
+            p::CRYPTO_DECRYPT,
+            p::CRYPTO_REWRAP,
+            p::CRYPTO_MAC,
+            p::CRYPTO_SIGN,
+            p::CRYPTO_VERIFY,
             p::OPERATIONS_READ,
         ],
     },
@@ -115,6 +133,19 @@ pub const BUILT_IN: &[BuiltInRole] = &[
         name: "key_custodian",
         description: "Rotates and retires keys.",
         permissions: &[p::SELF_MANAGE, p::KEYS_READ, p::KEYS_MANAGE],
+    },
+    BuiltInRole {
+        name: "crypto_user",
+        description: "A program that uses named keys; it can neither make nor change one.",
+        permissions: &[
+            p::SELF_MANAGE,
+            p::CRYPTO_ENCRYPT,
+            p::CRYPTO_DECRYPT,
+            p::CRYPTO_REWRAP,
+            p::CRYPTO_MAC,
+            p::CRYPTO_SIGN,
+            p::CRYPTO_VERIFY,
+        ],
     },
     BuiltInRole {
         name: "user_manager",

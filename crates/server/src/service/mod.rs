@@ -32,7 +32,7 @@ use vutf_app::{
 use vutf_crypto_keys::{KeyWrapper, Keyring, Purpose};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
-use vutf_store_seaorm::{SeaStore, StoreOptions, key_purposes};
+use vutf_store_seaorm::{GroupOptions, GroupRecorder, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
     audit_head::HeadFile, cache::connect as connect_cache, checks::all as compliance_checks,
@@ -62,6 +62,8 @@ pub struct Service {
     pub keyring: Arc<Keyring>,
     /// Users, sessions, tokens.
     pub identity: Identity,
+    /// Writes lone audit events.
+    pub recorder: Arc<GroupRecorder>,
     hasher: Arc<hashing::BoundedHasher>,
 }
 
@@ -84,8 +86,14 @@ impl Service {
         bring_schema(&store, schema).await?;
         let cache = cache::connect(&config).await?;
         let hasher = hashing::hasher(&config)?;
+        let recorder = Arc::new(GroupRecorder::spawn(
+            Arc::new(store.clone()),
+            ambient.clone(),
+            GroupOptions::default(),
+        ));
         let identity = Identity {
             store: Arc::new(store.clone()),
+            recorder: Arc::clone(&recorder) as Arc<dyn vutf_kernel::EventRecorder>,
             hasher: Arc::clone(&hasher) as Arc<dyn vutf_identity::password::PasswordHasher>,
             signer: Arc::new(KeyringSigner::new(Arc::clone(&keyring), OrganizationId::DEFAULT)),
             sessions: Arc::new(vutf_identity::session::status::MokaSessionCache::default()),
@@ -101,6 +109,7 @@ impl Service {
             wrapper,
             keyring,
             identity,
+            recorder,
             hasher,
         };
         service.bring_keys().await?;
@@ -126,6 +135,7 @@ impl Service {
 
     /// Closes the pools. Nothing may be under way.
     pub async fn close(&self) {
+        self.recorder.close().await;
         self.store.close().await;
     }
 

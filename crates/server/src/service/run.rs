@@ -134,6 +134,11 @@ impl Running {
         self.gauges.abort();
         self.housekeeping.abort();
         self.scheduler.finish(LAST_STEP).await;
+        // Before the sequencer, which places what this still commits.
+        let recorder = &self.service.recorder;
+        if tokio::time::timeout(LAST_STEP, recorder.close()).await.is_err() {
+            tracing::warn!("the last audit events were not committed in time; their callers got no answer");
+        }
         self.sequencer.finish(LAST_STEP).await;
         if tokio::time::timeout(LAST_STEP, self.service.close())
             .await
