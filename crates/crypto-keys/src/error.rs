@@ -68,6 +68,9 @@ pub enum CryptoError {
     /// The value belonged to a person whose key was destroyed: it cannot be read by anybody any more.
     #[error("the person's key was destroyed, and what it protected with it")]
     Erased,
+    /// The ciphertext names a key that the registry has no row of.
+    #[error("key {0} is not in the registry: restore the table crypto_keys from a backup")]
+    KeyLost(KeyId),
     /// Too many persons' keys were unwrapped in a minute. Somebody reads everything.
     #[error("{per_minute} keys of persons were unwrapped within a minute; no more are for now")]
     QuotaUsedUp {

@@ -90,6 +90,7 @@ impl fmt::Debug for SubjectKey {
 pub struct SubjectKeys {
     found: HashMap<KeyId, SubjectKey>,
     erased: HashSet<KeyId>,
+    lost: HashSet<KeyId>,
 }
 
 impl SubjectKeys {
@@ -101,6 +102,11 @@ impl SubjectKeys {
     /// Notes a key that was destroyed: what it protected is [`CryptoError::Erased`].
     pub fn add_erased(&mut self, id: KeyId) {
         self.erased.insert(id);
+    }
+
+    /// Notes a key that is not in the registry: what it protected is [`CryptoError::KeyLost`].
+    pub fn add_lost(&mut self, id: KeyId) {
+        self.lost.insert(id);
     }
 }
 
@@ -204,6 +210,7 @@ impl Keyring {
                 key.open(field, ciphertext)
             }
             None if keys.erased.contains(&hint.key_id) => Err(CryptoError::Erased),
+            None if keys.lost.contains(&hint.key_id) => Err(CryptoError::KeyLost(hint.key_id)),
             None => self.open(field, ciphertext),
         }
     }
