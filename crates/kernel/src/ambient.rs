@@ -41,6 +41,10 @@ impl Ambient {
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
+    /// The clock, for something that outlives the borrow.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
     /// Now, to the microsecond.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

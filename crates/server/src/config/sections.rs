@@ -196,6 +196,18 @@ settings! {
         scheduler_interval: Duration = Duration::from_mins(1), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1), source = "NIST SP 800-57 part 1, section 5.3";
         /// How long before its time is over a key that is rotated by hand is announced, in the log and as an event.
         rotation_warning: Duration = Duration::from_hours(14 * 24), floor = Duration::from_hours(24), ceiling = Duration::from_hours(90 * 24);
+        /// How old the provider's confirmation of a tenant key may become before it is asked again.
+        confirm_after: Duration = Duration::from_hours(1), floor = Duration::from_mins(5), ceiling = Duration::from_hours(24);
+        /// How much longer new data is protected when the provider does not answer. After it, writes are refused.
+        write_grace: Duration = Duration::from_hours(1), ceiling = Duration::from_hours(7 * 24);
+        /// How much longer data is read when the provider does not answer; not less than `keys.write_grace`.
+        read_grace: Duration = Duration::from_hours(24), ceiling = Duration::from_hours(30 * 24);
+        /// Unwrapped keys of persons that this process keeps.
+        subject_cache: u32 = 10_000, floor = 100, ceiling = 1_000_000;
+        /// How long it keeps one: for so long it may still read a person whom another replica has erased.
+        subject_cache_age: Duration = Duration::from_mins(1), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
+        /// Keys of persons that this process unwraps in a minute; beyond it, reads are refused and an alert fires.
+        unwraps_per_minute: u32 = 60_000, floor = 60;
     }
 }
 

@@ -56,6 +56,14 @@ fn keys(config: &Config, errors: &mut Vec<ConfigError>) {
         let problem = "is set although `keys.kek_key` gives the key itself";
         errors.push(ConfigError::new("keys.kek_file", problem, "keep one of the two"));
     }
+    if keys.read_grace < keys.write_grace {
+        let mend = "make it at least as long as `keys.write_grace`";
+        errors.push(ConfigError::new(
+            "keys.read_grace",
+            "ends before writing does",
+            mend,
+        ));
+    }
 }
 
 /// OWASP ASVS 5.0, appendix C: fewer passes need more memory.

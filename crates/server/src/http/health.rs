@@ -40,6 +40,43 @@ impl ProbeStatus {
     }
 }
 
+/// How the keys stand, and who keeps the keys above them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyHealth {
+    /// `fresh`, `grace`, `read_only` or `closed`.
+    pub posture: &'static str,
+    /// The key-encryption keys; empty when they did not answer in time.
+    pub keks: Vec<KekStatus>,
+}
+
+/// One key-encryption key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KekStatus {
+    /// Its id.
+    pub id: String,
+    /// `primary`, `also_wrap` or `moving_from`.
+    pub role: &'static str,
+    /// E.g. `file`.
+    pub technology: &'static str,
+    /// Whether it answers.
+    pub status: ProbeStatus,
+}
+
+/// What a probe tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How the dependency is.
+    pub status: ProbeStatus,
+    /// More about keys, from the probe that looks at them.
+    pub keys: Option<KeyHealth>,
+}
+
+impl From<ProbeStatus> for Report {
+    fn from(status: ProbeStatus) -> Self {
+        Self { status, keys: None }
+    }
+}
+
 /// Looks at one dependency.
 #[async_trait]
 pub trait Probe: Send + Sync {
@@ -49,10 +86,14 @@ pub trait Probe: Send + Sync {
     fn required(&self) -> bool;
     /// Looks now.
     async fn check(&self) -> ProbeStatus;
+    /// Looks now, and tells more than that if there is more.
+    async fn report(&self) -> Report {
+        self.check().await.into()
+    }
 }
 
 /// What a probe found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ProbeResult {
     /// Which dependency.
     pub name: &'static str,
@@ -62,6 +103,8 @@ pub struct ProbeResult {
     pub latency: Duration,
     /// Whether nothing can be served without it.
     pub required: bool,
+    /// More about keys, from the probe that looks at them.
+    pub keys: Option<KeyHealth>,
 }
 
 /// Where the process is in its life.
@@ -166,12 +209,12 @@ impl Health {
 
 async fn look(probe: &dyn Probe) -> ProbeResult {
     let started = Instant::now();
-    let status = tokio::time::timeout(PROBE_LIMIT, probe.check())
-        .await
-        .unwrap_or(ProbeStatus::Failed);
+    let report = tokio::time::timeout(PROBE_LIMIT, probe.report()).await;
+    let report = report.unwrap_or(Report::from(ProbeStatus::Failed));
     ProbeResult {
         name: probe.name(),
-        status,
+        status: report.status,
+        keys: report.keys,
         latency: started.elapsed(),
         required: probe.required(),
     }

@@ -1,16 +1,23 @@
 //! Every few seconds: gauges that nothing pushes, memory that nothing uses, and keys that another replica rotated.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::task::JoinHandle;
+use vutf_crypto_keys::{KeyReader as _, KeyRecord, KeyState, Posture, Purpose};
+use vutf_kernel::{PortError, Timestamp};
 
-use super::{SequencerStatus, Service};
-use crate::telemetry::{Metrics, PoolGauge};
+use super::{SequencerStatus, Service, probes};
+use crate::{
+    http::health::ProbeStatus,
+    telemetry::{KeyAge, KeyCacheCounts, KeyMetrics, Metrics, PoolGauge},
+};
 
 const EVERY: Duration = Duration::from_secs(5);
 /// So many rounds between two looks at the key registry: a minute. What another replica's new key protects is loaded when it is
-/// met; this is for what this replica goes on protecting under the old one.
+/// met; this is for what this replica goes on protecting under the old one, and for the provider's confirmation.
 const ROUNDS_BETWEEN_KEYS: u64 = 12;
+/// How long a key provider may take to answer a look that nobody waits for.
+const KEK_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn spawn(
     service: Service,
@@ -19,13 +26,20 @@ pub(super) fn spawn(
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(EVERY);
-        for round in 1_u64.. {
+        for round in 0_u64.. {
             ticks.tick().await;
             read(&service, &metrics, &sequencer);
-            if round.is_multiple_of(ROUNDS_BETWEEN_KEYS)
+            // Keys were loaded by the start; their figures are wanted from the beginning.
+            if round > 0
+                && round.is_multiple_of(ROUNDS_BETWEEN_KEYS)
                 && let Err(error) = service.keys().reload().await
             {
                 tracing::warn!(error = %error, "the key registry could not be read again; trying in a minute");
+            }
+            if round.is_multiple_of(ROUNDS_BETWEEN_KEYS)
+                && let Err(error) = registry(&service, metrics.keys()).await
+            {
+                tracing::warn!(error = %error.chain(), "the figures about keys could not be read; trying in a minute");
             }
         }
     })
@@ -39,9 +53,7 @@ fn read(service: &Service, metrics: &Metrics, sequencer: &SequencerStatus) {
     if let Some(state) = service.wrapper.breaker_state() {
         metrics.set_breaker("kms", state);
     }
-    metrics
-        .keys()
-        .set_compromised_uses(service.keyring.flagged_uses());
+    in_memory(service, metrics.keys());
     metrics.set_hash_queue(service.hasher.depth());
     service.hasher.release_if_idle();
     let (idle, size, max) = service.store.pool_size();
@@ -57,5 +69,78 @@ fn read(service: &Service, metrics: &Metrics, sequencer: &SequencerStatus) {
             sequencer.is_refused(),
             sequencer.oldest_wait(service.ambient.now()),
         );
+    }
+}
+
+/// What this process knows about its own keys.
+fn in_memory(service: &Service, metrics: &KeyMetrics) {
+    let keyring = &service.keyring;
+    keyring.sweep();
+    let counts = keyring.cache_counters();
+    metrics.set_cache(KeyCacheCounts {
+        hits: counts.hits,
+        misses: counts.misses,
+        evictions: counts.evictions,
+        refused: counts.refused,
+    });
+    metrics.set_compromised_uses(keyring.flagged_uses());
+    metrics.set_kms_posture(match keyring.posture() {
+        Posture::Fresh => 0,
+        Posture::Grace => 1,
+        Posture::ReadOnly => 2,
+        Posture::Closed => 3,
+    });
+    if let Some(set) = service.wrapper.as_set() {
+        metrics.set_kek_fallbacks(set.fallbacks());
+    }
+}
+
+/// What the registry and the key providers say.
+async fn registry(service: &Service, metrics: &KeyMetrics) -> Result<(), PortError> {
+    for kek in probes::kek_health(&*service.wrapper, KEK_PATIENCE).await {
+        metrics.set_kek_up(kek.role, kek.technology, kek.status != ProbeStatus::Failed);
+    }
+    let records = service.store.list(None).await?;
+    for state in KeyState::ALL {
+        let number = records.iter().filter(|record| record.state == state).count();
+        metrics.set_keys(state.as_str(), number);
+    }
+    for (purpose, age) in ages(&records, service.ambient.now()) {
+        metrics.set_age(purpose, age);
+    }
+    Ok(())
+}
+
+/// The active keys by kind of purpose.
+fn ages(records: &[KeyRecord], now: Timestamp) -> BTreeMap<&'static str, KeyAge> {
+    let mut ages: BTreeMap<&'static str, KeyAge> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.state == KeyState::Active) {
+        let age = ages.entry(kind(&record.purpose)).or_insert(KeyAge {
+            oldest: Duration::ZERO,
+            remaining_secs: None,
+        });
+        let since = record.activated_at.unwrap_or(record.created_at);
+        age.oldest = age.oldest.max(now.since(since));
+        let remaining = record
+            .not_after
+            .map(|end| end.as_secs().saturating_sub(now.as_secs()));
+        age.remaining_secs = match (age.remaining_secs, remaining) {
+            (Some(known), Some(remaining)) => Some(known.min(remaining)),
+            (known, remaining) => known.or(remaining),
+        };
+    }
+    ages
+}
+
+/// A label: kinds are few, names are many.
+const fn kind(purpose: &Purpose) -> &'static str {
+    match purpose {
+        Purpose::Tenant => "tenant",
+        Purpose::Field { .. } => "field",
+        Purpose::Index { .. } => "index",
+        Purpose::TokenSigning => "token_signing",
+        Purpose::Mac { .. } => "mac",
+        Purpose::Subject { .. } => "subject",
+        Purpose::Service { .. } => "service",
     }
 }

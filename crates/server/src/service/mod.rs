@@ -81,7 +81,8 @@ impl Service {
     pub async fn assemble(config: Arc<Config>, ambient: Ambient, schema: Schema) -> Result<Self, StartError> {
         data_dir::prepare(&config.data_dir)?;
         let wrapper = kek::open(&config, &ambient)?;
-        let keyring = Arc::new(Keyring::new());
+        let keyring = Keyring::new().with_limits(settings::key_limits(&config), ambient.shared_clock());
+        let keyring = Arc::new(keyring);
         let store = connect(&config, Arc::clone(&keyring), ambient.clone()).await?;
         bring_schema(&store, schema).await?;
         let cache = cache::connect(&config).await?;

@@ -1,24 +1,29 @@
 //! What readiness looks at.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use vutf_crypto_keys::KeyWrapper;
+use vutf_crypto_keys::{KekHealth, Keks, KeyWrapper, Keyring, Posture};
 use vutf_kernel::{Ambient, Cache, breaker::BreakerState};
 use vutf_store_seaorm::SeaStore;
 
 use super::{SequencerStatus, Service};
-use crate::http::health::{Probe, ProbeStatus};
+use crate::http::health::{KekStatus, KeyHealth, Probe, ProbeStatus, Report};
 
 /// Below this the disk counts as full: SQLite and its log need room to finish what they began.
 const DISK_FLOOR_BYTES: u64 = 64 * 1024 * 1024;
+/// Less than what a probe may take: a provider that hangs is no reason to turn requests away.
+const KMS_LIMIT: Duration = Duration::from_millis(600);
 
 pub(super) fn all(service: &Service, sequencer: Arc<SequencerStatus>) -> Vec<Arc<dyn Probe>> {
     vec![
         Arc::new(DatabaseProbe(service.store.clone())),
         Arc::new(MigrationsProbe(service.store.clone())),
         Arc::new(CacheProbe(Arc::clone(&service.cache))),
-        Arc::new(KmsProbe(Arc::clone(&service.wrapper))),
+        Arc::new(KmsProbe {
+            wrapper: Arc::clone(&service.wrapper),
+            keyring: Arc::clone(&service.keyring),
+        }),
         Arc::new(AuditProbe {
             status: sequencer,
             ambient: service.ambient.clone(),
@@ -85,8 +90,23 @@ impl Probe for CacheProbe {
     }
 }
 
-/// Keys that are loaded work without it, so it is not required to serve.
-struct KmsProbe(Arc<dyn KeyWrapper>);
+/// The provider may be away for as long as the keys in memory may do without it. What they may still do decides, and not
+/// whether it answers: turning requests away is right only once none could be served.
+struct KmsProbe {
+    wrapper: Arc<dyn KeyWrapper>,
+    keyring: Arc<Keyring>,
+}
+
+impl KmsProbe {
+    fn sum_up(posture: Posture, keks: &[KekStatus]) -> ProbeStatus {
+        let all_answer = !keks.is_empty() && keks.iter().all(|kek| kek.status == ProbeStatus::Ok);
+        match posture {
+            Posture::Closed => ProbeStatus::Failed,
+            Posture::Fresh if all_answer => ProbeStatus::Ok,
+            Posture::Fresh | Posture::Grace | Posture::ReadOnly => ProbeStatus::Degraded,
+        }
+    }
+}
 
 #[async_trait]
 impl Probe for KmsProbe {
@@ -94,12 +114,37 @@ impl Probe for KmsProbe {
         "kms"
     }
     fn required(&self) -> bool {
-        false
+        true
     }
     async fn check(&self) -> ProbeStatus {
-        let answer = self.0.ping().await;
-        answered(&answer, self.0.breaker_state())
+        self.report().await.status
     }
+    async fn report(&self) -> Report {
+        let keks = kek_health(&*self.wrapper, KMS_LIMIT).await;
+        let posture = self.keyring.posture();
+        Report {
+            status: Self::sum_up(posture, &keks),
+            keys: Some(KeyHealth {
+                posture: posture.as_str(),
+                keks,
+            }),
+        }
+    }
+}
+
+/// Every key-encryption key, or none when one of them hangs.
+pub(super) async fn kek_health(wrapper: &dyn KeyWrapper, limit: Duration) -> Vec<KekStatus> {
+    let asked = Keks::of(wrapper);
+    let Ok(members) = tokio::time::timeout(limit, asked.health()).await else {
+        return Vec::new();
+    };
+    let status = |member: KekHealth| KekStatus {
+        status: answered(&member.answer, member.breaker),
+        id: member.kek_id,
+        role: member.role.as_str(),
+        technology: member.technology,
+    };
+    members.into_iter().map(status).collect()
 }
 
 /// Not required: to turn every request away would make it cheap to stop the service by touching the log.
@@ -142,6 +187,35 @@ impl Probe for DiskProbe {
             Ok(stat) if stat.f_bavail.saturating_mul(stat.f_frsize) >= DISK_FLOOR_BYTES => ProbeStatus::Ok,
             Ok(_) => ProbeStatus::Degraded,
             Err(_) => ProbeStatus::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keys_may_still_do_decides_and_not_whether_the_provider_answers() {
+        let kek = |status| KekStatus {
+            id: "kek-1".into(),
+            role: "primary",
+            technology: "file",
+            status,
+        };
+        let (up, down) = (
+            [kek(ProbeStatus::Ok)],
+            [kek(ProbeStatus::Ok), kek(ProbeStatus::Failed)],
+        );
+        for (posture, keks, expected) in [
+            (Posture::Fresh, &up[..], ProbeStatus::Ok),
+            (Posture::Fresh, &down[..], ProbeStatus::Degraded),
+            (Posture::Fresh, &[][..], ProbeStatus::Degraded),
+            (Posture::Grace, &up[..], ProbeStatus::Degraded),
+            (Posture::ReadOnly, &up[..], ProbeStatus::Degraded),
+            (Posture::Closed, &up[..], ProbeStatus::Failed),
+        ] {
+            assert_eq!(KmsProbe::sum_up(posture, keks), expected, "{posture:?} {keks:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The identity domain's numbers, from the configuration.
+//! The domains' numbers, from the configuration.
 
+use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{Settings, guard::GuardPolicy, password::PasswordPolicy};
 
 use super::StartError;
@@ -25,4 +26,19 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         guard,
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
+}
+
+pub(super) fn key_limits(config: &Config) -> CacheLimits {
+    let keys = &config.keys;
+    CacheLimits {
+        capacity: usize::try_from(keys.subject_cache).unwrap_or(usize::MAX),
+        max_age: keys.subject_cache_age,
+        unwraps_per_minute: keys.unwraps_per_minute.into(),
+        outage: OutageLimits {
+            max_age: keys.confirm_after,
+            write_grace: keys.write_grace,
+            read_grace: keys.read_grace,
+        },
+        ..CacheLimits::default()
+    }
 }

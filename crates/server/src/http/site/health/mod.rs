@@ -16,7 +16,7 @@ use vutf_identity::role::permission;
 
 use crate::http::{
     guard,
-    health::{Phase, Readiness},
+    health::{KekStatus, Phase, ProbeResult, Readiness},
     state::AppState,
 };
 
@@ -42,6 +42,50 @@ pub(crate) struct CheckBody {
     pub(crate) latency_ms: u64,
     /// Whether nothing can be served without it.
     pub(crate) required: bool,
+    /// Of `kms`: how long the keys in memory have not been confirmed by their provider: `fresh`, `grace` (everything works),
+    /// `read_only` or `closed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "fresh")]
+    pub(crate) posture: Option<&'static str>,
+    /// Of `kms`: the key-encryption keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) keks: Option<Vec<KekBody>>,
+}
+
+/// A key-encryption key.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KekHealth)]
+pub(crate) struct KekBody {
+    /// Its id.
+    id: String,
+    /// `primary`, `also_wrap` or `moving_from`.
+    #[schema(example = "primary")]
+    role: &'static str,
+    /// Who keeps it.
+    #[schema(example = "file")]
+    technology: &'static str,
+    /// `ok`, `degraded` or `failed`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+impl CheckBody {
+    fn new(result: &ProbeResult) -> Self {
+        let kek = |kek: &KekStatus| KekBody {
+            id: kek.id.clone(),
+            role: kek.role,
+            technology: kek.technology,
+            status: kek.status.as_str(),
+        };
+        let keys = result.keys.as_ref();
+        Self {
+            status: result.status.as_str(),
+            latency_ms: u64::try_from(result.latency.as_millis()).unwrap_or(u64::MAX),
+            required: result.required,
+            posture: keys.map(|keys| keys.posture),
+            keks: keys.map(|keys| keys.keks.iter().map(kek).collect()),
+        }
+    }
 }
 
 /// A word about the process itself.
@@ -67,18 +111,7 @@ pub(crate) async fn public(state: &AppState, request: &HttpRequest) -> HttpRespo
 pub(crate) async fn readiness(state: &AppState, details: bool) -> HttpResponse {
     let results = state.health.results().await;
     let readiness = state.health.readiness(&results);
-    let checks = results.iter().map(|result| {
-        let latency_ms = u64::try_from(result.latency.as_millis()).unwrap_or(u64::MAX);
-        let status = result.status.as_str();
-        (
-            result.name,
-            CheckBody {
-                status,
-                latency_ms,
-                required: result.required,
-            },
-        )
-    });
+    let checks = results.iter().map(|result| (result.name, CheckBody::new(result)));
     let body = HealthBody {
         status: readiness.as_str(),
         checks: details.then(|| checks.collect()),
