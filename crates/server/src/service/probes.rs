@@ -1,6 +1,10 @@
 //! What readiness looks at.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use vutf_crypto_keys::{KekHealth, Keks, KeyWrapper, Keyring, Posture};
@@ -23,6 +27,7 @@ pub(super) fn all(service: &Service, sequencer: Arc<SequencerStatus>) -> Vec<Arc
         Arc::new(KmsProbe {
             wrapper: Arc::clone(&service.wrapper),
             keyring: Arc::clone(&service.keyring),
+            told: Mutex::default(),
         }),
         Arc::new(AuditProbe {
             status: sequencer,
@@ -95,9 +100,27 @@ impl Probe for CacheProbe {
 struct KmsProbe {
     wrapper: Arc<dyn KeyWrapper>,
     keyring: Arc<Keyring>,
+    told: Mutex<Vec<String>>,
 }
 
 impl KmsProbe {
+    /// Names in the log, once for each change, those that cannot be used.
+    fn tell(&self, keks: &[KekStatus]) {
+        let down = keks.iter().filter(|kek| kek.status == ProbeStatus::Failed);
+        let down: Vec<String> = down
+            .map(|kek| format!("{} ({}, {})", kek.id, kek.technology, kek.role))
+            .collect();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != down {
+            if down.is_empty() {
+                tracing::info!("every key-encryption key can be used");
+            } else {
+                tracing::warn!(keks = down.join(", "), "key-encryption keys cannot be used");
+            }
+            *told = down;
+        }
+    }
+
     fn sum_up(posture: Posture, keks: &[KekStatus]) -> ProbeStatus {
         let all_answer = !keks.is_empty() && keks.iter().all(|kek| kek.status == ProbeStatus::Ok);
         match posture {
@@ -121,6 +144,7 @@ impl Probe for KmsProbe {
     }
     async fn report(&self) -> Report {
         let keks = kek_health(&*self.wrapper, KMS_LIMIT).await;
+        self.tell(&keks);
         let posture = self.keyring.posture();
         Report {
             status: Self::sum_up(posture, &keks),
