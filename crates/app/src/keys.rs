@@ -233,7 +233,7 @@ impl Keys<'_> {
     }
 
     /// Writes a refusal to the log; its own transaction, if there was one, is rolled back.
-    async fn audited<T: Send>(
+    pub(crate) async fn audited<T: Send>(
         &self,
         ctx: &Ctx,
         action: Action,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod kek;
 mod key_watch;
 pub mod crypto;
 pub mod keys;
