@@ -43,14 +43,14 @@ pub struct Pkcs11Wrapper {
 }
 
 impl Pkcs11Wrapper {
-    /// Checks the options and loads the module; does not look for the token yet.
+    /// Checks the options; the first call loads the module and looks for the token.
     pub fn new(options: Pkcs11Options) -> Result<Self, Pkcs11Error> {
         options.check()?;
         Ok(Self {
             kek_id: options.kek_id()?,
             permits: Arc::new(Semaphore::new(options.sessions)),
             timeout: options.timeout,
-            token: Arc::new(Token::new(options)?),
+            token: Arc::new(Token::new(options)),
         })
     }
 

@@ -1,6 +1,6 @@
 //! The token: found by label, logged in to, and a pool of its sessions.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cryptoki::{
     context::Pkcs11,
@@ -33,7 +33,7 @@ struct Pool {
 
 /// A token that comes and goes.
 pub(super) struct Token {
-    module: Pkcs11,
+    module: OnceLock<Pkcs11>,
     options: Pkcs11Options,
     login: Login,
     pool: Mutex<Pool>,
@@ -42,14 +42,14 @@ pub(super) struct Token {
 }
 
 impl Token {
-    pub(super) fn new(options: Pkcs11Options) -> Result<Self, Pkcs11Error> {
-        Ok(Self {
-            module: module::load(&options.module)?,
+    pub(super) fn new(options: Pkcs11Options) -> Self {
+        Self {
+            module: OnceLock::new(),
             login: Login::new(options.pin.clone()),
             options,
             pool: Mutex::default(),
             connecting: Mutex::default(),
-        })
+        }
     }
 
     /// Runs `work` in a session; once more in a new one, when the first turns out to be of the past.
@@ -115,8 +115,9 @@ impl Token {
         let _one_at_a_time = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
         let generation = self.lock().generation;
         let asked = |error: Error| classify(Stage::Ask, &self.options.key_label, &error);
-        let (slot, info) = self.find_slot()?;
-        let session = self.module.open_ro_session(slot).map_err(asked)?;
+        let module = self.module()?;
+        let (slot, info) = self.find_slot(module)?;
+        let session = module.open_ro_session(slot).map_err(asked)?;
         self.login.login(&session, &info)?;
         let key = self.find_key(&session)?;
         Ok(Open {
@@ -126,18 +127,26 @@ impl Token {
         })
     }
 
-    fn find_slot(&self) -> Result<(Slot, TokenInfo), Pkcs11Error> {
+    fn module(&self) -> Result<&Pkcs11, Pkcs11Error> {
+        if let Some(module) = self.module.get() {
+            return Ok(module);
+        }
+        let module = module::load(&self.options.module)?;
+        Ok(self.module.get_or_init(|| module))
+    }
+
+    fn find_slot(&self, module: &Pkcs11) -> Result<(Slot, TokenInfo), Pkcs11Error> {
         let Pkcs11Options {
             token_label: label,
             token_serial: serial,
             ..
         } = &self.options;
         let asked = |error: Error| classify(Stage::Ask, &self.options.key_label, &error);
-        let slots = self.module.get_slots_with_initialized_token().map_err(asked)?;
+        let slots = module.get_slots_with_initialized_token().map_err(asked)?;
         // A token may go between the list and the look.
         let tokens: Vec<_> = slots
             .into_iter()
-            .filter_map(|slot| Some((slot, self.module.get_token_info(slot).ok()?)))
+            .filter_map(|slot| Some((slot, module.get_token_info(slot).ok()?)))
             .collect();
         let mut fitting: Vec<_> = tokens
             .iter()

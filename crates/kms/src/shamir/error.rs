@@ -51,7 +51,9 @@ pub enum ShareError {
         first: String,
     },
     /// Two shares of one set that say different things about it.
-    #[error("shares {first} and {index} do not agree about their set: one of them is not what the ceremony made")]
+    #[error(
+        "shares {first} and {index} do not agree about their set: one of them is not what the ceremony made"
+    )]
     Disagree {
         /// Its number.
         index: u8,

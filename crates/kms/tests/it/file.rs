@@ -31,54 +31,50 @@ fn create(path: &Path, protection: &FileKek) -> Result<FileWrapper, FileError> {
     FileWrapper::create_new(path, protection, &mut OsEntropy)
 }
 
-async fn check_conformance(protection: FileKek) {
-    let (_directory, path) = place();
-    let (_other_directory, other) = place();
-    conforms(&Candidates {
+conforms!(unsealed, made(FileKek::Unsealed));
+conforms!(under_a_passphrase, made(passphrase(PASSPHRASE)));
+conforms!(under_a_key, made(FileKek::Key(Secret::new([9; 32]))));
+conforms!(behind_a_breaker, behind_breakers());
+conforms!(from_the_configuration, configured());
+
+#[expect(clippy::unused_async, reason = "makers of remote providers wait")]
+async fn made(protection: FileKek) -> Option<Candidates> {
+    let (directory, path) = place();
+    let (other_directory, other) = place();
+    Some(Candidates {
         provider: Arc::new(create(&path, &protection).unwrap()),
         again: Arc::new(FileWrapper::open(&path, &protection).unwrap()),
         other: Arc::new(create(&other, &protection).unwrap()),
+        keep: Box::new((directory, other_directory)),
     })
-    .await;
 }
 
-#[tokio::test]
-async fn an_unsealed_file_conforms() {
-    check_conformance(FileKek::Unsealed).await;
-}
-
-#[tokio::test]
-async fn a_file_behind_a_breaker_conforms() {
-    let (_directory, path) = place();
-    let (_other_directory, other) = place();
+#[expect(clippy::unused_async, reason = "makers of remote providers wait")]
+async fn behind_breakers() -> Option<Candidates> {
+    let (directory, path) = place();
+    let (other_directory, other) = place();
     let behind = |file| Arc::new(Breaking::new(file, BreakerOptions::default()));
-    conforms(&Candidates {
+    Some(Candidates {
         provider: behind(create(&path, &FileKek::Unsealed).unwrap()),
         again: behind(FileWrapper::open(&path, &FileKek::Unsealed).unwrap()),
         other: behind(create(&other, &FileKek::Unsealed).unwrap()),
+        keep: Box::new((directory, other_directory)),
     })
-    .await;
 }
 
-#[tokio::test]
-async fn a_file_under_a_passphrase_conforms() {
-    check_conformance(passphrase(PASSPHRASE)).await;
-}
-
-#[tokio::test]
-async fn a_file_under_a_key_conforms() {
-    check_conformance(FileKek::Key(Secret::new([9; 32]))).await;
-}
-
-#[tokio::test]
-async fn a_key_from_the_configuration_conforms() {
+#[expect(clippy::unused_async, reason = "makers of remote providers wait")]
+async fn configured() -> Option<Candidates> {
     let from_key = |id, byte| Arc::new(FileWrapper::from_key(id, Secret::new([byte; 32])).unwrap());
-    conforms(&Candidates {
+    Some(Candidates {
         provider: from_key("a", 1),
         again: from_key("a", 1),
         other: from_key("b", 2),
+        keep: Box::new(()),
     })
-    .await;
+}
+
+#[test]
+fn an_id_that_rows_cannot_carry_is_refused() {
     for bad in ["", "a b", "a\n", &"x".repeat(65)] {
         let answer = FileWrapper::from_key(bad, Secret::new([1; 32]));
         assert!(matches!(answer, Err(FileError::KekId { .. })), "{bad:?}");
