@@ -225,10 +225,11 @@ mod tests {
         for suite in Suite::ALL {
             let key = key_of(suite, 7);
             let sealed = seal("d", &key, &[b"p", b"q"], b"hello", &mut OsEntropy).unwrap();
-            assert_eq!(
-                open("e", &key, &[b"p", b"q"], &sealed).unwrap_err(),
-                CryptoError::CommitmentMismatch
-            );
+            let other_domain = open("e", &key, &[b"p", b"q"], &sealed).unwrap_err();
+            match suite {
+                Suite::XChaCha20Poly1305 => assert_eq!(other_domain, CryptoError::CommitmentMismatch),
+                Suite::Xaes256Gcm => assert_eq!(other_domain, CryptoError::Authentication),
+            }
             assert_eq!(
                 open("d", &key, &[b"pq", b""], &sealed).unwrap_err(),
                 CryptoError::Authentication

@@ -1,36 +1,33 @@
-//! What a suite derives from a key: once for the key's life, and for each message.
+//! What a suite derives from a key: for each message, or once for the key's life.
 //!
 //! ```text
 //! suite 1, each message:  (k_enc 32, commit 32) = HKDF-SHA-512(ikm = key, salt = nonce, info = domain ‖ 1 ‖ key_id ‖ key_ver)
-//! suite 2, once a key:    (k_enc 32, k_commit 32) = HKDF-SHA-512(ikm = key, salt = "vutf/suite/2", info = key_id ‖ key_ver)
-//!          each message:  commit 32 = HMAC-SHA-256(k_commit, nonce ‖ domain)
+//! suite 2, once a key:    (k_enc 32, commit 32) = HKDF-SHA-512(ikm = key, salt = "vutf/suite/2", info = key_id ‖ key_ver)
 //! ```
 //!
-//! Either commitment binds the key itself: two keys with one commitment are a collision of SHA-512 or of SHA-256. Suite 2
-//! needs no HKDF for each message because XAES-256-GCM derives its own message key.
+//! Either commitment binds the key: two keys with one commitment are a collision of SHA-512, cut to 256 bits. XAES-256-GCM
+//! derives a message key of its own, so suite 2 needs no HKDF for each message; its commitment is the same in all ciphertexts
+//! of a key, as the key's id beside it is. The domain of suite 2 is in the associated data only.
 
 use vutf_kernel::{KeyId, Secret};
 use zeroize::Zeroizing;
 
 use crate::{
     CryptoError, Suite,
-    hazmat::{
-        KEY, NONCE, TAG,
-        kdf::hkdf_sha512,
-        mac::{MAC, MacKey},
-        xaes::XaesKey,
-        xchacha,
-    },
+    hazmat::{KEY, NONCE, TAG, kdf::hkdf_sha512, xaes::XaesKey, xchacha},
 };
 
 /// Bytes of a commitment.
-pub(crate) const COMMIT: usize = MAC;
+pub(crate) const COMMIT: usize = 32;
 const ONCE_A_KEY: &[u8] = b"vutf/suite/2";
 
 /// A key, ready for its suite.
 pub(crate) enum Schedule {
     XChaCha20Poly1305(Secret<[u8; KEY]>),
-    Xaes256Gcm { cipher: Box<XaesKey>, commit: MacKey },
+    Xaes256Gcm {
+        cipher: Box<XaesKey>,
+        commit: [u8; COMMIT],
+    },
 }
 
 /// A key for one message.
@@ -53,7 +50,7 @@ impl Schedule {
                 let (cipher, commit) = halves(&*hkdf_sha512(key.expose(), ONCE_A_KEY, &info)?);
                 Ok(Self::Xaes256Gcm {
                     cipher: Box::new(XaesKey::new(&cipher)?),
-                    commit: MacKey::new(commit.as_slice()),
+                    commit: *commit,
                 })
             }
         }
@@ -85,10 +82,7 @@ impl Schedule {
                 let (message, commit) = halves(&*hkdf_sha512(key.expose(), nonce, &info)?);
                 Ok((MessageKey::XChaCha20Poly1305(message), *commit))
             }
-            Self::Xaes256Gcm { cipher, commit } => Ok((
-                MessageKey::Xaes256Gcm(cipher),
-                commit.tag(&[nonce, domain.as_bytes()]),
-            )),
+            Self::Xaes256Gcm { cipher, commit } => Ok((MessageKey::Xaes256Gcm(cipher), *commit)),
         }
     }
 }

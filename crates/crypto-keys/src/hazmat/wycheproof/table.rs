@@ -56,7 +56,7 @@ fn rows() -> Vec<Row> {
         },
         row(
             "HMAC-SHA-256",
-            "blind indexes, MACs, registry rows, commitments of suite 2",
+            "blind indexes, MACs, registry rows",
             "Wycheproof `hmac_sha256`",
             hashes::hmac_sha_256(),
         ),
