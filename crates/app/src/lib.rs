@@ -3,6 +3,7 @@
 pub mod kek;
 mod key_watch;
 pub mod crypto;
+pub mod jobs;
 pub mod keys;
 mod ledger;
 mod names;

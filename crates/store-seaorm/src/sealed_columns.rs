@@ -57,12 +57,13 @@ pub(crate) struct Columns {
     pub(crate) subject: &'static str,
 }
 
-/// Of the tables that can be written anew.
+/// Of the tables above.
 pub(crate) fn columns_of(table: &str) -> Option<Columns> {
     let (key, subject) = match table {
         "users" => ("id", "id"),
         "passwords" => ("user_id", "user_id"),
         "sessions" => ("id", "user_id"),
+        "audit_intake" => ("id", "actor_id"),
         _ => return None,
     };
     Some(Columns { key, subject })

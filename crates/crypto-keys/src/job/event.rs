@@ -23,7 +23,13 @@ impl Job {
 
     /// What a batch wrote: how many rows, between which.
     pub fn batch_event(&self, ctx: &Ctx, env: &mut Env<'_>, moved: &Moved, from: &str, to: &str) -> Event {
-        self.event(ctx, env, KEY_JOB_BATCH)
+        let mut event = self.event(ctx, env, KEY_JOB_BATCH);
+        if let Some(problem) = &moved.error {
+            event = event
+                .detail("stuck", number(moved.stuck))
+                .detail("problem", Detail::Text(problem.clone()));
+        }
+        event
             .detail("count", number(moved.done))
             .detail("skipped", number(moved.found.saturating_sub(moved.done)))
             .detail("from", Detail::Text(from.to_owned()))

@@ -166,6 +166,15 @@ impl SealedRows for MemoryJobs {
         }))
     }
 
+    async fn count_under(
+        &self,
+        wanted: Wanted<'_>,
+        after: Option<Uuid>,
+    ) -> Result<(u64, Option<Uuid>), PortError> {
+        let chunk = self.sealed_under(wanted, after, u32::MAX).await?;
+        Ok((chunk.rows.len() as u64, chunk.reached))
+    }
+
     async fn indexed_before(
         &self,
         organization_id: OrganizationId,

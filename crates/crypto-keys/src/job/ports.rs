@@ -116,6 +116,13 @@ pub trait SealedRows: Send + Sync {
         limit: u32,
     ) -> Result<Chunk<SealedRow>, PortError>;
 
+    /// How many of some rows after `after` hold what is wanted, and how far it has looked. In an append-only table too.
+    async fn count_under(
+        &self,
+        wanted: Wanted<'_>,
+        after: Option<Uuid>,
+    ) -> Result<(u64, Option<Uuid>), PortError>;
+
     /// Up to `limit` rows after `after` whose blind index of `column` is of an older version than `version`. Rows whose index
     /// was taken away are left out.
     async fn indexed_before(

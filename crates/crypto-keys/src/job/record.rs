@@ -218,6 +218,21 @@ impl Job {
 }
 
 impl Cursor {
+    /// Where to go on once the table was looked through as far as `reached`; `None`: to its end.
+    #[must_use]
+    pub fn after(self, reached: Option<Uuid>) -> Self {
+        match reached {
+            Some(_) => Self {
+                after: reached,
+                ..self
+            },
+            None => Self {
+                table: self.table.saturating_add(1),
+                after: None,
+            },
+        }
+    }
+
     /// As bytes: the table in two, then the row.
     pub fn encode(self) -> Vec<u8> {
         let mut bytes = self.table.to_be_bytes().to_vec();

@@ -1,7 +1,7 @@
 //! Looking for ciphertexts under older keys, window by window: no statement's time grows with the table.
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
 use vutf_crypto_keys::job::{Chunk, IndexedRow, SealedColumn, SealedRow, SealedRows, SealedTable, Wanted};
 use vutf_kernel::{KeyId, OrganizationId, PortError, UserId};
@@ -35,14 +35,7 @@ impl SealedRows for SeaStore {
             });
         }
         let columns = columns_in(wanted.table)?;
-        let keys: Vec<Vec<u8>> = wanted.keys.iter().map(|key| key.as_bytes().to_vec()).collect();
-        let filter = |sql: &mut Sql| {
-            names_one_of(sql, wanted.table, &keys);
-            if let Some(subject) = wanted.subject {
-                sql.push(&format!(" AND {} = ", columns.subject));
-                sql.bind(subject.as_uuid());
-            }
-        };
+        let filter = filter(&wanted, columns, self.backend());
         let names: Vec<_> = wanted.table.columns.iter().map(|column| column.name).collect();
         let place = Place {
             organization_id: wanted.organization_id,
@@ -51,6 +44,33 @@ impl SealedRows for SeaStore {
         };
         let found = self.window(&place, &names, after, limit, filter).await?;
         found.read(|row| sealed_row(row, &names, wanted.keys))
+    }
+
+    async fn count_under(
+        &self,
+        wanted: Wanted<'_>,
+        after: Option<Uuid>,
+    ) -> Result<(u64, Option<Uuid>), PortError> {
+        let columns = columns_of(wanted.table.name).filter(|_| !wanted.keys.is_empty());
+        let Some(columns) = columns else {
+            return Ok((0, None));
+        };
+        let place = Place {
+            organization_id: wanted.organization_id,
+            table: wanted.table.name,
+            columns,
+        };
+        let (after, boundary) = self.boundary(&place, after).await?;
+        let mut sql = Sql::default();
+        sql.push("SELECT COUNT(*) AS n");
+        place.between(&mut sql, after, boundary);
+        filter(&wanted, columns, self.backend())(&mut sql);
+        let rows = self.query(&sql.text, sql.values).await?;
+        let count: i64 = match rows.first() {
+            Some(row) => row.try_get("", "n").map_err(port("sealed.count"))?,
+            None => 0,
+        };
+        Ok((u64::try_from(count).unwrap_or(0), boundary))
     }
 
     async fn indexed_before(
@@ -95,6 +115,20 @@ struct Found {
     is_full: bool,
 }
 
+impl Place {
+    /// ` FROM table WHERE … AND `: the tenant's rows after one and up to another.
+    fn between(&self, sql: &mut Sql, after: Uuid, boundary: Option<Uuid>) {
+        let key = self.columns.key;
+        sql.push(&format!(" FROM {} WHERE {key} > ", self.table));
+        sql.bind(after);
+        sql.push(&format!(" AND {key} <= "));
+        sql.bind(boundary.unwrap_or(Uuid::max()));
+        sql.push(" AND organization_id = ");
+        sql.bind(self.organization_id.as_uuid());
+        sql.push(" AND ");
+    }
+}
+
 impl Found {
     fn read<T>(self, read: impl Fn(&QueryResult) -> Result<T, PortError>) -> Result<Chunk<T>, PortError> {
         let last = match self.rows.last() {
@@ -110,7 +144,6 @@ impl Found {
 }
 
 impl SeaStore {
-    /// The boundary first: rows that come or go meanwhile cannot move it over rows that were not looked at.
     async fn window(
         &self,
         place: &Place,
@@ -119,27 +152,14 @@ impl SeaStore {
         limit: u32,
         filter: impl FnOnce(&mut Sql) + Send,
     ) -> Result<Found, PortError> {
-        let after = after.unwrap_or(Uuid::nil());
-        let last = boundary(place.table, place.columns, WINDOW);
-        let last = self.query(&last, vec![after.into()]).await?;
-        let boundary: Option<Uuid> = last
-            .first()
-            .map(|row| row.try_get("", "id"))
-            .transpose()
-            .map_err(port("sealed.boundary"))?;
+        let (after, boundary) = self.boundary(place, after).await?;
         let (key, subject) = (place.columns.key, place.columns.subject);
         let mut sql = Sql::default();
         sql.push(&format!(
             "SELECT {key} AS id, {subject} AS subject, {}",
             names.join(", ")
         ));
-        sql.push(&format!(" FROM {} WHERE {key} > ", place.table));
-        sql.bind(after);
-        sql.push(&format!(" AND {key} <= "));
-        sql.bind(boundary.unwrap_or(Uuid::max()));
-        sql.push(" AND organization_id = ");
-        sql.bind(place.organization_id.as_uuid());
-        sql.push(" AND ");
+        place.between(&mut sql, after, boundary);
         filter(&mut sql);
         sql.push(&format!(" ORDER BY {key} LIMIT {limit}"));
         let rows = self.query(&sql.text, sql.values).await?;
@@ -148,6 +168,15 @@ impl SeaStore {
             rows,
             boundary,
         })
+    }
+
+    /// Asked for before the rows: what comes or goes meanwhile cannot move it over rows that were not looked at.
+    async fn boundary(&self, place: &Place, after: Option<Uuid>) -> Result<(Uuid, Option<Uuid>), PortError> {
+        let after = after.unwrap_or(Uuid::nil());
+        let last = boundary(place.table, place.columns, WINDOW);
+        let last = self.query(&last, vec![after.into()]).await?;
+        let boundary = last.first().map(|row| row.try_get("", "id")).transpose();
+        Ok((after, boundary.map_err(port("sealed.boundary"))?))
     }
 
     async fn query(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, PortError> {
@@ -159,7 +188,21 @@ impl SeaStore {
 /// The columns of a table that can be written anew.
 pub(super) fn columns_in(table: &SealedTable) -> Result<Columns, PortError> {
     let unknown = || PortError::other("sealed.table", format!("{} is not written anew", table.name));
-    columns_of(table.name).ok_or_else(unknown)
+    columns_of(table.name)
+        .filter(|_| !table.append_only)
+        .ok_or_else(unknown)
+}
+
+/// Rows that name a wanted key, and are the wanted person's.
+fn filter<'a>(wanted: &'a Wanted<'_>, columns: Columns, backend: DbBackend) -> impl FnOnce(&mut Sql) + 'a {
+    move |sql| {
+        let keys: Vec<Vec<u8>> = wanted.keys.iter().map(|key| key.as_bytes().to_vec()).collect();
+        names_one_of(sql, wanted.table, &keys, backend);
+        if let Some(subject) = wanted.subject {
+            sql.push(&format!(" AND {} = ", columns.subject));
+            sql.bind(subject.as_uuid());
+        }
+    }
 }
 
 fn sealed_row(row: &QueryResult, names: &[&'static str], keys: &[KeyId]) -> Result<SealedRow, PortError> {

@@ -1,6 +1,6 @@
 //! The SQL of the jobs: one text for both databases, from names that this crate declares.
 
-use sea_orm::Value;
+use sea_orm::{DbBackend, Value};
 use vutf_crypto_keys::job::SealedTable;
 
 use crate::sealed_columns::Columns;
@@ -47,9 +47,28 @@ pub(super) fn boundary(table: &str, columns: Columns, window: u32) -> String {
 }
 
 /// `(substr(a, 5, 16) IN ($n, …) OR …)`: a ciphertext that names one of the keys. Its header has four bytes before the id.
-pub(super) fn names_one_of(sql: &mut Sql, table: &SealedTable, keys: &[Vec<u8>]) {
+///
+/// What is append-only holds several ciphertexts in one value: there, the id anywhere in it.
+pub(super) fn names_one_of(sql: &mut Sql, table: &SealedTable, keys: &[Vec<u8>], backend: DbBackend) {
     sql.push("(");
     sql.list(table.columns, " OR ", |sql, column| {
+        if table.append_only {
+            let (function, of) = match backend {
+                DbBackend::Postgres => ("position", " IN "),
+                _ => ("instr", ", "),
+            };
+            return sql.list(keys, " OR ", |sql, key| {
+                sql.push(&format!("{function}("));
+                if backend == DbBackend::Postgres {
+                    sql.bind(key.clone());
+                    sql.push(&format!("{of}{}) > 0", column.name));
+                } else {
+                    sql.push(&format!("{}{of}", column.name));
+                    sql.bind(key.clone());
+                    sql.push(") > 0");
+                }
+            });
+        }
         sql.push(&format!("substr({}, 5, 16) IN (", column.name));
         sql.list(keys, ", ", |sql, key| sql.bind(key.clone()));
         sql.push(")");

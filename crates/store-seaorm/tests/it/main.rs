@@ -30,6 +30,7 @@ mod append_only;
 mod contract;
 mod group;
 mod key_watch;
+mod jobs;
 mod keys;
 mod migrations;
 mod mixin;

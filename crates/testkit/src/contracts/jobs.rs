@@ -170,6 +170,23 @@ impl JobStore {
             }
         }
     }
+    async fn count(&self, organization_id: OrganizationId, keys: &[KeyId]) -> u64 {
+        let (mut all, mut after) = (0, None);
+        loop {
+            let wanted = Wanted {
+                organization_id,
+                table: self.users(),
+                subject: None,
+                keys,
+            };
+            let (count, reached) = self.rows().count_under(wanted, after).await.unwrap();
+            all += count;
+            after = reached;
+            if after.is_none() {
+                return all;
+            }
+        }
+    }
     async fn reseal(&self, organization: OrganizationId, changes: &[RowChange]) -> u64 {
         let mut tx = self.begin().await;
         let written = tx
@@ -400,6 +417,9 @@ async fn what_names_a_key_is_found_and_nothing_else(store: &JobStore, factory: &
             .collect();
         assert_eq!(found, wanted, "in parts of {limit}");
     }
+    let counted = store.count(HOME, &[old, older]).await;
+    assert_eq!(counted, wanted.len() as u64);
+    assert_eq!(store.count(HOME, &[]).await, 0);
     assert!(store.under(HOME, &[], 10).await.is_empty());
     let theirs_only = store.under(NEIGHBOUR, &[old], 10).await;
     assert_eq!(
