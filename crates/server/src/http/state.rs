@@ -2,11 +2,18 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use vutf_app::{KeyReloader, UnitOfWork, keys::Keys};
+use vutf_app::{
+    KeyReloader, UnitOfWork,
+    jobs::{JobSettings, Jobs},
+    keys::Keys,
+};
 use vutf_audit::{Access, LogReader};
-use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, Purpose};
+use vutf_crypto_keys::{
+    KeyReader, KeyWrapper, Keyring, Purpose,
+    job::{JobReader, SealedRows},
+};
 use vutf_identity::Identity;
-use vutf_kernel::{Cache, MemoryCache, Timestamp, Units};
+use vutf_kernel::{Cache, Leases, MemoryCache, Timestamp, Units};
 
 use super::{health::Health, rate, request};
 use crate::{config::Config, telemetry::Metrics};
@@ -33,6 +40,8 @@ pub struct AppState {
     pub units: Arc<dyn Units<dyn UnitOfWork>>,
     /// The key registry, for reading.
     pub key_reader: Arc<dyn KeyReader>,
+    /// Jobs over what keys protect.
+    pub key_jobs: JobPorts,
     /// The audit log, for reading.
     pub log_reader: Arc<dyn LogReader>,
     /// The key-encryption key.
@@ -41,6 +50,18 @@ pub struct AppState {
     pub reloader: Arc<dyn KeyReloader>,
     /// When the process became ready to serve.
     pub started_at: Timestamp,
+}
+
+/// What the use cases of key jobs need beside the keys.
+pub struct JobPorts {
+    /// Reads jobs.
+    pub reader: Arc<dyn JobReader>,
+    /// Reads ciphertexts.
+    pub rows: Arc<dyn SealedRows>,
+    /// Which replica works on which job.
+    pub leases: Arc<dyn Leases>,
+    /// Numbers.
+    pub settings: JobSettings,
 }
 
 impl AppState {
@@ -66,6 +87,16 @@ impl AppState {
             wrapper: &*self.wrapper,
             keyring: &self.keyring,
             ambient: &self.identity.ambient,
+        }
+    }
+    /// The handles that the use cases of key jobs take.
+    pub fn jobs(&self) -> Jobs<'_> {
+        Jobs {
+            keys: self.keys(),
+            reader: &*self.key_jobs.reader,
+            rows: &*self.key_jobs.rows,
+            leases: &*self.key_jobs.leases,
+            settings: self.key_jobs.settings,
         }
     }
 }

@@ -16,6 +16,8 @@ const EVERY: Duration = Duration::from_secs(5);
 /// So many rounds between two looks at the key registry: a minute. What another replica's new key protects is loaded when it is
 /// met; this is for what this replica goes on protecting under the old one, and for the provider's confirmation.
 const ROUNDS_BETWEEN_KEYS: u64 = 12;
+/// How long a replica may go on with keys that another one has changed.
+pub(super) const RELOAD_EVERY: Duration = EVERY.saturating_mul(12);
 /// How long a key provider may take to answer a look that nobody waits for.
 const KEK_PATIENCE: Duration = Duration::from_secs(5);
 

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use vutf_app::{
     KeyringHash, KeyringSigner,
+    jobs::{JobSettings, Jobs},
     keys::{Keys, KeysError},
 };
 use vutf_crypto_keys::{KeyWrapper, Keyring, Purpose};
@@ -126,6 +127,21 @@ impl Service {
             keyring: &self.keyring,
             ambient: &self.ambient,
         }
+    }
+
+    /// The handles that the use cases of key jobs take.
+    pub fn jobs(&self) -> Jobs<'_> {
+        Jobs {
+            keys: self.keys(),
+            reader: &self.store,
+            rows: &self.store,
+            leases: &self.store,
+            settings: self.job_settings(),
+        }
+    }
+
+    fn job_settings(&self) -> JobSettings {
+        JobSettings::new(gauges::RELOAD_EVERY)
     }
 
     /// The context of something that the service or an operator does by itself.

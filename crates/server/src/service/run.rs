@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    http::{self, AppState, Bounds, Health},
+    http::{self, AppState, Bounds, Health, JobPorts},
     telemetry::Metrics,
 };
 
@@ -176,6 +176,12 @@ fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppSt
         keyring: Arc::clone(&service.keyring),
         units: Arc::new(service.store.clone()),
         key_reader: Arc::new(service.store.clone()),
+        key_jobs: JobPorts {
+            reader: Arc::new(service.store.clone()),
+            rows: Arc::new(service.store.clone()),
+            leases: Arc::new(service.store.clone()),
+            settings: service.job_settings(),
+        },
         log_reader: Arc::new(service.store.clone()),
         wrapper: Arc::clone(&service.wrapper),
         reloader: Arc::new(Reload::new(service)),

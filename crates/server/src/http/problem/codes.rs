@@ -154,6 +154,18 @@ pub const CODES: &[Code] = &[
         "Keys of this purpose cannot be rotated here",
         "Rotate a token-signing or field key.",
     ),
+    code(
+        "nothing_sealed",
+        400,
+        "Nothing is protected by such a key",
+        "`GET /api/v1/keys` lists the keys.",
+    ),
+    code(
+        "append_only",
+        400,
+        "What the key protects is never changed",
+        "Keep the key, deactivated, for reading.",
+    ),
     generic(
         "unauthenticated",
         401,
@@ -278,6 +290,18 @@ pub const CODES: &[Code] = &[
         409,
         "The key was rotated at the same time",
         "Read the key; rotate again only if you must.",
+    ),
+    code(
+        "job_under_way",
+        409,
+        "A job that does the same is under way",
+        "`GET /api/v1/keys/jobs` shows it; resume or cancel it.",
+    ),
+    code(
+        "job_state",
+        409,
+        "The job's state does not allow this",
+        "Read the job's `state`.",
     ),
     code(
         "authenticator_disabled",

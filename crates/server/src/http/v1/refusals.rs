@@ -1,6 +1,6 @@
 //! Use cases' errors as problems.
 
-use vutf_app::keys::KeysError;
+use vutf_app::{jobs::JobsError, keys::KeysError};
 use vutf_audit::AccessError;
 use vutf_identity::{
     bootstrap::BootstrapError,
@@ -55,6 +55,7 @@ refusals! {
     DeleteError,
     DisableError,
     EnableError,
+    JobsError,
     KeysError,
     ListError,
     ListRolesError,

@@ -1,8 +1,11 @@
 //! The service without sockets, database or Redis.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
 };
 
 use actix_http::Request;
@@ -15,10 +18,11 @@ use actix_web::{
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use vutf_app::{KeyReloader, UnitOfWork};
+use vutf_app::{KeyReloader, UnitOfWork, jobs::JobSettings};
 use vutf_audit::MemoryLog;
 use vutf_crypto_keys::{
     Keyring,
+    job::MemoryJobs,
     memory::{MemoryKeys, MemoryWrapper},
     plan_missing,
 };
@@ -33,7 +37,7 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AppState, Health},
+    http::{self, AppState, Health, JobPorts},
     telemetry::Metrics,
 };
 
@@ -120,6 +124,12 @@ pub(super) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
         keyring: Arc::new(keyring),
         units: Arc::new(units.clone()),
         key_reader: Arc::new(MemoryKeys::default()),
+        key_jobs: JobPorts {
+            reader: Arc::new(MemoryJobs::new(&[])),
+            rows: Arc::new(MemoryJobs::new(&[])),
+            leases: Arc::new(MemoryLog::unsealed()),
+            settings: JobSettings::new(Duration::from_mins(1)),
+        },
         log_reader: Arc::new(MemoryLog::unsealed()),
         wrapper: Arc::new(wrapper),
         reloader: Arc::new(OneReplica),

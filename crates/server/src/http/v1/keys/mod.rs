@@ -1,5 +1,6 @@
 //! The key registry. No answer holds a key, wrapped or not.
 
+pub(crate) mod jobs;
 pub(crate) mod list;
 pub(crate) mod rotate;
 

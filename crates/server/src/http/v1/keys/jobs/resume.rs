@@ -1,0 +1,32 @@
+use actix_web::{HttpResponse, web};
+use vutf_crypto_keys::action::KEY_JOB_RESUME;
+use vutf_identity::role::permission;
+use vutf_kernel::JobId;
+
+use super::{JobBody, shown};
+use crate::http::{
+    problem::Problem,
+    request::{Caller, Id},
+    route::{Access, Doc, Endpoint, Method, RateClass},
+    state::AppState,
+};
+
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    method: Method::Post,
+    path: "/api/v1/keys/jobs/{id}/resume",
+    access: Access::Permission(permission::KEYS_MANAGE),
+    action: KEY_JOB_RESUME,
+    rate: RateClass::Admin,
+    doc: Doc::new("keys", "Let a job go on where it stood")
+        .answers::<JobBody>(200)
+        .tagged()
+        .refuses(&[409]),
+};
+
+pub(crate) async fn handle(
+    state: web::Data<AppState>,
+    caller: Caller,
+    id: Id,
+) -> Result<HttpResponse, Problem> {
+    Ok(shown(state.jobs().resume(&caller, JobId::from_uuid(id.0)).await?))
+}
