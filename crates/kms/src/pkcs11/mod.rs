@@ -76,15 +76,20 @@ impl Pkcs11Wrapper {
     async fn unwrap_typed(&self, wrapped: Vec<u8>, aad: Vec<u8>) -> Result<Secret<[u8; 32]>, Pkcs11Error> {
         self.blocking(move |token| {
             let blob = Blob::parse(&wrapped).ok_or(Pkcs11Error::DoesNotOpen)?;
-            match token.with(Stage::Unwrap, |open| decrypt(open, &blob, &aad)) {
+            let open_it = || token.with(Stage::Unwrap, |open| decrypt(open, &blob, &aad));
+            match open_it() {
                 // Some tokens say the same of a wrong tag and of themselves being unwell: whether they still work tells.
                 Err(Pkcs11Error::Ambiguous(_)) => {
                     let probe = Secret::new([0; 32]);
                     token.with(Stage::Wrap, |open| encrypt(open, &probe, &aad))?;
-                    Err(Pkcs11Error::DoesNotOpen)
                 }
-                answer => answer,
+                answer => return answer,
             }
+            // The module may have come back with the probe.
+            open_it().map_err(|error| match error {
+                Pkcs11Error::Ambiguous(_) => Pkcs11Error::DoesNotOpen,
+                other => other,
+            })
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! The token: found by label, logged in to, and a pool of its sessions.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cryptoki::{
     context::Pkcs11,
@@ -14,7 +14,7 @@ use super::{
     Pkcs11Error, Pkcs11Options,
     fault::{Stage, classify, is_gone},
     login::Login,
-    module,
+    module::{self, Module},
 };
 
 /// A session that is logged in, and the key in it.
@@ -33,7 +33,7 @@ struct Pool {
 
 /// A token that comes and goes.
 pub(super) struct Token {
-    module: OnceLock<Pkcs11>,
+    module: OnceLock<Arc<Module>>,
     options: Pkcs11Options,
     login: Login,
     pool: Mutex<Pool>,
@@ -52,17 +52,42 @@ impl Token {
         }
     }
 
-    /// Runs `work` in a session; once more in a new one, when the first turns out to be of the past.
+    /// Runs `work` in a session: in a new one when the first turns out to be of the past, and after a restart of the module
+    /// when the token cannot be found by that.
     pub(super) fn with<T>(
         &self,
         stage: Stage,
         work: impl Fn(&Open) -> Result<T, Error>,
     ) -> Result<T, Pkcs11Error> {
-        let open = self.take()?;
+        let module = self.module()?;
+        let restarts = module.restarts();
+        match self.attempt(module, stage, &work) {
+            Err(error) if error.is_transient() => {
+                let idle = std::mem::take(&mut self.lock().idle);
+                drop(idle);
+                if module.restart(restarts)? {
+                    self.attempt(module, stage, &work)
+                } else {
+                    Err(error)
+                }
+            }
+            answer => answer,
+        }
+    }
+
+    fn attempt<T>(
+        &self,
+        module: &Module,
+        stage: Stage,
+        work: &impl Fn(&Open) -> Result<T, Error>,
+    ) -> Result<T, Pkcs11Error> {
+        let _during_the_call = module.enter();
+        let module = module.functions();
+        let open = self.take(module)?;
         let (answer, open) = match work(&open) {
             Err(error) if is_gone(&error) => {
                 self.forget(open);
-                let open = self.connect()?;
+                let open = self.connect(module)?;
                 (work(&open), open)
             }
             answer => (answer, open),
@@ -84,9 +109,9 @@ impl Token {
         }
     }
 
-    fn take(&self) -> Result<Open, Pkcs11Error> {
+    fn take(&self, module: &Pkcs11) -> Result<Open, Pkcs11Error> {
         let idle = self.lock().idle.pop();
-        idle.map_or_else(|| self.connect(), Ok)
+        idle.map_or_else(|| self.connect(module), Ok)
     }
 
     fn give_back(&self, open: Open) {
@@ -111,11 +136,10 @@ impl Token {
         drop((open, idle));
     }
 
-    fn connect(&self) -> Result<Open, Pkcs11Error> {
+    fn connect(&self, module: &Pkcs11) -> Result<Open, Pkcs11Error> {
         let _one_at_a_time = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
         let generation = self.lock().generation;
         let asked = |error: Error| classify(Stage::Ask, &self.options.key_label, &error);
-        let module = self.module()?;
         let (slot, info) = self.find_slot(module)?;
         let session = module.open_ro_session(slot).map_err(asked)?;
         self.login.login(&session, &info)?;
@@ -127,7 +151,7 @@ impl Token {
         })
     }
 
-    fn module(&self) -> Result<&Pkcs11, Pkcs11Error> {
+    fn module(&self) -> Result<&Module, Pkcs11Error> {
         if let Some(module) = self.module.get() {
             return Ok(module);
         }

@@ -6,6 +6,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use cryptoki::{
+    context::Pkcs11,
+    mechanism::Mechanism,
+    object::Attribute,
+    session::{Session, UserType},
+    slot::Slot,
+};
 use vutf_crypto_keys::KeyWrapper;
 use vutf_kernel::{Fault, Secret};
 use vutf_kms::{Pkcs11Error, Pkcs11Options, Pkcs11Pin, Pkcs11Wrapper};
@@ -101,7 +108,7 @@ async fn a_token_that_is_gone_and_comes_back() {
 
 #[tokio::test]
 async fn a_wrong_pin_is_offered_once_whatever_happens_then() {
-    let Some((hsm, options)) = token() else { return };
+    let Some((_hsm, options)) = token() else { return };
     let wrong = Pkcs11Options {
         pin: Pkcs11Pin::Text(Secret::new("planted-pin-9999".into())),
         ..options.clone()
@@ -118,9 +125,28 @@ async fn a_wrong_pin_is_offered_once_whatever_happens_then() {
         assert!(!error.chain().contains("planted-pin"));
     }
     // Now it is the right one. Whoever offered it again would get in.
-    hsm.reset_pin(&options.token_label, "planted-pin-9999").unwrap();
+    reset_pin(&options, "planted-pin-9999");
     assert_eq!(provider.ping().await.unwrap_err().fault, Fault::Other);
     Pkcs11Wrapper::new(wrong).unwrap().check().await.unwrap();
+}
+
+/// As the security officer, in this process: the module does not notice what another one does to a PIN.
+fn reset_pin(options: &Pkcs11Options, pin: &str) {
+    let session = session(options);
+    session
+        .login(UserType::So, Some(&SoftHsm::SO_PIN.into()))
+        .unwrap();
+    session.init_pin(&pin.into()).unwrap();
+}
+
+/// A session of this process apart from the provider's, in the module that the provider has started.
+fn session(options: &Pkcs11Options) -> Session {
+    let module = Pkcs11::new(&options.module).unwrap();
+    let slots = module.get_slots_with_initialized_token().unwrap();
+    let is_ours = |slot: &Slot| module.get_token_info(*slot).unwrap().label() == options.token_label;
+    module
+        .open_rw_session(slots.into_iter().find(is_ours).unwrap())
+        .unwrap()
 }
 
 #[tokio::test]
@@ -195,43 +221,89 @@ async fn tokens_and_keys_that_are_missing_or_ambiguous_are_told() {
         refusal(&options).await,
         Pkcs11Error::KeyAmbiguous { count: 2, .. }
     ));
+}
 
+#[tokio::test]
+async fn of_two_tokens_with_one_label_the_serial_number_tells() {
+    let Some((hsm, mut options)) = token() else { return };
     hsm.make_token(&options.token_label, PIN).unwrap();
     let Pkcs11Error::TokenAmbiguous { present, .. } = refusal(&options).await else {
         panic!("two tokens with one label");
     };
-    assert_eq!(present.matches(&options.token_label).count(), 2);
+    let mut serials = present
+        .split("serial number ")
+        .skip(1)
+        .map(|rest| rest.split(')').next().unwrap());
+    let serials: Vec<&str> = serials.by_ref().collect();
+    assert_eq!(serials.len(), 2, "{present}");
+    let mut works = 0;
+    for serial in serials {
+        options.token_serial = Some(serial.to_owned());
+        match Pkcs11Wrapper::new(options.clone()).unwrap().check().await {
+            Ok(()) => works += 1,
+            Err(error) => assert!(matches!(error, Pkcs11Error::KeyMissing { .. }), "{error}"),
+        }
+    }
+    assert_eq!(works, 1, "one of them has the key");
 }
 
 #[tokio::test]
 async fn a_key_that_may_not_wrap_or_can_be_read_is_refused() {
-    let Some((hsm, mut options)) = token() else { return };
-    for (key, arguments, says) in [
-        ("readable", &["--usage-decrypt"][..], "CKA_SENSITIVE"),
-        ("wraps-only", &["--sensitive", "--usage-wrap"], "CKA_ENCRYPT"),
+    let Some((_hsm, mut options)) = token() else {
+        return;
+    };
+    // The token is found, and the module started.
+    Pkcs11Wrapper::new(options.clone())
+        .unwrap()
+        .check()
+        .await
+        .unwrap();
+    for (key, attributes, says) in [
+        ("readable", &[Attribute::Sensitive(false)][..], "CKA_SENSITIVE"),
+        ("decrypts-only", &[Attribute::Encrypt(false)], "CKA_ENCRYPT"),
+        ("encrypts-only", &[Attribute::Decrypt(false)], "CKA_DECRYPT"),
+        ("short", &[Attribute::ValueLen(16.into())], "AES-256"),
     ] {
-        hsm.make_key(&options.token_label, PIN, key, arguments).unwrap();
         options.key_label = key.into();
+        make_key(&options, attributes);
         let error = refusal(&options).await;
         assert!(matches!(error, Pkcs11Error::KeyUnfit { .. }), "{error}");
         assert!(error.to_string().contains(says), "{error}");
     }
 }
 
-/// A pipe among the token's files, which the module waits for when it looks at them.
+/// A key like the right one but for `attributes`, which `pkcs11-tool` cannot make.
+fn make_key(options: &Pkcs11Options, attributes: &[Attribute]) {
+    let session = session(options);
+    let _logged_in_by_the_provider = session.login(UserType::User, Some(&PIN.into()));
+    let right = [
+        Attribute::Token(true),
+        Attribute::Label(options.key_label.clone().into_bytes()),
+        Attribute::ValueLen(32.into()),
+        Attribute::Encrypt(true),
+        Attribute::Decrypt(true),
+        Attribute::Sensitive(true),
+    ];
+    let same = |one: &Attribute, other: &Attribute| one.attribute_type() == other.attribute_type();
+    let kept = right
+        .into_iter()
+        .filter(|attribute| !attributes.iter().any(|other| same(attribute, other)));
+    let template: Vec<Attribute> = kept.chain(attributes.iter().cloned()).collect();
+    session.generate_key(&Mechanism::AesKeyGen, &template).unwrap();
+}
+
+/// A pipe in the place of a file that the module reads when it starts.
 #[tokio::test]
 async fn a_module_that_hangs_is_given_up_and_its_thread_counted() {
     let Some((hsm, options)) = token() else { return };
-    let pipe = hsm
-        .token_directory(&options.token_label)
-        .unwrap()
-        .join("00.object");
-    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
-    assert!(made.success());
+    let token = hsm.token_directory(&options.token_label).unwrap();
+    let (file, kept, pipe) = (token.join("token.object"), token.join("kept"), token.join("pipe"));
+    fs::rename(&file, &kept).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
     let provider = Pkcs11Wrapper::new(Pkcs11Options {
         sessions: 1,
         timeout: Duration::from_millis(200),
-        ..options
+        ..options.clone()
     })
     .unwrap();
     for _ in 0..3 {
@@ -242,12 +314,20 @@ async fn a_module_that_hangs_is_given_up_and_its_thread_counted() {
         Err(Pkcs11Error::TimedOut { .. })
     ));
     // Lets the module go on, and with it the one thread that waits.
-    let path = pipe.clone();
-    tokio::task::spawn_blocking(move || fs::write(path, b""))
+    fs::rename(&file, &pipe).unwrap();
+    fs::rename(&kept, &file).unwrap();
+    tokio::task::spawn_blocking(move || fs::write(pipe, b""))
         .await
         .unwrap()
         .unwrap();
-    fs::remove_file(pipe).unwrap();
+    // The calls that were given up may still be under way in the module.
+    let provider = Pkcs11Wrapper::new(options).unwrap();
+    let mut tries = 0;
+    while let Err(error) = provider.check().await {
+        tries += 1;
+        assert!(error.is_transient() && tries < 200, "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

@@ -8,9 +8,6 @@ use anyhow::{Context as _, Result, ensure};
 use super::super::binaries::on_path;
 use super::super::{Account, Component, Home, Place, find_binaries, install_hint};
 
-/// The PIN of every token's security officer.
-const SO_PIN: &str = "so-pin-4711";
-
 /// Tokens of our own; their files are removed on drop. A process sees them with `SOFTHSM2_CONF` set to
 /// [`SoftHsm::conf`].
 #[derive(Debug)]
@@ -21,6 +18,9 @@ pub struct SoftHsm {
 }
 
 impl SoftHsm {
+    /// The PIN of every token's security officer.
+    pub const SO_PIN: &'static str = "so-pin-4711";
+
     /// Makes a directory without any token.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl SoftHsm {
             "--label",
             label,
             "--so-pin",
-            SO_PIN,
+            Self::SO_PIN,
             "--pin",
             pin,
         ];
@@ -125,7 +125,7 @@ impl SoftHsm {
             "--login-type",
             "so",
             "--so-pin",
-            SO_PIN,
+            Self::SO_PIN,
             "--init-pin",
             "--new-pin",
             pin,
