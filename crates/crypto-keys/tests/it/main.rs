@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod fields;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod kek_set;
 #[cfg(test)]
 mod lifecycle;
