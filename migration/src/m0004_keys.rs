@@ -28,6 +28,7 @@ CREATE TABLE crypto_keys (
     mac {blob} NOT NULL
 );
 CREATE INDEX crypto_keys_registry ON crypto_keys (organization_id) WHERE subject_id IS NULL;
+CREATE INDEX crypto_keys_wrapped ON crypto_keys (wrapped_by, id);
 CREATE UNIQUE INDEX crypto_keys_version ON crypto_keys (organization_id, purpose, key_version);
 CREATE UNIQUE INDEX crypto_keys_active ON crypto_keys (organization_id, purpose) WHERE state = 'active';
 ";

@@ -1,6 +1,6 @@
 //! Why a cryptographic operation or the loading of the registry failed.
 
-use vutf_kernel::{Class, Fault, KeyId, OrganizationId, PortError};
+use vutf_kernel::{ApprovalId, Class, Fault, KeyId, OrganizationId, PortError};
 
 use crate::{KeyState, Posture, Purpose, Suite};
 
@@ -56,6 +56,17 @@ pub enum CryptoError {
     /// The key's state does not allow the operation.
     #[error("the key is {0}")]
     Refused(KeyState),
+    /// The version is older than the keyset admits.
+    #[error("version {version} of the key is below the minimum, {minimum}")]
+    BelowMinimumVersion {
+        /// The key's version.
+        version: u32,
+        /// The oldest that is admitted.
+        minimum: u32,
+    },
+    /// The key has protected as much as it ever may: rotate it.
+    #[error("the key has reached its limit of use")]
+    Exhausted,
     /// The ciphertext names a key of another tenant, another purpose or another version.
     #[error("the ciphertext was made under another key, {0}")]
     ForeignKey(KeyId),
@@ -129,6 +140,38 @@ pub enum LoadError {
         row: u64,
         /// The newest that is known.
         seen: u64,
+    },
+    /// The keyset was changed by someone without the registry key.
+    #[error(
+        "the keyset of {purpose} of organization {organization_id} is not authentic: restore it from a backup; it was changed \
+         outside this service"
+    )]
+    KeysetMac {
+        /// The tenant.
+        organization_id: OrganizationId,
+        /// The purpose.
+        purpose: Purpose,
+    },
+    /// The keyset is older than the one that is loaded, or gone.
+    #[error(
+        "the keyset of {purpose} of organization {organization_id} is in revision {row}, but revision {seen} was seen: an older \
+         row was put back"
+    )]
+    KeysetRolledBack {
+        /// The tenant.
+        organization_id: OrganizationId,
+        /// The purpose.
+        purpose: Purpose,
+        /// What the row says; 0 when there is none.
+        row: u64,
+        /// What was seen.
+        seen: u64,
+    },
+    /// The request was changed, or made, by someone without the registry key.
+    #[error("the request {id} is not authentic: it was changed or made outside this service")]
+    ApprovalMac {
+        /// The request.
+        id: ApprovalId,
     },
     /// The row contradicts itself.
     #[error("the registry row of key {key_id} is not usable: {reason}")]

@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod action;
+pub mod approval;
 mod associated;
+mod authority;
 pub mod cache;
+pub mod destruction;
+pub mod due;
 pub mod envelope;
 pub mod error;
 pub mod field;
@@ -11,6 +15,7 @@ pub mod index;
 pub mod job;
 pub mod kek_set;
 pub mod keyring;
+pub mod keyset;
 pub mod lifecycle;
 mod load;
 #[cfg(feature = "memory")]
@@ -27,25 +32,31 @@ pub mod signing;
 mod snapshot;
 pub mod state;
 pub mod subject;
+pub mod succession;
 pub mod suite;
 mod tenant;
+pub mod transition;
 pub mod truncation;
+pub mod usage;
 pub mod wrapping;
 pub mod wraps;
 
+pub use approval::{Approval, ApprovalError, ApprovalState, DecisionError, Person};
 pub use cache::{CacheCounters, CacheLimits};
+pub use destruction::{DestructionError, Live, Persons};
 pub use error::{CryptoError, LoadError, UnknownText};
 pub use field::FieldRef;
 pub use index::{BlindIndex, TruncatedIndex};
 pub use kek_set::{KekHealth, KekRole, KekSet, KekSetError, Keks};
 pub use keyring::Keyring;
+pub use keyset::{Keyset, KeysetPolicy, commit_keyset, plan_keyset};
 pub use lifecycle::{
     Rotation, commit_new, commit_rotation, plan_missing, plan_missing_under, plan_rotation,
     plan_rotation_under,
 };
 pub use load::LoadReport;
 pub use outage::{OutageLimits, Posture};
-pub use ports::{KeyReader, KeyRepo, KeyWrapper, KeysTx};
+pub use ports::{KeyReader, KeyRepo, KeyWrapper, KeysTx, LifecycleReader, LifecycleRepo, LiveCiphertext};
 pub use purpose::{Algorithm, Purpose, ServiceUse};
 pub use record::{KeyRecord, WrappedBy};
 pub use rewrap::{DataKeyPlan, DataKeysRewrapped, Rewrap};
@@ -54,5 +65,7 @@ pub use signing::{Signature, VerifyingKey};
 pub use state::{Decision, KeyState, Operation, decide};
 pub use subject::{SubjectKey, SubjectKeys};
 pub use suite::{Suite, SuitePolicy};
+pub use transition::{Change, Reason, ReasonCode, Transition, commit_transition, plan_transition};
+pub use usage::{Usage, UsageDelta};
 pub use wrapping::WrappingKey;
 pub use wraps::{Wrap, Wraps};

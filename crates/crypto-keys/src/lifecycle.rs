@@ -6,17 +6,16 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use vutf_kernel::{
-    Action, Ctx, Detail, Env, Event, KeyId, OrganizationId, Outcome, PortError, Secret, Timestamp,
-};
+use vutf_kernel::{Ctx, Detail, Env, KeyId, OrganizationId, PortError, Secret, Timestamp};
 
 use crate::{
-    Algorithm, CryptoError, Keks, KeyRecord, KeyState, KeyWrapper, KeysTx, LoadError, Purpose, ServiceUse,
-    SuitePolicy, WrappedBy,
-    action::{KEY_CREATE, KEY_ROTATE},
+    Algorithm, Change, CryptoError, Keks, KeyRecord, KeyState, KeyWrapper, KeysTx, LoadError, Purpose,
+    Reason, ReasonCode, ServiceUse, SuitePolicy, WrappedBy,
+    action::{KEY_CREATE, KEY_ROTATE, SUBJECT_KEY_CREATE, key_event},
     record::fingerprint,
     signing::Signer,
     tenant::Tenant,
+    transition::{commit_transition, history_line},
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -92,8 +91,10 @@ pub async fn plan_missing_under(
 pub struct Rotation {
     /// The new, active key.
     pub new: KeyRecord,
-    /// The keys that were active, now deactivated: they still read what they protected.
+    /// The keys that were active, now deactivated or compromised: they still read what they protected.
     pub previous: Vec<KeyRecord>,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// [`plan_rotation_under`] [`SuitePolicy::ALL`].
@@ -137,7 +138,11 @@ pub async fn plan_rotation_under(
         let tenant = active_tenant(wrapper, organization, existing).await?;
         make(env, &tenant, purpose, version)?
     };
-    Ok(Rotation { new, previous })
+    Ok(Rotation {
+        new,
+        previous,
+        reason: ReasonCode::Superseded.into(),
+    })
 }
 
 /// Writes new keys, each with a `key.create` event.
@@ -149,41 +154,43 @@ pub async fn commit_new(
 ) -> Result<(), PortError> {
     for record in records {
         tx.keys().insert(record).await?;
-        let event = event(ctx, env, KEY_CREATE, record);
+        // The ledger reads the one, of which there are a few a tenant, and not the other, of which there is one a person.
+        let action = match record.purpose {
+            Purpose::Subject { .. } => SUBJECT_KEY_CREATE,
+            _ => KEY_CREATE,
+        };
+        let event = key_event(ctx, env, action, record);
+        let line = history_line(&event, None, record, &ReasonCode::Created.into());
+        tx.lifecycle().note(&line).await?;
         tx.events().append(event).await?;
     }
     Ok(())
 }
 
-/// Writes a rotation with its `key.rotate` event.
+/// Writes a rotation with its `key.rotate` event, after one of its own for each key that was active.
 pub async fn commit_rotation(
     ctx: &Ctx,
     env: &mut Env<'_>,
     tx: &mut dyn KeysTx,
     rotation: Rotation,
 ) -> Result<(), PortError> {
-    for record in &rotation.previous {
-        tx.keys().replace(record).await?;
+    let previous = rotation.previous.iter().map(|record| record.id.to_string());
+    let previous = Detail::List(previous.collect());
+    for record in rotation.previous {
+        let change = Change {
+            from: KeyState::Active,
+            record,
+            reason: rotation.reason.clone(),
+        };
+        commit_transition(ctx, env, tx, &change).await?;
     }
     tx.keys().insert(&rotation.new).await?;
-    let previous = rotation
-        .previous
-        .iter()
-        .map(|record| record.id.to_string())
-        .collect();
-    let event = event(ctx, env, KEY_ROTATE, &rotation.new).detail("deactivated", Detail::List(previous));
+    let event = key_event(ctx, env, KEY_ROTATE, &rotation.new)
+        .detail("deactivated", previous)
+        .detail("reason", Detail::Text(rotation.reason.code().to_string()));
+    let line = history_line(&event, None, &rotation.new, &ReasonCode::Created.into());
+    tx.lifecycle().note(&line).await?;
     tx.events().append(event).await
-}
-
-fn event(ctx: &Ctx, env: &mut Env<'_>, action: Action, record: &KeyRecord) -> Event {
-    let resource = action.one(record.id.as_uuid());
-    let mut event = Event::new(ctx, env, action.name, resource, Outcome::Success)
-        .detail("purpose", Detail::Text(record.purpose.to_string()))
-        .detail("version", Detail::Number(record.version.into()))
-        .detail("algorithm", Detail::Text(record.algorithm.to_string()))
-        .detail("wrapped_by", Detail::Text(record.wrapped_by.to_string()));
-    event.organization_id = record.organization_id;
-    event
 }
 
 async fn active_tenant(
@@ -223,7 +230,7 @@ async fn deactivated(
         .into_state(KeyState::Deactivated, env.now(), &tenant.registry_key)
 }
 
-async fn make_tenant(
+pub(crate) async fn make_tenant(
     env: &mut Env<'_>,
     policy: SuitePolicy,
     wrapper: &dyn KeyWrapper,

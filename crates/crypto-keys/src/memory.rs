@@ -1,5 +1,7 @@
 //! In-memory twins of the ports: the embedder's default and the unit tests' store.
 
+mod lifecycle;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -8,7 +10,8 @@ use vutf_kernel::{
 };
 
 use crate::{
-    CryptoError, KeyReader, KeyRecord, KeyRepo, KeyState, KeyWrapper, KeysTx, Purpose, WrappedBy, WrappingKey,
+    CryptoError, KeyReader, KeyRecord, KeyRepo, KeyState, KeyWrapper, KeysTx, LifecycleRepo, Purpose,
+    WrappedBy, WrappingKey,
 };
 
 /// A key-encryption key in memory: gone with the process, and everything under it too.
@@ -56,6 +59,7 @@ impl KeyWrapper for MemoryWrapper {
 struct Rows {
     revision: u64,
     keys: Vec<KeyRecord>,
+    beside: lifecycle::Beside,
     events: Vec<Event>,
 }
 
@@ -117,6 +121,9 @@ impl Transaction for MemoryKeysTx {
 
 #[async_trait]
 impl KeyReader for MemoryKeys {
+    async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, PortError> {
+        Ok(self.rows().keys.iter().find(|record| record.id == id).cloned())
+    }
     async fn list(&self, organization: Option<OrganizationId>) -> Result<Vec<KeyRecord>, PortError> {
         let wanted = |record: &&KeyRecord| {
             record.purpose.subject_id().is_none()
@@ -194,6 +201,9 @@ impl EventSink for MemoryKeysTx {
 
 impl KeysTx for MemoryKeysTx {
     fn keys(&mut self) -> &mut dyn KeyRepo {
+        self
+    }
+    fn lifecycle(&mut self) -> &mut dyn LifecycleRepo {
         self
     }
     fn events(&mut self) -> &mut dyn EventSink {

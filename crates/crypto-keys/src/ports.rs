@@ -1,9 +1,9 @@
 //! What this crate needs from the outside.
 
 use async_trait::async_trait;
-use vutf_kernel::{BreakerState, EventSink, KeyId, OrganizationId, PortError, Secret};
+use vutf_kernel::{ApprovalId, BreakerState, EventSink, KeyId, OrganizationId, PortError, Secret};
 
-use crate::{KekSet, KeyRecord};
+use crate::{Approval, KekSet, KeyRecord, Keyset, Live, Transition, Usage, UsageDelta};
 
 /// A key-encryption key that never leaves its provider. It wraps one tenant key an organization, and nothing else.
 #[async_trait]
@@ -30,7 +30,9 @@ pub trait KeyWrapper: Send + Sync {
 
 /// Reads the key registry, outside of transactions: whoever only looks must not hold the one that writes.
 #[async_trait]
-pub trait KeyReader: Send + Sync {
+pub trait KeyReader: LifecycleReader + LiveCiphertext + Send + Sync {
+    /// One key, whoever it belongs to: the caller checks its organization.
+    async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, PortError>;
     /// Every committed key but those of single persons ([`crate::Purpose::Subject`]), of one organization or of all, in no
     /// particular order.
     async fn list(&self, organization: Option<OrganizationId>) -> Result<Vec<KeyRecord>, PortError>;
@@ -50,6 +52,31 @@ pub trait KeyReader: Send + Sync {
     ) -> Result<Vec<KeyRecord>, PortError>;
 }
 
+/// Reads what stands in the registry beside the keys.
+#[async_trait]
+pub trait LifecycleReader: Send + Sync {
+    /// Every keyset, of one organization or of all, in no particular order.
+    async fn keysets(&self, organization: Option<OrganizationId>) -> Result<Vec<Keyset>, PortError>;
+    /// The history of a key, oldest first.
+    async fn transitions(&self, key: KeyId) -> Result<Vec<Transition>, PortError>;
+    /// The newest requests of an organization, newest first, at most `limit`.
+    async fn approvals(&self, organization: OrganizationId, limit: u32) -> Result<Vec<Approval>, PortError>;
+    /// One request, of any organization: the caller checks.
+    async fn approval(&self, id: ApprovalId) -> Result<Option<Approval>, PortError>;
+    /// The request about a subject that is not decided, be its time over or not.
+    async fn open_approval(&self, subject: uuid::Uuid) -> Result<Option<Approval>, PortError>;
+    /// What each key was used for, as far as it was written down, of one organization or of all.
+    async fn usage(&self, organization: Option<OrganizationId>) -> Result<Vec<(KeyId, Usage)>, PortError>;
+}
+
+/// Counts what is lost with a key.
+#[async_trait]
+pub trait LiveCiphertext: Send + Sync {
+    /// How many rows only `key` opens: fields for an encryption key, index values for an index key.
+    /// [`Live::Unknown`] for whatever is not in the store, and for whatever the store has not counted.
+    async fn count(&self, key: &KeyRecord) -> Result<Live, PortError>;
+}
+
 /// The key registry within a transaction. It never deletes a row.
 #[async_trait]
 pub trait KeyRepo: Send {
@@ -61,10 +88,29 @@ pub trait KeyRepo: Send {
     async fn replace(&mut self, record: &KeyRecord) -> Result<(), PortError>;
 }
 
+/// What stands in the registry beside the keys, within a transaction. It never deletes a row.
+#[async_trait]
+pub trait LifecycleRepo: Send {
+    /// Adds a line to a key's history.
+    async fn note(&mut self, line: &Transition) -> Result<(), PortError>;
+    /// Adds a keyset; [`vutf_kernel::Fault::Duplicate`] when its organization has one for the purpose.
+    async fn insert_keyset(&mut self, keyset: &Keyset) -> Result<(), PortError>;
+    /// Replaces the keyset of the same purpose if its revision is one less; [`vutf_kernel::Fault::Stale`] otherwise.
+    async fn replace_keyset(&mut self, keyset: &Keyset) -> Result<(), PortError>;
+    /// Adds a request; [`vutf_kernel::Fault::Duplicate`] when there is an open one about the same subject.
+    async fn insert_approval(&mut self, approval: &Approval) -> Result<(), PortError>;
+    /// Replaces the request with the same id if its revision is one less; [`vutf_kernel::Fault::Stale`] otherwise.
+    async fn replace_approval(&mut self, approval: &Approval) -> Result<(), PortError>;
+    /// Adds to what was written down of each key's use; several replicas do so at once.
+    async fn add_usage(&mut self, deltas: &[UsageDelta]) -> Result<(), PortError>;
+}
+
 /// The transaction that the use cases of this crate are given.
 pub trait KeysTx: Send {
     /// The registry.
     fn keys(&mut self) -> &mut dyn KeyRepo;
+    /// What stands beside the keys.
+    fn lifecycle(&mut self) -> &mut dyn LifecycleRepo;
     /// Where the audit events go.
     fn events(&mut self) -> &mut dyn EventSink;
 }

@@ -5,10 +5,7 @@
 //! ([`crate::KeyRepo::replace`]): replicas may do the same work at once, beside rotations, and each step may be cut off.
 //! Whoever comes second is told [`Fault::Stale`], and finds the work done when it lists again.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, PoisonError},
-};
+use std::collections::BTreeSet;
 
 use vutf_kernel::{Ctx, Detail, Entropy, Env, Event, Fault, KeyId, Outcome, PortError, Secret};
 
@@ -124,7 +121,7 @@ pub fn plan_data_key_rewrap(
     target: &KeyRecord,
     batch: &[KeyRecord],
 ) -> Result<DataKeyPlan, LoadError> {
-    let to = target_of(keyring, target)?;
+    let to = keyring.active_authority(target)?;
     let mut plan = DataKeyPlan::default();
     for record in batch {
         if record.wrapped_by == WrappedBy::Tenant(to.id) {
@@ -190,19 +187,6 @@ pub async fn commit_data_key_rewrap(
     Ok(done)
 }
 
-/// The loaded, authentic, active tenant key in `target`.
-fn target_of(keyring: &Keyring, target: &KeyRecord) -> Result<Arc<Tenant>, LoadError> {
-    if target.purpose != Purpose::Tenant || target.state != KeyState::Active {
-        return Err(LoadError::Record {
-            key_id: target.id,
-            reason: "it is not an active tenant key",
-        });
-    }
-    let tenant = loaded(keyring, target.id)?;
-    tenant.authenticate(target)?;
-    Ok(tenant)
-}
-
 fn rewrap_below(
     keyring: &Keyring,
     entropy: &mut dyn Entropy,
@@ -223,7 +207,7 @@ fn rewrap_below(
             reason: "it belongs to another organization than the tenant key",
         });
     }
-    let from = loaded(keyring, from)?;
+    let from = keyring.authority(record.organization_id, from)?;
     from.authenticate(record)?;
     let wrapped = if record.state == KeyState::Destroyed {
         Vec::new()
@@ -234,14 +218,6 @@ fn rewrap_below(
     };
     let wrapped_by = WrappedBy::Tenant(to.id);
     rewrapped(record, wrapped, wrapped_by, &to.registry_key).map_err(failed)
-}
-
-fn loaded(keyring: &Keyring, key_id: KeyId) -> Result<Arc<Tenant>, LoadError> {
-    let tenants = keyring.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-    tenants.get(&key_id).cloned().ok_or(LoadError::Record {
-        key_id,
-        reason: "it is not loaded as a tenant key",
-    })
 }
 
 fn rewrapped(

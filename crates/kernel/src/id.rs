@@ -71,6 +71,8 @@ ids! {
     KeyId,
     /// A background job.
     JobId,
+    /// A request for a second person's approval.
+    ApprovalId,
 }
 
 impl OrganizationId {

@@ -1,5 +1,9 @@
 //! The key registry.
 
+mod approvals;
+mod keysets;
+mod lifecycle;
+
 use async_trait::async_trait;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use vutf_crypto_keys::{KeyReader, KeyRecord, KeyRepo, Purpose, WrappedBy};
@@ -15,6 +19,12 @@ use crate::{
 
 #[async_trait]
 impl KeyReader for SeaStore {
+    async fn find(&self, id: KeyId) -> Result<Option<KeyRecord>, PortError> {
+        let query = crypto_keys::Entity::find_by_id(id.as_uuid());
+        let row = self.read("keys.find", |db| query.one(db)).await?;
+        row.map(record).transpose()
+    }
+
     async fn list(&self, organization: Option<OrganizationId>) -> Result<Vec<KeyRecord>, PortError> {
         let mut query = crypto_keys::Entity::find().filter(crypto_keys::Column::SubjectId.is_null());
         if let Some(organization) = organization {
@@ -68,7 +78,7 @@ impl KeyRepo for Tx {
     }
 
     async fn replace(&mut self, record: &KeyRecord) -> Result<(), PortError> {
-        let expected = revision(record)?.saturating_sub(1);
+        let expected = whole("crypto_keys.revision", record.revision)?.saturating_sub(1);
         let done = crypto_keys::Entity::update_many()
             .set(row(record)?)
             .filter(crypto_keys::Column::Id.eq(record.id.as_uuid()))
@@ -87,9 +97,9 @@ impl KeyRepo for Tx {
     }
 }
 
-/// The newest revision that the column can hold is out of reach; a record that says more is not stored.
-fn revision(record: &KeyRecord) -> Result<i64, PortError> {
-    i64::try_from(record.revision).map_err(|error| PortError::new("keys.revision", Fault::Other, error))
+/// A number as a column holds it; one that is too great is not stored.
+fn whole(op: &'static str, number: u64) -> Result<i64, PortError> {
+    i64::try_from(number).map_err(|error| PortError::other(op, error))
 }
 
 fn row(record: &KeyRecord) -> Result<crypto_keys::ActiveModel, PortError> {
@@ -109,7 +119,7 @@ fn row(record: &KeyRecord) -> Result<crypto_keys::ActiveModel, PortError> {
         activated_at: Set(record.activated_at.map(Timestamp::as_micros)),
         state_changed_at: Set(record.state_changed_at.as_micros()),
         not_after: Set(record.not_after.map(Timestamp::as_micros)),
-        revision: Set(revision(record)?),
+        revision: Set(whole("keys.revision", record.revision)?),
         mac: Set(record.mac.to_vec()),
     })
 }

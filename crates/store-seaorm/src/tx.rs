@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbBackend};
 use vutf_audit::AuditTx;
-use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx};
+use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
     IdentityTx,
     housekeeping::HousekeepingRepo,
@@ -72,6 +72,9 @@ impl AuditTx for Tx {
 
 impl KeysTx for Tx {
     fn keys(&mut self) -> &mut dyn KeyRepo {
+        self
+    }
+    fn lifecycle(&mut self) -> &mut dyn LifecycleRepo {
         self
     }
     fn events(&mut self) -> &mut dyn EventSink {

@@ -1,11 +1,15 @@
 //! One entity set for both databases, private to this crate.
 
+pub(crate) mod approvals;
 pub(crate) mod audit_intake;
 pub(crate) mod audit_leaf;
 pub(crate) mod audit_subject_ref;
 pub(crate) mod bootstrap_tokens;
 pub(crate) mod crypto_keys;
 pub(crate) mod key_jobs;
+pub(crate) mod key_transitions;
+pub(crate) mod key_usage;
+pub(crate) mod keysets;
 pub(crate) mod leases;
 pub(crate) mod login_guards;
 pub(crate) mod passwords;

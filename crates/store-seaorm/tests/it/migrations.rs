@@ -82,6 +82,16 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO audit_leaf (seq, event_id, leaf_hash, chain, xid, ord) VALUES (0, {one}, {blob}, {blob}, 0, 1)"
         ),
         format!(
+            "INSERT INTO key_transitions (key_id, revision, organization_id, to_state, occurred_at, actor_kind, reason, event_id) \
+               VALUES ({one}, 1, {home}, 'active', 1, 'operator', 'created', {two});
+             INSERT INTO keysets (organization_id, purpose, minimum_version, suspended_may_process, revision, updated_at, \
+               authenticated_by, mac) VALUES ({home}, 'field:users', 1, FALSE, 1, 1, {one}, {blob});
+             INSERT INTO approvals (id, organization_id, action, subject_id, subject_revision, reason, requested_by, requested_at, \
+               expires_at, state, revision, authenticated_by, mac) \
+               VALUES ({one}, {home}, 'key.destroy', {two}, 1, 'cessation', 'operator', 1, 2, 'open', 1, {three}, {blob});
+             INSERT INTO key_usage (key_id, organization_id, messages, bytes) VALUES ({one}, {home}, 1, 1)"
+        ),
+        format!(
             "INSERT INTO key_jobs (id, organization_id, kind, purpose, state, cursor, pass_number, pass_found, pass_stuck, \
                rows_done, rows_skipped, rows_total, {stamps}) \
                VALUES ({one}, {home}, 'rewrap', 'tenant', 'pending', {blob}, 0, 0, 0, 0, 0, 0, 1, 1, 1)"

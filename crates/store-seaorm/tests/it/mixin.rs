@@ -3,12 +3,16 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 9] = [
+const WITHOUT_MIXIN: [&str; 13] = [
+    "approvals",
     "audit_intake",
     "audit_leaf",
     "audit_subject_ref",
     "bootstrap_tokens",
     "crypto_keys",
+    "key_transitions",
+    "key_usage",
+    "keysets",
     "leases",
     "login_guards",
     "refresh_tokens",

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use vutf_app::UnitOfWork;
 use vutf_audit::{AuditTx, LogReader, SequencerStore};
 use vutf_crypto_keys::{
-    KeyReader, KeyRepo, KeysTx,
+    KeyReader, KeyRepo, KeysTx, LifecycleRepo,
     job::{JobReader, JobRepo, JobsTx, SealedRows},
 };
 use vutf_identity::IdentityStore;
@@ -56,6 +56,9 @@ impl AuditTx for Unit {
 impl KeysTx for Unit {
     fn keys(&mut self) -> &mut dyn KeyRepo {
         self.0.keys()
+    }
+    fn lifecycle(&mut self) -> &mut dyn LifecycleRepo {
+        self.0.lifecycle()
     }
     fn events(&mut self) -> &mut dyn EventSink {
         KeysTx::events(&mut *self.0)
