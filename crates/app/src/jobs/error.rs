@@ -1,7 +1,7 @@
 //! Why a job is not done.
 
 use vutf_crypto_keys::{CryptoError, LoadError, Purpose, job::WrongState};
-use vutf_kernel::{Class, Permission, PortError, UseCaseError};
+use vutf_kernel::{Class, Fault, Permission, PortError, UseCaseError};
 
 use crate::keys::KeysError;
 
@@ -51,6 +51,7 @@ impl JobsError {
             Self::NotFound => Class::NotFound,
             Self::UnderWay | Self::State(_) => Class::Conflict,
             Self::NothingSealed(_) | Self::AppendOnly(_) => Class::Invalid,
+            Self::Crypto(error) if error.fault() != Fault::Other => Class::Unavailable,
             Self::Crypto(_) => Class::Internal,
             Self::Load(error) => error.class(),
             Self::Keys(error) => error.class(),
@@ -68,7 +69,9 @@ impl JobsError {
             Self::AppendOnly(_) => "append_only",
             Self::State(_) => "job_state",
             Self::Keys(error) => error.code(),
-            Self::Load(_) | Self::Port(_) if self.class() == Class::Unavailable => "unavailable",
+            Self::Crypto(_) | Self::Load(_) | Self::Port(_) if self.class() == Class::Unavailable => {
+                "unavailable"
+            }
             Self::Crypto(_) | Self::Load(_) | Self::Port(_) => "internal",
         }
     }

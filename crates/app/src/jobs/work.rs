@@ -5,8 +5,8 @@ use std::sync::Arc;
 use vutf_crypto_keys::{
     DataKeyPlan, KeyRecord, KeyState, KeysTx, Purpose, Rewrap,
     job::{
-        BATCH, Cursor, IndexChange, Job, JobKind, Lineage, Moved, RowChange, SealedColumn,
-        SealedTable, Wanted, indexed, protected, reindex, reseal,
+        BATCH, Cursor, IndexChange, Job, JobKind, Lineage, Moved, RowChange, SealedColumn, SealedTable,
+        Wanted, indexed, protected, reindex, reseal,
     },
     rewrap::{commit_data_key_rewrap, plan_data_key_rewrap},
 };

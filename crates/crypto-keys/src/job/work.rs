@@ -141,5 +141,5 @@ impl<T> Plan<T> {
 
 /// Whether the same may work later, or after loading: a key of this batch is missing, not a ciphertext broken.
 fn may_pass(error: &CryptoError) -> bool {
-    error.fault() == Fault::KeyNotLoaded || matches!(error, CryptoError::NoActiveKey { .. })
+    error.fault() != Fault::Other || matches!(error, CryptoError::NoActiveKey { .. })
 }

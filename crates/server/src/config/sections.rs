@@ -192,6 +192,11 @@ settings! {
         kek_passphrase: Option<Secret<String>> = None, source = "RFC 9106";
         /// The key itself, 32 bytes in base64 or hex, instead of a file.
         kek_key: Option<Secret<String>> = None, source = "NIST SP 800-57 part 1";
+        /// How often the key registry is read again. A replica may protect with a key that another has rotated for as long, so the
+        /// jobs that write data anew wait twice as long before they believe to be done. The same on every replica.
+        reload_interval: Duration = Duration::from_mins(1), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
+        /// How long a replica that died keeps others from going on with its job.
+        job_lease: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_mins(10);
         /// How often the scheduler looks which keys are to be rotated. One replica at a time does, by lease.
         scheduler_interval: Duration = Duration::from_mins(1), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1), source = "NIST SP 800-57 part 1, section 5.3";
         /// How long before its time is over a key that is rotated by hand is announced, in the log and as an event.

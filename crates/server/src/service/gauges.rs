@@ -13,11 +13,6 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(5);
-/// So many rounds between two looks at the key registry: a minute. What another replica's new key protects is loaded when it is
-/// met; this is for what this replica goes on protecting under the old one, and for the provider's confirmation.
-const ROUNDS_BETWEEN_KEYS: u64 = 12;
-/// How long a replica may go on with keys that another one has changed.
-pub(super) const RELOAD_EVERY: Duration = EVERY.saturating_mul(12);
 /// How long a key provider may take to answer a look that nobody waits for.
 const KEK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -27,21 +22,26 @@ pub(super) fn spawn(
     sequencer: Arc<SequencerStatus>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(EVERY);
+        // What another replica's new key protects is loaded when it is met; the look at the registry is for what this replica
+        // goes on protecting under the old one, and for the provider's confirmation.
+        let reload = service.config.keys.reload_interval;
+        let every = EVERY.min(reload);
+        let rounds_between_keys = u64::try_from(reload.as_millis() / every.as_millis().max(1)).unwrap_or(1);
+        let mut ticks = tokio::time::interval(every);
         for round in 0_u64.. {
             ticks.tick().await;
             read(&service, &metrics, &sequencer);
             // Keys were loaded by the start; their figures are wanted from the beginning.
             if round > 0
-                && round.is_multiple_of(ROUNDS_BETWEEN_KEYS)
+                && round.is_multiple_of(rounds_between_keys)
                 && let Err(error) = service.keys().reload().await
             {
-                tracing::warn!(error = %error, "the key registry could not be read again; trying in a minute");
+                tracing::warn!(error = %error, "the key registry could not be read again; trying again later");
             }
-            if round.is_multiple_of(ROUNDS_BETWEEN_KEYS)
+            if round.is_multiple_of(rounds_between_keys)
                 && let Err(error) = registry(&service, metrics.keys()).await
             {
-                tracing::warn!(error = %error.chain(), "the figures about keys could not be read; trying in a minute");
+                tracing::warn!(error = %error.chain(), "the figures about keys could not be read; trying again later");
             }
         }
     })

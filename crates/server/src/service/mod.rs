@@ -13,6 +13,7 @@ mod error;
 mod gauges;
 mod hashing;
 mod housekeeping;
+mod jobs;
 mod kek;
 mod probes;
 mod reload;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use vutf_app::{
     KeyringHash, KeyringSigner,
-    jobs::{JobSettings, Jobs},
+    jobs::Jobs,
     keys::{Keys, KeysError},
 };
 use vutf_crypto_keys::{KeyWrapper, Keyring, Purpose};
@@ -129,19 +130,15 @@ impl Service {
         }
     }
 
-    /// The handles that the use cases of key jobs take.
+    /// The handles that the use cases of jobs over keys take.
     pub fn jobs(&self) -> Jobs<'_> {
         Jobs {
             keys: self.keys(),
             reader: &self.store,
             rows: &self.store,
             leases: &self.store,
-            settings: self.job_settings(),
+            settings: settings::jobs(&self.config),
         }
-    }
-
-    fn job_settings(&self) -> JobSettings {
-        JobSettings::new(gauges::RELOAD_EVERY)
     }
 
     /// The context of something that the service or an operator does by itself.

@@ -13,10 +13,13 @@ use super::{
     Service, StartError,
     audit_head::HeadFile,
     bootstrap::{self, Bootstrap},
-    descriptors, gauges, housekeeping, probes,
+    descriptors, gauges, housekeeping,
+    jobs::{self, Worker},
+    probes,
     reload::Reload,
     scheduler::{self, Scheduler},
     sequencer::{self, Sequencer},
+    settings,
     signals::Signals,
 };
 use crate::{
@@ -45,6 +48,7 @@ pub struct Running {
     gauges: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     scheduler: Scheduler,
+    jobs: Worker,
     listeners: Vec<Listener>,
 }
 
@@ -105,6 +109,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         }
     };
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
+    let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     let housekeeping = housekeeping::spawn(service.clone());
     health.serve();
@@ -118,6 +123,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         gauges,
         housekeeping,
         scheduler,
+        jobs,
         listeners,
     })
 }
@@ -134,6 +140,7 @@ impl Running {
         self.gauges.abort();
         self.housekeeping.abort();
         self.scheduler.finish(LAST_STEP).await;
+        self.jobs.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
         let recorder = &self.service.recorder;
         if tokio::time::timeout(LAST_STEP, recorder.close()).await.is_err() {
@@ -180,7 +187,7 @@ fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppSt
             reader: Arc::new(service.store.clone()),
             rows: Arc::new(service.store.clone()),
             leases: Arc::new(service.store.clone()),
-            settings: service.job_settings(),
+            settings: settings::jobs(&service.config),
         },
         log_reader: Arc::new(service.store.clone()),
         wrapper: Arc::clone(&service.wrapper),

@@ -1,5 +1,6 @@
 //! The domains' numbers, from the configuration.
 
+use vutf_app::jobs::JobSettings;
 use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{Settings, guard::GuardPolicy, password::PasswordPolicy};
 
@@ -40,5 +41,13 @@ pub(super) fn key_limits(config: &Config) -> CacheLimits {
             read_grace: keys.read_grace,
         },
         ..CacheLimits::default()
+    }
+}
+
+/// How jobs over keys are run.
+pub(super) fn jobs(config: &Config) -> JobSettings {
+    JobSettings {
+        lease: config.keys.job_lease,
+        ..JobSettings::new(config.keys.reload_interval)
     }
 }
