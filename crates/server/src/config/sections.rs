@@ -235,6 +235,8 @@ settings! {
         user_create: u32 = 10, floor = 1;
         /// Administration.
         admin: u32 = 60, floor = 1;
+        /// Cryptography with named keys; a request may hold 100 items.
+        crypto: u32 = 60_000, floor = 1;
     }
 }
 

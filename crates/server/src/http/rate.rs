@@ -112,6 +112,7 @@ fn budget(limits: &RateLimits, class: RateClass) -> Option<(&'static str, u32)> 
         RateClass::UserList => ("user-list", limits.user_list),
         RateClass::UserCreate => ("user-create", limits.user_create),
         RateClass::Admin => ("admin", limits.admin),
+        RateClass::Crypto => ("crypto", limits.crypto),
     })
 }
 

@@ -70,6 +70,8 @@ pub enum RateClass {
     UserCreate,
     /// Administration.
     Admin,
+    /// Cryptography for other programs.
+    Crypto,
 }
 
 /// A route of the public listener.

@@ -4,6 +4,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use vutf_app::{
     KeyReloader, UnitOfWork,
+    crypto::Crypto,
     jobs::{JobSettings, Jobs},
     keys::Keys,
 };
@@ -66,14 +67,28 @@ pub struct JobPorts {
 
 impl AppState {
     /// Keys that this layer needs besides those of the domains.
-    pub fn purposes() -> [Purpose; 2] {
-        [Purpose::mac(request::CURSOR_KEY), Purpose::mac(rate::KEY)]
+    pub fn purposes() -> [Purpose; 3] {
+        [
+            Purpose::mac(request::CURSOR_KEY),
+            Purpose::mac(rate::KEY),
+            Crypto::purpose(),
+        ]
     }
 
     /// The handles that the use cases of the audit log take.
     pub fn log(&self) -> Access<'_> {
         Access {
             reader: &*self.log_reader,
+            recorder: &self.identity,
+            ambient: &self.identity.ambient,
+        }
+    }
+
+    /// The handles that the use cases of named keys take.
+    pub fn crypto(&self) -> Crypto<'_> {
+        Crypto {
+            keyring: &self.keyring,
+            reloader: &*self.reloader,
             recorder: &self.identity,
             ambient: &self.identity.ambient,
         }

@@ -23,13 +23,14 @@ pub(crate) const BEARER: &str = "access_token";
 const DESCRIPTION: &str = "Identity, audit and key management. Every 4xx and 5xx answer is a problem document \
     (RFC 9457); `code` is stable. Timestamps are RFC 3339 in UTC, ids are UUIDv7.";
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("bootstrap", "The first administrator."),
     ("auth", "Registration, sign-in, tokens."),
     ("me", "One's own account and sessions."),
     ("users", "Administration of users."),
     ("authorisation", "Roles and permissions."),
     ("keys", "The key registry."),
+    ("crypto", "Cryptography with named keys, for other programs."),
     ("audit", "The audit log."),
     ("operations", "Health and documents."),
 ];

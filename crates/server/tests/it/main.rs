@@ -11,3 +11,5 @@ mod e2e;
 mod golden;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod v1;

@@ -101,6 +101,18 @@ pub const CODES: &[Code] = &[
         "See `errors`.",
     ),
     code(
+        "invalid_key_name",
+        400,
+        "A key cannot have this name",
+        "Use 1 to 63 of a-z, 0-9, `_` and `-`.",
+    ),
+    code(
+        "number_of_items",
+        400,
+        "Too many items, or none",
+        "Send 1 to 100.",
+    ),
+    code(
         "invalid_parameter",
         400,
         "A parameter of the path is malformed",
@@ -242,6 +254,12 @@ pub const CODES: &[Code] = &[
         "There is no such session",
         "Check the id.",
     ),
+    code(
+        "key_not_found",
+        404,
+        "There is no such key for this use",
+        "Check name and use; ask a key custodian to make it.",
+    ),
     code("unknown_route", 404, "There is no such route", "See `/docs`."),
     generic(
         "method_not_allowed",
@@ -302,6 +320,12 @@ pub const CODES: &[Code] = &[
         409,
         "The job's state does not allow this",
         "Read the job's `state`.",
+    ),
+    code(
+        "no_active_key",
+        409,
+        "No version of the key is active",
+        "Ask a key custodian to rotate it.",
     ),
     code(
         "authenticator_disabled",

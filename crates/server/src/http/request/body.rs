@@ -10,7 +10,7 @@ use actix_web::{
 };
 use futures_util::StreamExt as _;
 use serde::{Deserialize, de::DeserializeOwned};
-use vutf_kernel::Class;
+use vutf_kernel::{Class, Secret};
 
 use super::limits::{JsonLimits, check, pointer};
 use crate::http::{
@@ -42,6 +42,36 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 string: server.json_string as usize,
             };
             parse(&bytes, limits).map(Self)
+        })
+    }
+}
+
+/// A JSON body whose type alone bounds it: known fields only, nothing that nests or repeats freely. It is read once, and only if
+/// that fails again by the rules of [`Json`], which tell what is wrong and where. Its strings may be as long as a body.
+#[derive(Debug)]
+pub struct Typed<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Typed<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            let state = request
+                .app_data::<web::Data<AppState>>()
+                .ok_or_else(|| Problem::internal("no state in the application data"))?;
+            let server = &state.config.server;
+            accepts_type(&request)?;
+            // What is to be encrypted stands in it.
+            let bytes = Secret::new(read(&request, payload, server.body_limit.as_usize()).await?);
+            let limits = JsonLimits {
+                depth: usize::from(server.json_depth),
+                keys: server.json_keys as usize,
+                string: server.body_limit.as_usize(),
+            };
+            parse_typed(bytes.expose(), limits).map(Self)
         })
     }
 }
@@ -139,6 +169,15 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], limits: JsonLimits) -> Result<T, Pro
         let (code, detail) = explain(&error.inner().to_string());
         refuse(code, &pointer(&path), detail)
     })
+}
+
+fn parse_typed<T: DeserializeOwned>(bytes: &[u8], limits: JsonLimits) -> Result<T, Problem> {
+    // serde would take an array for a struct, member by member.
+    let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    match serde_json::from_slice(bytes) {
+        Ok(value) if is_object => Ok(value),
+        _ => parse(bytes, limits),
+    }
 }
 
 fn refuse(code: &'static str, pointer: &str, detail: String) -> Problem {

@@ -11,7 +11,7 @@ mod query;
 
 pub use self::{
     arrival::Arrival,
-    body::{Json, Member},
+    body::{Json, Member, Typed},
     caller::Caller,
     cursor::{KEY as CURSOR_KEY, List, Paging},
     etag::{IfMatch, etag},

@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod auth;
 pub(super) mod authorisation;
 pub(super) mod bootstrap;
+pub(super) mod crypto;
 pub(super) mod keys;
 pub(super) mod me;
 mod refusals;

@@ -6,4 +6,4 @@ mod limits;
 mod probes;
 mod protocol;
 mod unparsed;
-mod world;
+pub(crate) mod world;

@@ -41,17 +41,17 @@ use vutf_server::{
     telemetry::Metrics,
 };
 
-pub(super) const PASSWORD: &str = "a long and winding pass phrase";
+pub(crate) const PASSWORD: &str = "a long and winding pass phrase";
 
 /// How the store of the unit of work behaves.
 #[derive(Clone, Default)]
-pub(super) struct Behaviour(Arc<AtomicU8>);
+pub(crate) struct Behaviour(Arc<AtomicU8>);
 
 impl Behaviour {
-    pub(super) fn panics(&self) {
+    pub(crate) fn panics(&self) {
         self.0.store(1, Ordering::SeqCst);
     }
-    pub(super) fn hangs(&self) {
+    pub(crate) fn hangs(&self) {
         self.0.store(2, Ordering::SeqCst);
     }
 }
@@ -84,18 +84,18 @@ impl KeyReloader for OneReplica {
     }
 }
 
-pub(super) struct World {
-    pub(super) state: Arc<AppState>,
-    pub(super) store: MemoryStore,
-    pub(super) units: Behaviour,
+pub(crate) struct World {
+    pub(crate) state: Arc<AppState>,
+    pub(crate) store: MemoryStore,
+    pub(crate) units: Behaviour,
 }
 
 /// With settings as `(path, value)`; rate limits are off unless they say otherwise.
-pub(super) async fn world(settings: &[(&str, &str)]) -> World {
+pub(crate) async fn world(settings: &[(&str, &str)]) -> World {
     world_over(settings, Arc::new(MemoryCache::default())).await
 }
 
-pub(super) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>) -> World {
+pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>) -> World {
     let mut flags = vec![("rate_limit.enabled".to_owned(), "false".to_owned())];
     for (path, value) in settings {
         flags.retain(|(known, _)| known != path);
@@ -167,21 +167,21 @@ async fn keys() -> (Keyring, MemoryWrapper) {
 }
 
 /// What came back.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
     /// The code of the problem document, once it was found to be a whole one.
-    pub(super) fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let document = self.json();
         assert_eq!(
             self.header("content-type"),
@@ -200,17 +200,17 @@ impl Answer {
 
 impl World {
     /// Sends one request through the whole stack.
-    pub(super) async fn send(&self, request: TestRequest) -> Answer {
+    pub(crate) async fn send(&self, request: TestRequest) -> Answer {
         let app = self.app().await;
         call(&app, request).await
     }
-    pub(super) async fn app(
+    pub(crate) async fn app(
         &self,
     ) -> impl Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> + use<> {
         init_service(App::new().configure(http::configure(Arc::clone(&self.state)))).await
     }
     /// Makes `ada` the first administrator, and signs in.
-    pub(super) async fn admin(&self) -> String {
+    pub(crate) async fn admin(&self) -> String {
         let request_id = RequestId::parse("test").unwrap();
         let ctx = Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id);
         let command = CreateAdmin {
@@ -222,14 +222,14 @@ impl World {
         self.login("ada").await
     }
     /// An access token.
-    pub(super) async fn login(&self, name: &str) -> String {
+    pub(crate) async fn login(&self, name: &str) -> String {
         let body = json!({"username": name, "password": PASSWORD});
         let answer = self.send(post("/api/v1/auth/login", &body)).await;
         assert_eq!(answer.status, 200, "{}", answer.json());
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
     /// `(action, outcome, reason)` of every event.
-    pub(super) fn events(&self) -> Vec<(String, String, String)> {
+    pub(crate) fn events(&self) -> Vec<(String, String, String)> {
         let events = self.store.events().into_iter();
         events
             .map(|event| {
@@ -249,7 +249,7 @@ impl World {
     }
 }
 
-pub(super) async fn call(
+pub(crate) async fn call(
     app: &impl Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,
     request: TestRequest,
 ) -> Answer {
@@ -264,14 +264,14 @@ pub(super) async fn call(
     }
 }
 
-pub(super) fn get(path: &str) -> TestRequest {
+pub(crate) fn get(path: &str) -> TestRequest {
     TestRequest::get().uri(path)
 }
 
-pub(super) fn post(path: &str, body: &Value) -> TestRequest {
+pub(crate) fn post(path: &str, body: &Value) -> TestRequest {
     TestRequest::post().uri(path).set_json(body)
 }
 
-pub(super) fn bearer(request: TestRequest, token: &str) -> TestRequest {
+pub(crate) fn bearer(request: TestRequest, token: &str) -> TestRequest {
     request.insert_header(("authorization", format!("Bearer {token}")))
 }

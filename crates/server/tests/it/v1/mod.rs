@@ -1,0 +1,3 @@
+//! Routes under `/api/v1`, laid out as the URL.
+
+mod crypto;
