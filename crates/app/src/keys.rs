@@ -23,8 +23,8 @@ pub enum KeysError {
     /// The organization has no such key.
     #[error("there is no such key")]
     NotFound,
-    /// A rotation of the key would not be enough, see [`Purpose::rotates_alone`].
-    #[error("keys for {0} cannot be rotated by themselves; expected token-signing or field:TABLE")]
+    /// A rotation of the key would not be enough, see [`Purpose::is_rotatable`].
+    #[error("keys for {0} cannot be rotated by themselves; expected tenant, token-signing or field:TABLE")]
     NotRotatable(Purpose),
     /// Somebody else rotated the key at the same time. Their key is loaded.
     #[error("the key was rotated by somebody else meanwhile")]
@@ -196,7 +196,7 @@ impl Keys<'_> {
             Target::Purpose(purpose) => record.purpose == *purpose,
         });
         let purpose = &named.ok_or(KeysError::NotFound)?.purpose;
-        if !purpose.rotates_alone() {
+        if !purpose.is_rotatable() {
             return Err(KeysError::NotRotatable(purpose.clone()));
         }
         let mut entropy = self.ambient.entropy();

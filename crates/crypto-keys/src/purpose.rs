@@ -140,6 +140,11 @@ impl Purpose {
             Self::Tenant | Self::Index { .. } | Self::Mac { .. } => false,
         }
     }
+    /// Whether a new version can be made by itself: of what rotates alone, and of the tenant key. Its predecessor goes on to
+    /// unwrap what it wrapped, until a rewrap has moved the keys below it ([`crate::rewrap`]).
+    pub const fn is_rotatable(&self) -> bool {
+        self.rotates_alone() || matches!(self, Self::Tenant)
+    }
     /// Whether the names in it are ones that the text can carry: 1 to 63 of `[a-z0-9_-]`.
     pub fn is_valid(&self) -> bool {
         self.to_string().parse().as_ref() == Ok(self)
@@ -313,6 +318,9 @@ mod tests {
         ];
         assert!(alone.iter().all(Purpose::rotates_alone));
         assert!(!with_work.iter().any(Purpose::rotates_alone));
+        let by_command = with_work.iter().filter(|purpose| purpose.is_rotatable());
+        assert_eq!(by_command.collect::<Vec<_>>(), [&Purpose::Tenant]);
+        assert!(alone.iter().all(Purpose::is_rotatable));
     }
 
     #[test]

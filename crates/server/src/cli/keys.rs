@@ -11,6 +11,7 @@ use super::{
     answer::table,
     args,
     failure::{Failure, Outcome},
+    kek,
     output::Output,
     start,
 };
@@ -18,15 +19,43 @@ use crate::{config::Sources, service::Service};
 
 pub(super) async fn run(action: args::Keys, sources: &Sources, out: &mut Output) -> Outcome {
     if let args::Keys::Rotate { purpose } = &action
-        && !purpose.rotates_alone()
+        && !purpose.is_rotatable()
     {
         // Known before anything is opened.
         return Err(Failure::Usage(
             KeysError::NotRotatable(purpose.clone()).to_string(),
         ));
     }
+    if let args::Keys::JoinKek { shares } = &action {
+        // There may be nothing yet but the shares.
+        return kek::join(shares, sources, out);
+    }
     let service = start::service(sources).await?;
     let done = match action {
+        args::Keys::Rewrap => kek::rewrap(&service, out).await,
+        args::Keys::RotateKek {
+            forget_previous: false,
+        } => kek::rotate(&service, out).await,
+        args::Keys::RotateKek {
+            forget_previous: true,
+        } => kek::forget(&service, out).await,
+        args::Keys::SplitKek {
+            shares,
+            threshold,
+            into,
+        } => {
+            kek::split(
+                &service,
+                &kek::Custody {
+                    shares,
+                    threshold,
+                    into,
+                },
+                out,
+            )
+            .await
+        }
+        args::Keys::JoinKek { .. } => Ok(()),
         args::Keys::List => list(&service, out).await,
         args::Keys::Rotate { purpose } => rotate(&service, &purpose, out).await,
         args::Keys::Status => status(&service, out).await,

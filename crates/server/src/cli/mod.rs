@@ -16,6 +16,7 @@ mod doctor;
 mod failure;
 mod healthcheck;
 mod key_args;
+mod kek;
 mod keys;
 mod migrate;
 mod openapi;

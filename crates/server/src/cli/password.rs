@@ -56,7 +56,8 @@ fn typed_twice() -> Result<Secret<String>, Failure> {
     }
 }
 
-fn typed(prompt: &str) -> io::Result<Secret<String>> {
+/// One line from the terminal, without echo.
+pub(super) fn typed(prompt: &str) -> io::Result<Secret<String>> {
     let mut stderr = io::stderr();
     stderr.write_all(prompt.as_bytes())?;
     stderr.flush()?;

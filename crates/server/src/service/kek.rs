@@ -12,7 +12,7 @@ use crate::config::{Config, KeyProvider};
 /// The id under which rows name a key that was given by configuration instead of by file.
 pub(crate) const CONFIGURED: &str = "configured";
 
-pub(super) fn open(config: &Config, ambient: &Ambient) -> Result<Arc<dyn KeyWrapper>, StartError> {
+pub(crate) fn open(config: &Config, ambient: &Ambient) -> Result<Arc<dyn KeyWrapper>, StartError> {
     let breaker = config.breaker_options();
     match config.keys.provider {
         KeyProvider::File => {
@@ -27,7 +27,7 @@ pub(super) fn open(config: &Config, ambient: &Ambient) -> Result<Arc<dyn KeyWrap
 }
 
 /// How the key file is protected.
-fn protection(config: &Config) -> FileKek {
+pub(crate) fn protection(config: &Config) -> FileKek {
     match &config.keys.kek_passphrase {
         Some(passphrase) => FileKek::Passphrase(passphrase.clone()),
         None => FileKek::Unsealed,

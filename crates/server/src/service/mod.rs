@@ -37,8 +37,11 @@ use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId
 use vutf_store_seaorm::{GroupOptions, GroupRecorder, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
-    audit_head::HeadFile, cache::connect as connect_cache, checks::all as compliance_checks,
-    data_dir::prepare as prepare_data_dir, kek::CONFIGURED as CONFIGURED_KEK,
+    audit_head::HeadFile,
+    cache::connect as connect_cache,
+    checks::all as compliance_checks,
+    data_dir::prepare as prepare_data_dir,
+    kek::{CONFIGURED as CONFIGURED_KEK, open as open_kek, protection as kek_protection},
 };
 pub use self::{
     error::StartError,

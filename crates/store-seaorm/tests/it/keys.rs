@@ -156,7 +156,7 @@ async fn a_purpose_that_needs_more_than_a_new_key_is_refused(world: World) {
     let keys = handles.keys(&world);
     let records = keys.list(&ctx_in(HOME)).await.unwrap();
     let mut refused = 0;
-    for record in records.iter().filter(|record| !record.purpose.rotates_alone()) {
+    for record in records.iter().filter(|record| !record.purpose.is_rotatable()) {
         let error = keys
             .rotate(&ctx_in(HOME), &Target::Key(record.id))
             .await
@@ -164,7 +164,7 @@ async fn a_purpose_that_needs_more_than_a_new_key_is_refused(world: World) {
         assert!(matches!(error, KeysError::NotRotatable(_)), "{error}");
         refused += 1;
     }
-    assert!(refused > 1, "the tenant key and an index key at least");
+    assert!(refused > 0, "an index key at least");
 }
 
 /// What a start does.

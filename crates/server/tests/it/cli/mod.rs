@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod configuration;
 mod doctor;
+mod kek;
 mod keys;
 mod postgres;
 mod schema;
