@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use vutf_crypto_keys::{
-    KeysTx,
+    KeyState, KeysTx, Keyset, LoadError, Purpose, commit_keyset,
     job::{Cursor, Job, JobKind, JobState, Moved, Verdict},
+    plan_keyset,
 };
 use vutf_identity::role::permission;
 use vutf_kernel::{Ctx, Env, Fault, JobId, Lease, PortError, Timestamp, UseCaseError, transact};
@@ -68,7 +69,7 @@ impl Jobs<'_> {
         let found = self.reader.job(ctx.organization_id, id).await?;
         if let Some(job) = found.filter(|job| job.state.is_runnable()) {
             let failed = job.failed(reason.to_owned(), self.keys.ambient.now());
-            self.finish(ctx, lease, failed, None).await?;
+            self.finish(ctx, lease, failed, None, None).await?;
         }
         Ok(())
     }
@@ -215,11 +216,44 @@ impl Jobs<'_> {
                 Ok(Step::Moved(job, 0))
             }
             Verdict::Over(job) => {
+                let keyset = match job.state {
+                    JobState::Done => self.raised(&job, work.version()).await?,
+                    _ => None,
+                };
                 let version = (job.state == JobState::Done).then(|| work.version());
-                self.finish(ctx, lease, job.clone(), version).await?;
+                self.finish(ctx, lease, job.clone(), version, keyset).await?;
+                self.keys.reload().await?;
                 Ok(Step::Over(job))
             }
         }
+    }
+
+    /// The keyset with `version` as its oldest: nothing is left that an older one protects, so nothing may be read with one, be
+    /// it put back by somebody or found in a copy. The older keys stay as they are; whoever wants to destroy them, may.
+    ///
+    /// A tenant key is left out: it authenticates what the registry says about the past.
+    async fn raised(&self, job: &Job, version: u32) -> Result<Option<Keyset>, JobsError> {
+        let (organization, purpose) = (job.organization_id, job.kind.purpose());
+        if *purpose == Purpose::Tenant {
+            return Ok(None);
+        }
+        let keysets = self.keys.reader.keysets(Some(organization)).await?;
+        let current = keysets.iter().find(|keyset| keyset.purpose == *purpose);
+        let mut policy = current.map(|keyset| keyset.policy.clone()).unwrap_or_default();
+        if policy.minimum_version >= version {
+            return Ok(None);
+        }
+        policy.minimum_version = version;
+        let tenants = self.keys.reader.list_tenant_keys(Some(organization)).await?;
+        let active = tenants.iter().filter(|tenant| tenant.state == KeyState::Active);
+        let tenant = active
+            .max_by_key(|tenant| tenant.version)
+            .ok_or(LoadError::NoTenantKey {
+                organization_id: organization,
+            })?;
+        let now = self.keys.ambient.now();
+        let keyset = plan_keyset(self.keys.keyring, now, tenant, purpose, current, policy)?;
+        Ok(Some(keyset))
     }
 
     async fn put(&self, lease: &Lease, job: Job) -> Result<(), JobsError> {
@@ -240,12 +274,16 @@ impl Jobs<'_> {
         lease: &Lease,
         job: Job,
         version: Option<u32>,
+        keyset: Option<Keyset>,
     ) -> Result<(), JobsError> {
         transact(self.keys.units, self.keys.ambient, |unit, mut env: Env<'_>| {
-            let (ctx, lease, job) = (ctx.clone(), lease.clone(), job.clone());
+            let (ctx, lease, job, keyset) = (ctx.clone(), lease.clone(), job.clone(), keyset.clone());
             Box::pin(async move {
                 unit.jobs().hold(&lease).await?;
                 unit.jobs().replace(&job).await?;
+                if let Some(keyset) = &keyset {
+                    commit_keyset(&ctx, &mut env, unit, keyset).await?;
+                }
                 let event = job.finish_event(&ctx, &mut env, version);
                 KeysTx::events(unit).append(event).await?;
                 Ok(())

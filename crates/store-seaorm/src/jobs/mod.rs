@@ -1,5 +1,6 @@
 //! Durable jobs over ciphertexts, and what they read and write.
 
+mod live;
 mod read;
 mod statement;
 mod write;

@@ -65,12 +65,8 @@ impl SealedRows for SeaStore {
         sql.push("SELECT COUNT(*) AS n");
         place.between(&mut sql, after, boundary);
         filter(&wanted, columns, self.backend())(&mut sql);
-        let rows = self.query(&sql.text, sql.values).await?;
-        let count: i64 = match rows.first() {
-            Some(row) => row.try_get("", "n").map_err(port("sealed.count"))?,
-            None => 0,
-        };
-        Ok((u64::try_from(count).unwrap_or(0), boundary))
+        let count = self.number(&sql.text, sql.values).await?;
+        Ok((count, boundary))
     }
 
     async fn indexed_before(
@@ -179,7 +175,7 @@ impl SeaStore {
         Ok((after, boundary.map_err(port("sealed.boundary"))?))
     }
 
-    async fn query(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, PortError> {
+    pub(super) async fn query(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, PortError> {
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         self.read("sealed.read", |db| db.query_all_raw(statement)).await
     }

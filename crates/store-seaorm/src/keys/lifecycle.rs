@@ -4,8 +4,7 @@ use async_trait::async_trait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value};
 use uuid::Uuid;
 use vutf_crypto_keys::{
-    Approval, ApprovalState, KeyRecord, Keyset, LifecycleReader, LifecycleRepo, Live, LiveCiphertext,
-    Transition, Usage, UsageDelta,
+    Approval, ApprovalState, Keyset, LifecycleReader, LifecycleRepo, Transition, Usage, UsageDelta,
 };
 use vutf_kernel::{ApprovalId, Fault, KeyId, OrganizationId, PortError};
 
@@ -76,14 +75,6 @@ impl LifecycleReader for SeaStore {
         }
         let rows = self.read("usage.list", |db| query.all(db)).await?;
         rows.into_iter().map(|row| usage(&row)).collect()
-    }
-}
-
-#[async_trait]
-impl LiveCiphertext for SeaStore {
-    async fn count(&self, _key: &KeyRecord) -> Result<Live, PortError> {
-        // What is not counted may be there.
-        Ok(Live::Unknown)
     }
 }
 

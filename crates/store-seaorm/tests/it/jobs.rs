@@ -14,7 +14,7 @@ use vutf_app::{
     keys::{Keys, Target},
 };
 use vutf_crypto_keys::{
-    KeyReader as _, Purpose, commit_rotation,
+    KeyReader as _, KeyRecord, LifecycleReader as _, Live, LiveCiphertext, Purpose, commit_rotation,
     job::{Job, JobKind, JobState},
     memory::MemoryWrapper,
     plan_rotation,
@@ -200,6 +200,17 @@ async fn phc(world: &World, user: &User) -> String {
     found.phc.expose().clone()
 }
 
+/// The newest key of a purpose.
+async fn key(world: &World, purpose: &Purpose) -> KeyRecord {
+    let keys = world.store.list(Some(HOME)).await.unwrap();
+    let of_purpose = keys.into_iter().filter(|key| key.purpose == *purpose);
+    of_purpose.max_by_key(|key| key.version).unwrap()
+}
+
+async fn live(world: &World, key: &KeyRecord) -> Live {
+    LiveCiphertext::count(&world.store, key).await.unwrap()
+}
+
 async fn events(world: &World, action: &str) -> i64 {
     let sql = format!("SELECT COUNT(*) FROM audit_intake WHERE action = '{action}'");
     world.number(&sql).await
@@ -223,8 +234,10 @@ async fn what_is_old_is_sealed_anew_in_its_place(world: World) {
     for user in &people {
         before.push(phc(&world, user).await);
     }
+    let old = key(&world, &Purpose::field("passwords")).await;
     handles.rotate(&world, &Purpose::field("passwords")).await;
     assert_eq!(old_passwords(&world).await, 40);
+    assert_eq!(live(&world, &old).await, Live::Rows(40));
     let job = handles.start(&world, passwords()).await;
     let again = NewJob {
         kind: passwords(),
@@ -243,6 +256,13 @@ async fn what_is_old_is_sealed_anew_in_its_place(world: World) {
         (JobState::Done, 40, 0, 40)
     );
     assert_eq!(old_passwords(&world).await, 0);
+    assert_eq!(live(&world, &old).await, Live::Rows(0));
+    let keysets = world.store.keysets(Some(HOME)).await.unwrap();
+    let minimum = keysets
+        .iter()
+        .find(|keyset| keyset.purpose == old.purpose)
+        .unwrap();
+    assert_eq!(minimum.policy.minimum_version, 2);
     for (user, before) in people.iter().zip(before) {
         assert_eq!(phc(&world, user).await, before);
     }
@@ -399,6 +419,12 @@ async fn keys_are_wrapped_by_the_newest_tenant_key(world: World) {
         .map(|row| row.try_get_by_index(0).unwrap())
         .collect();
     assert_eq!(world.number(&under_newest).await, 0);
+    let tenants = world.store.list_tenant_keys(Some(HOME)).await.unwrap();
+    let oldest = tenants.iter().min_by_key(|key| key.version).unwrap();
+    assert_eq!(
+        live(&world, oldest).await,
+        Live::Rows(u64::try_from(all).unwrap())
+    );
 
     let job = handles.start(&world, JobKind::Rewrap).await;
     let done = handles.finish(&world, &job).await;
@@ -407,6 +433,7 @@ async fn keys_are_wrapped_by_the_newest_tenant_key(world: World) {
         (JobState::Done, all)
     );
     assert_eq!(world.number(&under_newest).await, all);
+    assert_eq!(live(&world, oldest).await, Live::Rows(0));
     handles.keys(&world).reload().await.unwrap();
     for user in &people {
         phc(&world, user).await;
@@ -433,6 +460,8 @@ async fn indexes_are_made_anew_and_found_all_the_time(world: World) {
     let (handles, mut factory) = (Handles::new(Duration::ZERO, 5), Factory::new(7));
     let people = people(&world, &mut factory, 12).await;
     let purpose = Purpose::index("users", "email");
+    let before = key(&world, &purpose).await;
+    assert_eq!(live(&world, &before).await, Live::Rows(12));
     handles.rotate(&world, &purpose).await;
     let job = handles.start(&world, JobKind::Reindex { purpose }).await;
     let old = "SELECT COUNT(*) FROM users WHERE email_bidx_ver = 1";
@@ -450,6 +479,7 @@ async fn indexes_are_made_anew_and_found_all_the_time(world: World) {
         }
     }
     assert_eq!(world.number(old).await, 0);
+    assert_eq!(live(&world, &before).await, Live::Rows(0));
     for user in &people {
         assert!(found(&world, user).await);
     }
@@ -523,6 +553,14 @@ async fn who_may_not_or_asks_for_nothing_is_refused(world: World) {
     let kept = kept.unwrap_err();
     assert!(matches!(kept, JobsError::AppendOnly(_)), "{kept}");
     assert!(kept.to_string().contains("compromised"), "{kept}");
+    let parts = key(&world, &Purpose::field("audit_intake")).await;
+    assert_eq!(live(&world, &parts).await, Live::Rows(0));
+    world.append(&[factory.event(), factory.event()]).await;
+    assert_eq!(
+        live(&world, &parts).await,
+        Live::Rows(2),
+        "found within what is encoded"
+    );
     let nothing = jobs
         .start(&ctx_in(HOME), new(Purpose::field("weather")))
         .await
