@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod demo;
 mod deny;
+mod fuzz;
 mod generated;
 mod layers;
 mod licence;
@@ -61,6 +62,8 @@ enum Task {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Run the fuzz targets with cargo-fuzz, each for a while.
+    Fuzz(fuzz::Options),
     /// Run every check that needs no server: formatting, lints, layers, tidy, generated files, dependencies, secrets.
     Ci,
 }
@@ -86,6 +89,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Deny => report("deny", &deny::check()?)?,
         Task::Secrets => report("secrets", &secrets::check()?)?,
         Task::Bench { what } => bench::run(&what)?,
+        Task::Fuzz(options) => fuzz::run(&options)?,
         Task::Ci => return Ok(ci::run()),
     }
     Ok(ExitCode::SUCCESS)

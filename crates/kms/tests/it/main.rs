@@ -7,6 +7,8 @@ mod aws;
 mod conformance;
 #[cfg(test)]
 mod file;
+#[cfg(test)]
+mod fuzz;
 #[cfg(all(test, feature = "pkcs11"))]
 mod pkcs11;
 #[cfg(all(test, any(feature = "aws-kms", feature = "vault-transit")))]
