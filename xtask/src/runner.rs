@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 
 use crate::output::complain;
-use crate::workspace::{cargo, sources};
+use crate::workspace::{FEATURES, cargo, sources};
 
 /// Numbers of tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,11 +92,13 @@ impl Runner {
                     "--color",
                     colour,
                 ]);
+                command.args(FEATURES);
                 command.args(["--profile", if unattended { "ci" } else { "default" }]);
                 command.args(filter);
             }
             Self::CargoTest => {
-                command.args(["test", "--workspace", "--all-targets", "--no-fail-fast", "--"]);
+                command.args(["test", "--workspace", "--all-targets", "--no-fail-fast"]);
+                command.args(FEATURES).arg("--");
                 command.args(filter);
             }
         }

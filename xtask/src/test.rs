@@ -14,7 +14,7 @@ use vutf_testkit::servers::{
 use crate::output::{complain, say};
 use crate::runner::{Counts, Outcome, Runner, has_doctests};
 use crate::template::Template;
-use crate::workspace::{build, cargo, root};
+use crate::workspace::{FEATURES, build, cargo, root};
 
 /// How to run the tests.
 #[derive(Debug, clap::Args)]
@@ -43,8 +43,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         .env(settings::SKIP_LOG, skip_log.path());
     let mut outcome = runner.run(&mut command)?;
     if options.filter.is_none() && has_doctests(root())? {
-        let doctests =
-            Runner::CargoTest.run(cargo().args(["test", "--workspace", "--doc", "--no-fail-fast"]))?;
+        let doctests = Runner::CargoTest.run(
+            cargo()
+                .args(["test", "--workspace", "--doc", "--no-fail-fast"])
+                .args(FEATURES),
+        )?;
         outcome.counts += doctests.counts;
         outcome.success &= doctests.success;
     }

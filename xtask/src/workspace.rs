@@ -73,12 +73,16 @@ pub(crate) struct Programs {
     pub(crate) template: PathBuf,
 }
 
+/// What tests and packages have beyond the default build: every provider of key-encryption keys.
+pub(crate) const FEATURES: [&str; 2] = ["--features", "vutf-server/pkcs11,vutf-server/aws-kms"];
+
 /// Builds everything.
 ///
 /// Always the whole workspace: another package set would unify other features and compile the stack twice.
 pub(crate) fn build() -> Result<Programs> {
     let status = cargo()
         .args(["build", "--workspace", "--all-targets"])
+        .args(FEATURES)
         .status()
         .context("cannot start cargo")?;
     ensure!(status.success(), "the build failed");

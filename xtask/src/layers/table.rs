@@ -130,16 +130,23 @@ pub(super) const HOMES: &[Home] = &[
     home("cryptoki", &["vutf-kms"]),
     home("aws-sdk-*", &["vutf-kms"]),
     home("aws-config", &["vutf-kms"]),
+    home("aws-smithy-*", &["vutf-kms"]),
     home("anyhow", &[TESTKIT, "xtask"]),
     home("clap*", &["vutf-server", "xtask"]),
     Home {
         external: "reqwest",
-        homes: &[TESTKIT],
+        homes: &["vutf-kms", TESTKIT],
         free_in_tests: true,
     },
     Home {
         external: "tokio",
-        homes: &["vutf-store-seaorm", "vutf-cache-redis", "vutf-server", TESTKIT],
+        homes: &[
+            "vutf-store-seaorm",
+            "vutf-cache-redis",
+            "vutf-kms",
+            "vutf-server",
+            TESTKIT,
+        ],
         free_in_tests: true,
     },
 ];

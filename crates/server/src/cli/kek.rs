@@ -68,7 +68,7 @@ pub(super) async fn rotate(service: &Service, out: &mut Output) -> Outcome {
         (vec![rotated.from], rotated.to)
     };
     let mut service = service.clone();
-    service.wrapper = open_kek(&service.config, &service.ambient)?;
+    service.wrapper = open_kek(&service.config, &service.ambient).await?;
     let details = [
         ("from", Detail::List(from.clone())),
         ("to", Detail::Text(to.clone())),

@@ -20,6 +20,7 @@ mod macros;
 mod nearest;
 mod private;
 mod production;
+mod providers;
 mod reader;
 mod report;
 mod sections;
@@ -33,16 +34,19 @@ mod value;
 mod tests;
 #[cfg(test)]
 mod tests_production;
+#[cfg(test)]
+mod tests_providers;
 
 pub use self::url::{HttpUrl, SecretUrl, masked_url};
 pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
 pub use identity::{Argon2, EmailVerification, Identity, Lockout, Registration};
+pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};
 pub use report::schema;
 pub use sections::{
-    Audit, Breaker, Cache, ClientAddressHeader, Config, Database, KeyProvider, Keys, Log, LogFormat,
-    Management, Profile, RateLimits, Server, Telemetry,
+    Audit, Breaker, Cache, ClientAddressHeader, Config, Database, Keys, Log, LogFormat, Management, Profile,
+    RateLimits, Server, Telemetry,
 };
 pub use sources::Sources;
 pub use units::ByteSize;

@@ -37,6 +37,22 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
             "use https://",
         );
     }
+    let keys = &config.keys;
+    for (path, url) in [
+        ("keys.vault_transit.address", &keys.vault_transit.address),
+        ("keys.aws_kms.endpoint", &keys.aws_kms.endpoint),
+    ] {
+        if url
+            .as_ref()
+            .is_some_and(|url| !url.is_https() && !is_local(url.as_str()))
+        {
+            refuse(
+                path,
+                "keys would reach another machine in the clear",
+                "use https://",
+            );
+        }
+    }
     if !config.management.host.is_loopback() {
         refuse(
             "management.host",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tracing_subscriber::filter::LevelFilter;
 use vutf_kernel::Secret;
 
-use super::{Config, ConfigError, EmailVerification, Registration, private};
+use super::{Config, ConfigError, EmailVerification, KeyProvider, Registration, private};
 
 /// Fewest characters of a passphrase; 24 of base64 hold 144 bits.
 const PASSPHRASE: usize = 24;
@@ -22,7 +22,8 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
 }
 
 fn secrets(config: &Config, errors: &mut Vec<ConfigError>) {
-    if config.keys.kek_passphrase.is_none() && config.keys.kek_key.is_none() {
+    let file = config.keys.uses(KeyProvider::File);
+    if file && config.keys.kek_passphrase.is_none() && config.keys.kek_key.is_none() {
         errors.push(ConfigError::new(
             "keys.kek_passphrase",
             "profile `production` needs the secret that seals the key-encryption key",

@@ -9,7 +9,7 @@ use std::{
 use vutf_kernel::Secret;
 
 use super::{
-    ByteSize, Cidr, HttpUrl, Identity, SecretUrl,
+    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit,
     macros::{choice, settings},
 };
 
@@ -20,14 +20,6 @@ choice! {
         Development = "development",
         /// Refuses to start without each named secret, and with anything that is unsafe in public.
         Production = "production",
-    }
-}
-
-choice! {
-    /// Who keeps the key-encryption key.
-    pub enum KeyProvider: "`file`" {
-        /// A sealed file.
-        File = "file",
     }
 }
 
@@ -184,8 +176,12 @@ settings! {
 settings! {
     /// The key-encryption key and who keeps it.
     pub struct Keys("keys.") {
-        /// Who keeps the key-encryption key.
+        /// Who keeps the key-encryption key that wraps.
         provider: KeyProvider = KeyProvider::File;
+        /// Providers under whose keys everything is wrapped as well, so that either alone opens it: for the loss of a provider.
+        also_wrap: Vec<KeyProvider> = Vec::new(), source = "NIST SP 800-57 part 1, section 9.2";
+        /// Providers whose keys open what they wrapped before, and wrap nothing new: while keys are moved.
+        moving_from: Vec<KeyProvider> = Vec::new();
         /// The sealed file; `kek.vutf` in the data directory when unset.
         kek_file: Option<PathBuf> = None;
         /// Passphrase under which the file is sealed. Production needs it or `keys.kek_key`.
@@ -213,6 +209,14 @@ settings! {
         subject_cache_age: Duration = Duration::from_mins(1), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
         /// Keys of persons that this process unwraps in a minute; beyond it, reads are refused and an alert fires.
         unwraps_per_minute: u32 = 60_000, floor = 60;
+    }
+    nest {
+        /// The key in a PKCS#11 token.
+        pkcs11: Pkcs11,
+        /// The key in AWS KMS.
+        aws_kms: AwsKms,
+        /// The key in the transit engine of Vault or OpenBao.
+        vault_transit: VaultTransit,
     }
 }
 

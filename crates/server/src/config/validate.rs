@@ -6,12 +6,13 @@ use tracing_subscriber::EnvFilter;
 
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, production};
+use super::{Cidr, Config, ConfigError, production, providers};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
     schemes(config, errors);
     keys(config, errors);
+    providers::check(config, errors, warnings);
     argon2(config, errors);
     lifetimes(config, errors);
     proxies(config, errors);

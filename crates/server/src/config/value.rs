@@ -196,6 +196,9 @@ const fn const_list(kind: &'static str) -> &'static str {
     match kind.as_bytes() {
         b"duration" => "list of durations",
         b"network" => "list of networks",
+        b"`file`, `pkcs11`, `aws-kms` or `vault-transit`" => {
+            "list of `file`, `pkcs11`, `aws-kms`, `vault-transit`"
+        }
         b"http(s) URL" => "list of http(s) URLs",
         _ => "list",
     }

@@ -1,29 +1,94 @@
-//! The key-encryption key, from what the configuration names.
+//! The key-encryption keys, from what the configuration names.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use vutf_crypto_keys::{KekSet, KeyWrapper};
-use vutf_kernel::Ambient;
+use vutf_kernel::{Ambient, BreakerOptions};
 use vutf_kms::{Breaking, FileError, FileKek, FileKeks, FileWrapper};
 
 use super::StartError;
 use crate::config::{Config, KeyProvider};
 
 /// The id under which rows name a key that was given by configuration instead of by file.
-pub(crate) const CONFIGURED: &str = "configured";
+const CONFIGURED: &str = "configured";
 
-pub(crate) fn open(config: &Config, ambient: &Ambient) -> Result<Arc<dyn KeyWrapper>, StartError> {
-    let breaker = config.breaker_options();
-    match config.keys.provider {
-        KeyProvider::File => {
-            let failed = |error: &dyn std::error::Error| StartError::Kek(error.to_string());
-            let FileKeks { current, previous } = file(config, ambient).map_err(|error| failed(&error))?;
-            let behind = |file| Arc::new(Breaking::new(file, breaker)) as Arc<dyn KeyWrapper>;
-            let previous = previous.into_iter().map(behind).collect();
-            let set = KekSet::new(behind(current), Vec::new(), previous).map_err(|error| failed(&error))?;
-            Ok(Arc::new(set))
+/// A key-encryption key, what it wrapped with before, and what was found when it was tried.
+struct Opened {
+    current: Arc<dyn KeyWrapper>,
+    previous: Vec<Arc<dyn KeyWrapper>>,
+    /// Why it does not answer now, though it may later.
+    away: Option<String>,
+}
+
+/// Every provider that is named, each behind a circuit breaker of its own. One that cannot be reached is left for later as
+/// long as another answers: that is what the others are for. One that refuses ends the start.
+pub(crate) async fn open(config: &Config, ambient: &Ambient) -> Result<Arc<dyn KeyWrapper>, StartError> {
+    let keys = &config.keys;
+    let (mut wrapping, mut opening, mut away, mut answering) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for (path, provider) in keys.providers() {
+        let opened = member(config, ambient, provider).await?;
+        match opened.away {
+            Some(reason) => away.push((provider, reason)),
+            None => answering += 1,
+        }
+        opening.extend(opened.previous);
+        if path == "keys.moving_from" {
+            opening.push(opened.current);
+        } else {
+            wrapping.push(opened.current);
         }
     }
+    for (provider, reason) in away {
+        if answering == 0 {
+            return Err(StartError::Kek(reason));
+        }
+        tracing::warn!(
+            provider = provider.as_str(),
+            reason,
+            "a key-encryption key is out of reach"
+        );
+    }
+    let mut wrapping = wrapping.into_iter();
+    let primary = wrapping
+        .next()
+        .ok_or_else(|| StartError::Kek("no provider is named".into()))?;
+    let set = KekSet::new(primary, wrapping.collect(), opening).map_err(|error| failed(&error))?;
+    Ok(Arc::new(set))
+}
+
+async fn member(config: &Config, ambient: &Ambient, provider: KeyProvider) -> Result<Opened, StartError> {
+    match provider {
+        KeyProvider::File => file(config, ambient),
+        #[cfg(feature = "pkcs11")]
+        KeyProvider::Pkcs11 => remote::pkcs11(config).await,
+        #[cfg(feature = "aws-kms")]
+        KeyProvider::AwsKms => remote::aws_kms(config).await,
+        #[cfg(feature = "vault-transit")]
+        KeyProvider::VaultTransit => remote::vault_transit(config).await,
+        // The configuration is refused before.
+        #[cfg(not(all(feature = "pkcs11", feature = "aws-kms", feature = "vault-transit")))]
+        other => Err(StartError::Kek(format!("this build has no `{}`", other.as_str()))),
+    }
+}
+
+fn file(config: &Config, ambient: &Ambient) -> Result<Opened, StartError> {
+    let breaker = config.breaker_options();
+    let FileKeks { current, previous } = keys_of_file(config, ambient).map_err(|error| failed(&error))?;
+    Ok(Opened {
+        current: behind(current, breaker),
+        previous: previous.into_iter().map(|file| behind(file, breaker)).collect(),
+        away: None,
+    })
+}
+
+fn keys_of_file(config: &Config, ambient: &Ambient) -> Result<FileKeks, FileError> {
+    if let Some(text) = &config.keys.kek_key {
+        return Ok(FileKeks {
+            current: FileWrapper::from_key(CONFIGURED, FileKek::parse_key(text)?)?,
+            previous: Vec::new(),
+        });
+    }
+    FileKeks::open_or_create(&config.kek_file(), &protection(config), &mut *ambient.entropy())
 }
 
 /// How the key file is protected.
@@ -34,12 +99,111 @@ pub(crate) fn protection(config: &Config) -> FileKek {
     }
 }
 
-fn file(config: &Config, ambient: &Ambient) -> Result<FileKeks, FileError> {
-    if let Some(text) = &config.keys.kek_key {
-        return Ok(FileKeks {
-            current: FileWrapper::from_key(CONFIGURED, FileKek::parse_key(text)?)?,
-            previous: Vec::new(),
-        });
+fn behind(wrapper: impl KeyWrapper + 'static, breaker: BreakerOptions) -> Arc<dyn KeyWrapper> {
+    Arc::new(Breaking::new(wrapper, breaker))
+}
+
+fn failed(error: &dyn Display) -> StartError {
+    StartError::Kek(error.to_string())
+}
+
+/// Providers that answer from elsewhere.
+#[cfg(any(feature = "pkcs11", feature = "aws-kms", feature = "vault-transit"))]
+mod remote {
+    use std::fmt::Display;
+
+    use vutf_crypto_keys::KeyWrapper;
+    #[cfg(feature = "aws-kms")]
+    use vutf_kms::{AwsCredentials, AwsKmsOptions, AwsKmsWrapper};
+    #[cfg(feature = "pkcs11")]
+    use vutf_kms::{Pkcs11Options, Pkcs11Pin, Pkcs11Wrapper};
+    #[cfg(feature = "vault-transit")]
+    use vutf_kms::{VaultAuth, VaultCredential, VaultOptions, VaultWrapper};
+
+    use super::{Config, Opened, StartError, behind, failed};
+
+    #[cfg(feature = "pkcs11")]
+    pub(super) async fn pkcs11(config: &Config) -> Result<Opened, StartError> {
+        let settings = &config.keys.pkcs11;
+        let pin = match (&settings.pin, &settings.pin_file) {
+            (Some(pin), _) => Pkcs11Pin::Text(pin.clone()),
+            (None, file) => Pkcs11Pin::File(file.clone().unwrap_or_default()),
+        };
+        let wrapper = Pkcs11Wrapper::new(Pkcs11Options {
+            module: settings.module.clone().unwrap_or_default(),
+            token_label: settings.token.clone().unwrap_or_default(),
+            token_serial: settings.serial.clone(),
+            key_label: settings.key.clone().unwrap_or_default(),
+            pin,
+            sessions: settings.sessions.into(),
+            timeout: settings.timeout,
+        })
+        .map_err(|error| failed(&error))?;
+        let checked = wrapper.check().await;
+        opened(config, wrapper, checked, vutf_kms::Pkcs11Error::is_transient)
     }
-    FileKeks::open_or_create(&config.kek_file(), &protection(config), &mut *ambient.entropy())
+
+    #[cfg(feature = "aws-kms")]
+    pub(super) async fn aws_kms(config: &Config) -> Result<Opened, StartError> {
+        let settings = &config.keys.aws_kms;
+        let wrapper = AwsKmsWrapper::open(&AwsKmsOptions {
+            key: settings.key.clone().unwrap_or_default(),
+            region: settings.region.clone(),
+            endpoint: settings.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+            timeout: settings.timeout,
+            credentials: AwsCredentials::Chain,
+        })
+        .await
+        .map_err(|error| failed(&error))?;
+        let checked = wrapper.check().await;
+        opened(config, wrapper, checked, vutf_kms::AwsKmsError::is_transient)
+    }
+
+    #[cfg(feature = "vault-transit")]
+    pub(super) async fn vault_transit(config: &Config) -> Result<Opened, StartError> {
+        let settings = &config.keys.vault_transit;
+        let given = |text: &Option<_>, file: &Option<std::path::PathBuf>| match (text, file) {
+            (Some(text), _) => VaultCredential::Text(vutf_kernel::Secret::clone(text)),
+            (None, file) => VaultCredential::File(file.clone().unwrap_or_default()),
+        };
+        let auth = match &settings.role_id {
+            Some(role_id) => VaultAuth::AppRole {
+                mount: settings.auth_mount.clone(),
+                role_id: role_id.clone(),
+                secret_id: given(&settings.secret_id, &settings.secret_id_file),
+            },
+            None => VaultAuth::Token(given(&settings.token, &settings.token_file)),
+        };
+        let address = settings.address.as_ref();
+        let wrapper = VaultWrapper::new(&VaultOptions {
+            address: address.map(|url| url.as_str().to_owned()).unwrap_or_default(),
+            namespace: settings.namespace.clone(),
+            mount: settings.mount.clone(),
+            key: settings.key.clone().unwrap_or_default(),
+            auth,
+            ca_file: settings.ca_file.clone(),
+            timeout: settings.timeout,
+        })
+        .map_err(|error| failed(&error))?;
+        let checked = wrapper.check().await;
+        opened(config, wrapper, checked, vutf_kms::VaultError::is_transient)
+    }
+
+    fn opened<E: Display>(
+        config: &Config,
+        wrapper: impl KeyWrapper + 'static,
+        checked: Result<(), E>,
+        is_transient: impl Fn(&E) -> bool,
+    ) -> Result<Opened, StartError> {
+        let away = match checked {
+            Ok(()) => None,
+            Err(error) if is_transient(&error) => Some(error.to_string()),
+            Err(error) => return Err(failed(&error)),
+        };
+        Ok(Opened {
+            current: behind(wrapper, config.breaker_options()),
+            previous: Vec::new(),
+            away,
+        })
+    }
 }

@@ -41,7 +41,7 @@ pub(crate) use self::{
     cache::connect as connect_cache,
     checks::all as compliance_checks,
     data_dir::prepare as prepare_data_dir,
-    kek::{CONFIGURED as CONFIGURED_KEK, open as open_kek, protection as kek_protection},
+    kek::{open as open_kek, protection as kek_protection},
 };
 pub use self::{
     error::StartError,
@@ -85,7 +85,7 @@ impl Service {
     /// Brings everything up but the listeners.
     pub async fn assemble(config: Arc<Config>, ambient: Ambient, schema: Schema) -> Result<Self, StartError> {
         data_dir::prepare(&config.data_dir)?;
-        let wrapper = kek::open(&config, &ambient)?;
+        let wrapper = kek::open(&config, &ambient).await?;
         let keyring = Keyring::new().with_limits(settings::key_limits(&config), ambient.shared_clock());
         let keyring = Arc::new(keyring);
         let store = connect(&config, Arc::clone(&keyring), ambient.clone()).await?;

@@ -1,12 +1,11 @@
 //! The database and what is in it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use vutf_audit::LogReader as _;
 use vutf_compliance::Verdict;
-use vutf_crypto_keys::{KeyReader, KeyState, Keyring};
+use vutf_crypto_keys::{KeyReader, KeyState, KeyWrapper, Keyring};
 use vutf_kernel::{Ambient, Timestamp};
-use vutf_kms::FileWrapper;
 use vutf_store_seaorm::{SchemaError, SeaStore};
 
 use super::Check;
@@ -23,7 +22,7 @@ const SKEW_WARN: Duration = Duration::from_secs(1);
 /// Half the shortest life that an access token can have.
 const SKEW_FAIL: Duration = Duration::from_secs(15);
 
-pub(super) async fn look(config: &Config, wrapper: Option<FileWrapper>, checks: &mut Vec<Check>) {
+pub(super) async fn look(config: &Config, wrapper: Option<Arc<dyn KeyWrapper>>, checks: &mut Vec<Check>) {
     let url = config.database_url();
     if let Some(file) = database::sqlite_file(url.expose()).filter(|file| !file.exists()) {
         let found = format!(
@@ -147,7 +146,7 @@ async fn log(store: &SeaStore) -> Check {
 }
 
 /// Whether the key-encryption key is the one that the registry was made with.
-async fn registry(store: &SeaStore, wrapper: Option<FileWrapper>) -> Check {
+async fn registry(store: &SeaStore, wrapper: Option<Arc<dyn KeyWrapper>>) -> Check {
     const NAME: &str = "keys";
     let Some(wrapper) = wrapper else {
         return Check::warn(NAME, "not looked at: there is no key-encryption key", "");
@@ -161,7 +160,7 @@ async fn registry(store: &SeaStore, wrapper: Option<FileWrapper>) -> Check {
         .iter()
         .filter(|record| record.state == KeyState::Active && record.is_past_cryptoperiod(now))
         .count();
-    match Keyring::new().load(&wrapper, records).await {
+    match Keyring::new().load(&*wrapper, records).await {
         Ok(report) if overdue == 0 => Check::ok(NAME, format!("{} open", report.loaded)),
         Ok(report) => {
             let found = format!("{} open, {overdue} of them OVERDUE for rotation", report.loaded);

@@ -3,9 +3,12 @@
 mod database;
 mod machine;
 
+use std::sync::Arc;
+
 use clap::builder::styling::AnsiColor;
 use serde_json::json;
-use vutf_kms::{FileError, FileKek, FileWrapper};
+use vutf_crypto_keys::KeyWrapper;
+use vutf_kernel::Ambient;
 
 use super::{
     answer::count,
@@ -14,8 +17,8 @@ use super::{
     start,
 };
 use crate::{
-    config::{Config, Sources, load},
-    service,
+    config::{Config, KeyProvider, Sources, load},
+    service::{self, StartError},
 };
 
 /// How serious a finding is.
@@ -95,7 +98,7 @@ pub(super) async fn run(sources: &Sources, out: &mut Output) -> Outcome {
     checks.extend(warnings.map(|warning| Check::warn("configuration", warning, "")));
     checks.push(machine::data_directory(&config));
     checks.push(machine::disk(&config));
-    let (wrapper, check) = key_encryption_key(&config);
+    let (wrapper, check) = key_encryption_key(&config).await;
     checks.push(check);
     database::look(&config, wrapper, &mut checks).await;
     checks.push(cache(&config).await);
@@ -133,36 +136,29 @@ fn format_line(word: &str, name: &str, found: &str, mend: &str) -> String {
     format!("{word}  {name:<17}  {found}{mend}\n")
 }
 
-/// Opens the key without making one.
-fn key_encryption_key(config: &Config) -> (Option<FileWrapper>, Check) {
+/// Opens the key, or the keys, without making one.
+async fn key_encryption_key(config: &Config) -> (Option<Arc<dyn KeyWrapper>>, Check) {
     const NAME: &str = "key-encryption";
     let keys = &config.keys;
-    let opened = match (&keys.kek_key, &keys.kek_passphrase) {
-        (Some(text), _) => {
-            FileKek::parse_key(text).and_then(|key| FileWrapper::from_key(service::CONFIGURED_KEK, key))
-        }
-        (None, Some(passphrase)) => {
-            FileWrapper::open(&config.kek_file(), &FileKek::Passphrase(passphrase.clone()))
-        }
-        (None, None) => FileWrapper::open(&config.kek_file(), &FileKek::Unsealed),
-    };
-    match opened {
+    let from_file = keys.uses(KeyProvider::File) && keys.kek_key.is_none();
+    if from_file && !config.kek_file().exists() {
+        let file = config.kek_file();
+        let found = format!(
+            "there is no key file at {} yet; the first start makes one",
+            file.display()
+        );
+        return (None, Check::ok(NAME, found));
+    }
+    match service::open_kek(config, &Ambient::system()).await {
         Ok(wrapper) => {
-            let sealed = keys.kek_key.is_some() || keys.kek_passphrase.is_some();
-            let found = if sealed {
-                "the key opens"
-            } else {
+            let found = if from_file && keys.kek_passphrase.is_none() {
                 "the key opens; its file is not sealed"
+            } else {
+                "the key opens"
             };
             (Some(wrapper), Check::ok(NAME, found))
         }
-        Err(FileError::Missing { path }) => {
-            let found = format!(
-                "there is no key file at {} yet; the first start makes one",
-                path.display()
-            );
-            (None, Check::ok(NAME, found))
-        }
+        Err(StartError::Kek(problem)) => (None, Check::fail(NAME, problem, "")),
         Err(error) => (None, Check::fail(NAME, error.to_string(), "")),
     }
 }
