@@ -9,6 +9,7 @@ mod first_start;
 mod full_disk;
 mod fuzz_requests;
 mod housekeeping;
+mod key_jobs;
 mod kill;
 mod leak_scan;
 mod load;
