@@ -9,7 +9,7 @@ use crate::{
     guard::{GuardPolicy, KeyedHash},
     password::{HashError, PasswordHasher, PasswordPolicy},
     session::SessionStatusCache,
-    token::TokenSigner,
+    token::{TokenSigner, VerifiedTokens},
 };
 
 /// Numbers of this domain. Defaults and sources: docs/configuration.md, section `identity`.
@@ -67,6 +67,8 @@ pub struct Identity {
     pub hasher: Arc<dyn PasswordHasher>,
     /// Signs access tokens.
     pub signer: Arc<dyn TokenSigner>,
+    /// Remembers which tokens' signatures were checked.
+    pub tokens: Arc<VerifiedTokens>,
     /// Remembers for less than a second which sessions are live.
     pub sessions: Arc<dyn SessionStatusCache>,
     /// Hides names that match no account.

@@ -1,5 +1,6 @@
 //! `cargo xtask bench WHAT`: figures for the documents. Nothing passes or fails by them.
 
+mod crypto;
 mod start;
 
 use anyhow::Result;
@@ -14,11 +15,14 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 7)]
         rounds: usize,
     },
+    /// Named keys over HTTP beside OpenBao's transit engine: items a second, and CPU time an item.
+    Crypto(crypto::Options),
 }
 
 /// Measures, and prints.
 pub(crate) fn run(what: &Bench) -> Result<()> {
     match what {
         Bench::Start { rounds } => start::run(*rounds),
+        Bench::Crypto(options) => crypto::run(options),
     }
 }

@@ -283,6 +283,7 @@ impl Identity {
             store: Arc::new(store),
             hasher: Arc::new(InlineHasher::new(scheme)),
             signer: Arc::new(MemorySigner::generate(&mut *ambient.entropy())),
+            tokens: Arc::default(),
             sessions: Arc::new(MokaSessionCache::default()),
             names: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             ambient,

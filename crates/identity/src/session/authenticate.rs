@@ -10,7 +10,7 @@ use super::SessionStatus;
 use crate::{
     Identity,
     refusal::use_case_error,
-    token::{self, TokenError},
+    token::TokenError,
 };
 
 /// How far another replica's clock may run ahead. FAPI 2.0 Security Profile §5.3.2.1: 10 s.
@@ -67,14 +67,10 @@ pub async fn authenticate(id: &Identity, bearer: &str) -> Result<Caller, Authent
     let now = id.ambient.now();
     let keys = id.signer.verifying();
     let settings = &id.settings;
-    let claims = token::verify(
-        bearer,
-        &keys,
-        &settings.issuer,
-        &settings.audience,
-        now,
-        CLOCK_LEEWAY,
-    )?;
+    let verified = id
+        .tokens
+        .verify(bearer, &keys, &settings.issuer, &settings.audience)?;
+    let claims = verified.at(now, CLOCK_LEEWAY)?;
     let status = status(id, claims.sid)
         .await?
         .filter(|status| status.is_live(now))
@@ -91,7 +87,7 @@ pub async fn authenticate(id: &Identity, bearer: &str) -> Result<Caller, Authent
         assurance: status.assurance.clone(),
         grants: status.grants(),
         roles: status.roles.clone(),
-        access_expires_at: Timestamp::parse_rfc3339(&claims.exp).ok_or(TokenError::Invalid)?,
+        access_expires_at: verified.expires_at(),
     })
 }
 

@@ -1,11 +1,15 @@
 //! Access tokens: PASETO v4.public over a signing port, so that the key may live in a KMS.
 
 pub mod paseto;
+mod verified;
 
 use serde::{Deserialize, Serialize};
 use vutf_kernel::{OrganizationId, PortError, SessionId, UserId};
 
-pub use self::paseto::{TokenError, issue, key_id, verify};
+pub use self::{
+    paseto::{TokenError, issue, key_id, verify},
+    verified::{Verified, VerifiedTokens},
+};
 
 /// What a signing key made of a message.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use pasetors::{
 use serde::{Deserialize, Serialize};
 use vutf_kernel::{Class, Fault, PortError, Secret, Timestamp};
 
-use super::{Claims, TokenSigner};
+use super::{Claims, TokenSigner, verified::Verified};
 
 /// Longer tokens are refused before anything is computed. Ours are below 1,500 bytes.
 pub const MAX_BYTES: usize = 4_096;
@@ -116,6 +116,17 @@ pub fn verify(
     now: Timestamp,
     leeway: Duration,
 ) -> Result<Claims, TokenError> {
+    let verified = check(token, keys, issuer, audience)?;
+    verified.at(now, leeway).cloned()
+}
+
+/// The token, if one of `keys` signed it for `issuer` and `audience`; whatever time it is.
+pub(super) fn check(
+    token: &str,
+    keys: &[[u8; 32]],
+    issuer: &str,
+    audience: &str,
+) -> Result<Verified, TokenError> {
     if token.len() > MAX_BYTES {
         return Err(TokenError::Invalid);
     }
@@ -123,10 +134,10 @@ pub fn verify(
         UntrustedToken::<pasetors::Public, V4>::try_from(token).map_err(|_| TokenError::Invalid)?;
     let footer: Footer =
         serde_json::from_slice(untrusted.untrusted_footer()).map_err(|_| TokenError::Invalid)?;
-    let key = keys
+    let (own, key) = keys
         .iter()
         .find(|key| key_id(key).is_ok_and(|id| id == footer.kid))
-        .and_then(public)
+        .and_then(|own| Some((*own, public(own)?)))
         .ok_or(TokenError::UnknownKey)?;
     let assertion = assertion(issuer, audience);
     let trusted = PublicToken::verify(&key, &untrusted, None, Some(assertion.as_bytes()))
@@ -136,14 +147,13 @@ pub fn verify(
         return Err(TokenError::Foreign);
     }
     let at = |text: &str| Timestamp::parse_rfc3339(text).ok_or(TokenError::Invalid);
-    if now >= at(&claims.exp)? {
-        return Err(TokenError::Expired);
-    }
-    let latest = now.plus(leeway);
-    if at(&claims.nbf)? > latest || at(&claims.iat)? > latest {
-        return Err(TokenError::NotYetValid);
-    }
-    Ok(claims)
+    Ok(Verified {
+        key: own,
+        issued_at: at(&claims.iat)?,
+        not_before: at(&claims.nbf)?,
+        expires_at: at(&claims.exp)?,
+        claims,
+    })
 }
 
 fn public(key: &[u8; 32]) -> Option<AsymmetricPublicKey<V4>> {

@@ -153,3 +153,86 @@ proptest! {
         prop_assert!(verify(&text, &[[7; 32]], ISS, AUD, NOW, Duration::ZERO).is_err());
     }
 }
+
+mod remembered {
+    use super::*;
+    use crate::token::VerifiedTokens;
+
+    fn token(signer: &MemorySigner, claims: &Claims) -> Secret<String> {
+        issue(signer, claims).unwrap()
+    }
+
+    #[test]
+    fn a_remembered_token_ends_like_any_other() {
+        let (signer, tokens) = (signer(), VerifiedTokens::default());
+        let token = token(&signer, &claims());
+        let at = |seconds: u64| {
+            let verified = tokens
+                .verify(token.expose(), &signer.verifying(), ISS, AUD)
+                .unwrap();
+            let now = NOW.plus(Duration::from_secs(seconds));
+            verified.at(now, Duration::ZERO).map(|claims| claims.sub)
+        };
+        assert_eq!(at(0), at(599));
+        assert_eq!(at(600), Err(TokenError::Expired));
+        assert!(at(0).is_ok());
+        let verified = tokens
+            .verify(token.expose(), &signer.verifying(), ISS, AUD)
+            .unwrap();
+        let before = NOW.minus(Duration::from_secs(11));
+        let early = verified.at(before, Duration::from_secs(10)).unwrap_err();
+        assert_eq!(early, TokenError::NotYetValid);
+    }
+
+    #[test]
+    fn a_key_that_is_no_longer_believed_takes_its_tokens_along() {
+        let (signer, tokens) = (signer(), VerifiedTokens::default());
+        let token = token(&signer, &claims());
+        let verify = |keys: &[[u8; 32]]| tokens.verify(token.expose(), keys, ISS, AUD).map(|_| ());
+        assert_eq!(verify(&signer.verifying()), Ok(()));
+        assert_eq!(verify(&[]), Err(TokenError::UnknownKey));
+        let other = MemorySigner::generate(&mut OsEntropy);
+        assert_eq!(verify(&other.verifying()), Err(TokenError::UnknownKey));
+        assert_eq!(verify(&signer.verifying()), Ok(()));
+    }
+
+    #[test]
+    fn what_was_verified_for_one_service_says_nothing_to_another() {
+        let (signer, tokens) = (signer(), VerifiedTokens::default());
+        let token = token(&signer, &claims());
+        let keys = signer.verifying();
+        assert!(tokens.verify(token.expose(), &keys, ISS, AUD).is_ok());
+        for (issuer, audience) in [("https://evil.example", AUD), (ISS, "other"), ("", "")] {
+            let refused = tokens.verify(token.expose(), &keys, issuer, audience);
+            assert_eq!(refused.unwrap_err(), TokenError::Invalid);
+        }
+    }
+
+    #[test]
+    fn a_changed_token_is_another_token() {
+        let (signer, tokens) = (signer(), VerifiedTokens::default());
+        let token = token(&signer, &claims());
+        let keys = signer.verifying();
+        tokens.verify(token.expose(), &keys, ISS, AUD).unwrap();
+        for at in 0..token.expose().len() {
+            let mut changed = token.expose().clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert!(tokens.verify(&changed, &keys, ISS, AUD).is_err(), "{at}");
+        }
+    }
+
+    #[test]
+    fn it_remembers_a_bounded_number_and_forgets_nothing_that_is_in_use() {
+        let (signer, tokens) = (signer(), VerifiedTokens::default());
+        let used = token(&signer, &claims());
+        let keys = signer.verifying();
+        let verify = |token: &Secret<String>| tokens.verify(token.expose(), &keys, ISS, AUD).unwrap();
+        let first = verify(&used);
+        for _ in 0..2 * VerifiedTokens::CAPACITY + 10 {
+            tokens.fill_one();
+            assert!(std::sync::Arc::ptr_eq(&verify(&used), &first));
+        }
+        assert!(tokens.len() <= 2 * VerifiedTokens::CAPACITY);
+    }
+}

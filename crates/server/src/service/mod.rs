@@ -102,6 +102,7 @@ impl Service {
             recorder: Arc::clone(&recorder) as Arc<dyn vutf_kernel::EventRecorder>,
             hasher: Arc::clone(&hasher) as Arc<dyn vutf_identity::password::PasswordHasher>,
             signer: Arc::new(KeyringSigner::new(Arc::clone(&keyring), OrganizationId::DEFAULT)),
+            tokens: Arc::default(),
             sessions: Arc::new(vutf_identity::session::status::MokaSessionCache::default()),
             names: Arc::new(KeyringHash::new(Arc::clone(&keyring))),
             ambient: ambient.clone(),

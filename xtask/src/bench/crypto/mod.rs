@@ -1,0 +1,196 @@
+//! The service's named keys beside OpenBao's transit engine: the same requests, the same client, the same cores, in one run, each
+//! with its audit on.
+
+mod client;
+mod site;
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use self::site::{Ours, Scenario, Site, Transit};
+use crate::{
+    output::say,
+    workspace::{cargo, output_of, target},
+};
+
+/// How it is measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Seconds of each of the rounds of each scenario, warm-up not counted.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Rounds of each scenario; the servers take turns.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Connections at once.
+    #[arg(long, default_value_t = 16)]
+    connections: usize,
+    /// PostgreSQL under the service instead of SQLite.
+    #[arg(long)]
+    postgres: bool,
+    /// The service's binary, instead of a release build.
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// Measure the service alone.
+    #[arg(long)]
+    alone: bool,
+}
+
+/// The figures of one server in one scenario, over all rounds.
+#[derive(Default)]
+struct Figures {
+    items: f64,
+    seconds: f64,
+    cpu: f64,
+    latencies: Vec<Duration>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    ensure!(
+        options.rounds > 0 && options.seconds > 0,
+        "--rounds and --seconds must be at least 1"
+    );
+    let program = match &options.program {
+        Some(program) => program.clone(),
+        None => build()?,
+    };
+    let home = tempfile::tempdir()?;
+    let ours = Ours::start(&program, home.path(), options.postgres)?;
+    let transit = (!options.alone).then(Transit::start).transpose()?;
+    let sites: Vec<&dyn Site> = [&ours as &dyn Site]
+        .into_iter()
+        .chain(transit.as_ref().map(|site| site as &dyn Site))
+        .collect();
+    let mut results = Vec::new();
+    say(&format!(
+        "{:22} {:>32} {:>12} {:>14} {:>9} {:>9}",
+        "", "", "items/s", "CPU µs/item", "p50 ms", "p99 ms"
+    ));
+    for scenario in Scenario::ALL {
+        let mut figures: Vec<Figures> = sites.iter().map(|_| Figures::default()).collect();
+        for _ in 0..options.rounds {
+            for (site, figures) in sites.iter().zip(&mut figures) {
+                measure(*site, scenario, options, figures)?;
+            }
+        }
+        for (site, figures) in sites.iter().zip(&mut figures) {
+            results.push(told(*site, scenario, figures));
+        }
+        if let [ours, theirs] = &figures[..] {
+            say(&format!(
+                "{:22} {:>32} {:>11.2}× {:>13.2}×",
+                scenario.name(),
+                "ratio",
+                ours.rate() / theirs.rate(),
+                theirs.cpu_per_item() / ours.cpu_per_item()
+            ));
+        }
+    }
+    say(&serde_json::to_string_pretty(&json!({
+        "machine": {"cores": std::thread::available_parallelism()?.get(), "connections": options.connections},
+        "payload_bytes": 64,
+        "results": results,
+    }))?);
+    Ok(())
+}
+
+fn measure(site: &dyn Site, scenario: Scenario, options: &Options, figures: &mut Figures) -> Result<()> {
+    let (request, expected) = site.request(scenario)?;
+    let ticks = clock_ticks()?;
+    let mut before = 0.0;
+    let ran = client::run(
+        &request,
+        expected,
+        options.connections,
+        Duration::from_secs(1),
+        Duration::from_secs(options.seconds),
+        || {
+            before = cpu_seconds(site.process(), ticks)?;
+            Ok(())
+        },
+    )
+    .with_context(|| format!("{}: {}", site.name(), scenario.name()))?;
+    figures.cpu += cpu_seconds(site.process(), ticks)? - before;
+    let items = ran.latencies.len() * scenario.items();
+    figures.items += f64::from(u32::try_from(items)?);
+    figures.seconds += ran.took.as_secs_f64();
+    figures.latencies.extend(ran.latencies);
+    Ok(())
+}
+
+fn told(site: &dyn Site, scenario: Scenario, figures: &mut Figures) -> Value {
+    figures.latencies.sort_unstable();
+    let at = |percent: usize| {
+        let index = figures.latencies.len() * percent / 100;
+        let latency = figures.latencies.get(index).copied().unwrap_or_default();
+        latency.as_secs_f64() * 1_000.0
+    };
+    let (rate, cpu) = (figures.rate(), figures.cpu_per_item() * 1_000_000.0);
+    say(&format!(
+        "{:22} {:>32} {rate:>12.0} {cpu:>14.1} {:>9.2} {:>9.2}",
+        scenario.name(),
+        site.name(),
+        at(50),
+        at(99)
+    ));
+    json!({
+        "scenario": scenario.name(),
+        "server": site.name(),
+        "items_per_second": rate.round(),
+        "cpu_microseconds_per_item": (cpu * 10.0).round() / 10.0,
+        "p50_ms": at(50),
+        "p99_ms": at(99),
+    })
+}
+
+impl Figures {
+    fn rate(&self) -> f64 {
+        self.items / self.seconds
+    }
+
+    fn cpu_per_item(&self) -> f64 {
+        self.cpu / self.items
+    }
+}
+
+fn build() -> Result<PathBuf> {
+    let status = cargo()
+        .args(["build", "--release", "--package", "vutf-server"])
+        .status()?;
+    ensure!(status.success(), "the release build failed");
+    Ok(target()?.join("release/violentutf-api"))
+}
+
+/// User and system time of a process, in seconds.
+fn cpu_seconds(process: u32, ticks: f64) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let used = ticks_of(&stat).context("/proc/PID/stat has no times")?;
+    Ok(f64::from(used) / ticks)
+}
+
+/// Fields 14 and 15 of proc(5); the second, the name, may hold anything but ends with the last parenthesis.
+fn ticks_of(stat: &str) -> Option<u32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let user: u32 = fields.next()?.parse().ok()?;
+    let system: u32 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+fn clock_ticks() -> Result<f64> {
+    let text = output_of(std::process::Command::new("getconf").arg("CLK_TCK"))?;
+    Ok(text.trim().parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_past_any_name() {
+        let stat = "42 (a ) b) S 1 42 42 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 9 0 1000 1 1";
+        assert_eq!(ticks_of(stat), Some(300));
+    }
+}

@@ -1,0 +1,269 @@
+//! The two servers, each with a key, a caller, and its audit on.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use vutf_testkit::{
+    process::ServerProcess,
+    servers::{OpenBao, Postgres, PostgresOptions},
+};
+
+use super::client::Request;
+
+/// 64 bytes, and what they are bound to, in base64.
+const PAYLOAD: &str =
+    "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg==";
+const CONTEXT: &str = "b3JkZXJzLzQ3MTEvaWJhbg==";
+/// Items in a batch: OpenBao refuses a few hundred.
+pub(super) const BATCH: usize = 100;
+const PASSWORD: &str = "a long and winding pass phrase";
+
+/// A server that can be asked for the same things as the other.
+pub(super) trait Site {
+    fn name(&self) -> String;
+    fn process(&self) -> u32;
+    /// The request of a scenario, and what its answer must hold.
+    fn request(&self, scenario: Scenario) -> Result<(Request, &'static str)>;
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scenario {
+    Encrypt,
+    EncryptBatch,
+    Decrypt,
+    DecryptBatch,
+    LookUp,
+}
+
+impl Scenario {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Encrypt,
+        Self::EncryptBatch,
+        Self::Decrypt,
+        Self::DecryptBatch,
+        Self::LookUp,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Encrypt => "encrypt, one item",
+            Self::EncryptBatch => "encrypt, 100 items",
+            Self::Decrypt => "decrypt, one item",
+            Self::DecryptBatch => "decrypt, 100 items",
+            Self::LookUp => "authenticated look-up",
+        }
+    }
+
+    pub(super) fn items(self) -> usize {
+        match self {
+            Self::EncryptBatch | Self::DecryptBatch => BATCH,
+            _ => 1,
+        }
+    }
+}
+
+/// This service.
+pub(super) struct Ours {
+    server: ServerProcess,
+    port: u16,
+    database: &'static str,
+    token: String,
+    _postgres: Option<Postgres>,
+}
+
+impl Ours {
+    /// Starts `program` with everything at its default but the rate limits, which are off.
+    pub(super) fn start(program: &Path, home: &Path, postgres: bool) -> Result<Self> {
+        let mut builder = ServerProcess::builder(home)?.binary(program);
+        let postgres = postgres
+            .then(|| Postgres::start(&PostgresOptions::default()))
+            .transpose()?;
+        if let Some(server) = &postgres {
+            builder = builder.database(&server.database_url("postgres"));
+        }
+        let server = builder.spawn()?;
+        let port = server.base_url().rsplit(':').next().context("no port")?.parse()?;
+        let mut ours = Self {
+            port,
+            database: if postgres.is_some() {
+                "PostgreSQL"
+            } else {
+                "SQLite"
+            },
+            token: String::new(),
+            _postgres: postgres,
+            server,
+        };
+        ours.sign_in()?;
+        let made = ours.ask("/api/v1/keys", &json!({"purpose": "encrypt:orders"}))?;
+        ensure!(made["state"] == "active", "the key was not made: {made}");
+        Ok(ours)
+    }
+
+    fn sign_in(&mut self) -> Result<()> {
+        let secret = self.server.bootstrap_token().context("no bootstrap token")?;
+        self.ask(
+            "/api/v1/bootstrap",
+            &json!({"token": secret, "username": "ada", "email": "ada@example.org", "password": PASSWORD}),
+        )?;
+        let answer = self.ask(
+            "/api/v1/auth/login",
+            &json!({"username": "ada", "password": PASSWORD}),
+        )?;
+        let token = answer["access_token"].as_str().context("no access token")?;
+        token.clone_into(&mut self.token);
+        Ok(())
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Request {
+        let header = format!("authorization: Bearer {}", self.token);
+        Request::new(self.port, "POST", path, &header, &body.to_string())
+    }
+
+    fn ask(&self, path: &str, body: &Value) -> Result<Value> {
+        success(self.post(path, body).once()?)
+    }
+
+    fn sealed(&self, count: usize) -> Result<Value> {
+        let item = json!({"plaintext": PAYLOAD, "context": CONTEXT});
+        let body = json!({"key": "orders", "items": vec![item; count]});
+        let answer = self.ask("/api/v1/crypto/encrypt", &body)?;
+        let results = answer["results"].as_array().context("no results")?;
+        let items = results
+            .iter()
+            .map(|result| json!({"ciphertext": result["ciphertext"], "context": CONTEXT}));
+        Ok(json!({"key": "orders", "items": items.collect::<Vec<_>>()}))
+    }
+}
+
+impl Site for Ours {
+    fn name(&self) -> String {
+        format!("ViolentUTF API on {}", self.database)
+    }
+
+    fn process(&self) -> u32 {
+        self.server.id()
+    }
+
+    fn request(&self, scenario: Scenario) -> Result<(Request, &'static str)> {
+        let item = json!({"plaintext": PAYLOAD, "context": CONTEXT});
+        let items = vec![item; scenario.items()];
+        Ok(match scenario {
+            Scenario::Encrypt | Scenario::EncryptBatch => (
+                self.post(
+                    "/api/v1/crypto/encrypt",
+                    &json!({"key": "orders", "items": items}),
+                ),
+                "vutf:v1:",
+            ),
+            Scenario::Decrypt | Scenario::DecryptBatch => (
+                self.post("/api/v1/crypto/decrypt", &self.sealed(scenario.items())?),
+                PAYLOAD,
+            ),
+            Scenario::LookUp => {
+                let header = format!("authorization: Bearer {}", self.token);
+                (
+                    Request::new(self.port, "GET", "/api/v1/me", &header, ""),
+                    "ada@example.org",
+                )
+            }
+        })
+    }
+}
+
+/// OpenBao's transit engine, with its file audit device.
+pub(super) struct Transit {
+    server: OpenBao,
+    port: u16,
+}
+
+impl Transit {
+    /// Starts it, with a key of the kind that is its default.
+    pub(super) fn start() -> Result<Self> {
+        let server = OpenBao::start()?;
+        let port = server.address().rsplit(':').next().context("no port")?.parse()?;
+        let transit = Self { server, port };
+        transit.ask("transit/keys/orders", &json!({"type": "aes256-gcm96"}))?;
+        Ok(transit)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Request {
+        let header = format!("x-vault-token: {}", self.server.root_token());
+        Request::new(
+            self.port,
+            "POST",
+            &format!("/v1/{path}"),
+            &header,
+            &body.to_string(),
+        )
+    }
+
+    fn ask(&self, path: &str, body: &Value) -> Result<Value> {
+        success(self.post(path, body).once()?)
+    }
+
+    fn sealed(&self, count: usize) -> Result<Value> {
+        let item = json!({"plaintext": PAYLOAD, "associated_data": CONTEXT});
+        let answer = self.ask(
+            "transit/encrypt/orders",
+            &json!({"batch_input": vec![item; count]}),
+        )?;
+        let results = answer["data"]["batch_results"].as_array().context("no results")?;
+        let items = results
+            .iter()
+            .map(|result| json!({"ciphertext": result["ciphertext"], "associated_data": CONTEXT}));
+        Ok(batch_or_one(items.collect()))
+    }
+}
+
+impl Site for Transit {
+    fn name(&self) -> String {
+        self.server.version().to_owned()
+    }
+
+    fn process(&self) -> u32 {
+        self.server.pid().unwrap_or_default()
+    }
+
+    fn request(&self, scenario: Scenario) -> Result<(Request, &'static str)> {
+        let item = json!({"plaintext": PAYLOAD, "associated_data": CONTEXT});
+        let items = vec![item; scenario.items()];
+        Ok(match scenario {
+            Scenario::Encrypt | Scenario::EncryptBatch => (
+                self.post("transit/encrypt/orders", &batch_or_one(items)),
+                "vault:v1:",
+            ),
+            Scenario::Decrypt | Scenario::DecryptBatch => (
+                self.post("transit/decrypt/orders", &self.sealed(scenario.items())?),
+                PAYLOAD,
+            ),
+            Scenario::LookUp => {
+                let header = format!("x-vault-token: {}", self.server.root_token());
+                (
+                    Request::new(self.port, "GET", "/v1/auth/token/lookup-self", &header, ""),
+                    "accessor",
+                )
+            }
+        })
+    }
+}
+
+/// One item is the body itself.
+fn batch_or_one(mut items: Vec<Value>) -> Value {
+    if items.len() == 1 {
+        items.swap_remove(0)
+    } else {
+        json!({"batch_input": items})
+    }
+}
+
+fn success((status, body): (u16, Vec<u8>)) -> Result<Value> {
+    ensure!(
+        (200..300).contains(&status),
+        "{status} {}",
+        String::from_utf8_lossy(&body)
+    );
+    Ok(serde_json::from_slice(&body).unwrap_or_default())
+}
