@@ -180,13 +180,14 @@ async fn without_the_previous_file_rows_that_name_it_are_refused_by_name() {
     assert!(error.to_string().contains(&first), "{error}");
 }
 
-#[tokio::test]
-async fn a_set_of_one_conforms() {
+conforms!(a_set_of_one, candidates());
+
+async fn candidates() -> Option<Candidates> {
     let (one, other) = (installation().await, installation().await);
-    conforms(&Candidates {
+    Some(Candidates {
         provider: Arc::new(one.start()),
         again: Arc::new(one.start()),
         other: Arc::new(other.start()),
+        keep: Box::new((one, other)),
     })
-    .await;
 }

@@ -13,7 +13,7 @@ use vutf_crypto_keys::{
     Algorithm, KeyReader, KeyRecord, KeyState, KeysTx, Purpose, WrappedBy,
     memory::{MemoryKeys, MemoryKeysTx},
 };
-use vutf_kernel::{Fault, KeyId, OrganizationId, PortError, Transaction, Units};
+use vutf_kernel::{Fault, KeyId, OrganizationId, PortError, Transaction, Units, UserId};
 
 use super::{
     NEIGHBOUR,
@@ -57,11 +57,13 @@ impl KeyStore {
         tx.commit().await
     }
     async fn list(&self, organization: Option<OrganizationId>) -> Vec<KeyRecord> {
-        let reader: &dyn KeyReader = match self {
+        self.reader().list(organization).await.unwrap()
+    }
+    fn reader(&self) -> &dyn KeyReader {
+        match self {
             Self::Memory(keys) => keys,
             Self::Store(store) => &**store,
-        };
-        reader.list(organization).await.unwrap()
+        }
     }
     async fn find(&self, id: KeyId) -> Option<KeyRecord> {
         self.list(None).await.into_iter().find(|key| key.id == id)
@@ -79,6 +81,7 @@ pub async fn keys_contract(store: KeyStore) {
     a_replacement_is_of_the_revision_before(&store, &mut factory).await;
     one_of_many_replaces(&store, &mut factory).await;
     what_is_not_committed_is_not_there(&store, &mut factory).await;
+    the_registry_is_listed_in_parts(&store, &mut factory).await;
 }
 
 fn record(factory: &mut Factory, purpose: &str) -> KeyRecord {
@@ -123,6 +126,62 @@ async fn every_field_comes_back(store: &KeyStore, factory: &mut Factory) {
         assert!(store.list(Some(HOME)).await.contains(key));
         assert!(!store.list(Some(NEIGHBOUR)).await.contains(key));
     }
+}
+
+async fn the_registry_is_listed_in_parts(store: &KeyStore, factory: &mut Factory) {
+    let tenant = KeyRecord {
+        purpose: Purpose::Tenant,
+        version: 1_000_000,
+        state: KeyState::Deactivated,
+        ..record(factory, "part")
+    };
+    let mut below: Vec<KeyRecord> = Vec::new();
+    for version in 1..=5 {
+        let purpose = if version == 5 {
+            Purpose::subject(UserId::from_uuid(factory.id()))
+        } else {
+            Purpose::mac("part")
+        };
+        below.push(KeyRecord {
+            purpose,
+            version,
+            state: KeyState::Deactivated,
+            wrapped_by: WrappedBy::Tenant(tenant.id),
+            ..record(factory, "part")
+        });
+    }
+    below.push(KeyRecord {
+        version: 6,
+        state: KeyState::Destroyed,
+        wrapped: Vec::new(),
+        wrapped_by: WrappedBy::Tenant(tenant.id),
+        ..record(factory, "part")
+    });
+    for key in below.iter().chain([&tenant]) {
+        store.insert(key).await.unwrap();
+    }
+    below.sort_by_key(|key| key.id);
+
+    let reader = store.reader();
+    for (of, expected) in [(None, true), (Some(HOME), true), (Some(NEIGHBOUR), false)] {
+        let found = reader.list_tenant_keys(of).await.unwrap();
+        assert_eq!(found.contains(&tenant), expected);
+        assert!(found.iter().all(|key| key.purpose == Purpose::Tenant));
+    }
+    let mut found: Vec<KeyRecord> = Vec::new();
+    loop {
+        let after = found.last().map(|key| key.id);
+        let page = reader.list_wrapped_by(tenant.id, after, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    assert_eq!(
+        found, below,
+        "of persons and destroyed ones too, in the order of their ids"
+    );
 }
 
 async fn a_version_of_a_purpose_exists_once_in_a_tenant(store: &KeyStore, factory: &mut Factory) {
