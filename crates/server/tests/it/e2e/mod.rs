@@ -14,6 +14,8 @@ mod kill;
 mod leak_scan;
 mod load;
 mod needles;
+#[cfg(feature = "vault-transit")]
+mod providers;
 mod races;
 mod redis_outage;
 mod replicas;
