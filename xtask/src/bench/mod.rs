@@ -1,10 +1,15 @@
 //! `cargo xtask bench WHAT`: figures for the documents. Nothing passes or fails by them.
 
 mod crypto;
+mod kek;
+mod reencrypt;
 mod start;
 
 use anyhow::Result;
 use clap::Subcommand;
+use serde_json::Value;
+
+use crate::workspace::{cargo, output_of};
 
 /// What is measured.
 #[derive(Debug, Subcommand)]
@@ -17,6 +22,18 @@ pub(crate) enum Bench {
     },
     /// Named keys over HTTP beside OpenBao's transit engine: items a second, and CPU time an item.
     Crypto(crypto::Options),
+    /// Re-encryption by two processes on both databases: rows a second beside the bare UPDATEs, then twenty kills.
+    Reencrypt {
+        /// How many rows there are.
+        #[arg(long, default_value_t = 200_000)]
+        rows: usize,
+    },
+    /// Exchange of the key-encryption key and of the tenant key above many keys of persons, on both databases.
+    Kek {
+        /// How many persons there are.
+        #[arg(long, default_value_t = 100_000)]
+        subjects: usize,
+    },
 }
 
 /// Measures, and prints.
@@ -24,5 +41,16 @@ pub(crate) fn run(what: &Bench) -> Result<()> {
     match what {
         Bench::Start { rounds } => start::run(*rounds),
         Bench::Crypto(options) => crypto::run(options),
+        Bench::Reencrypt { rows } => reencrypt::run(*rows),
+        Bench::Kek { subjects } => kek::run(*subjects),
     }
+}
+
+/// Runs a bench of a crate in release, and gives back its lines of JSON.
+fn lines(package: &str, bench: &str, arguments: &[&str]) -> Result<Vec<Value>> {
+    let mut command = cargo();
+    command.args(["bench", "--quiet", "--package", package, "--bench", bench, "--"]);
+    let text = output_of(command.args(arguments))?;
+    let json = text.lines().filter(|line| line.starts_with('{'));
+    json.map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
