@@ -1,10 +1,10 @@
-//! The key in the file in shares, and back.
+//! The key in the file in shares, and back; and a key from elsewhere into a file.
 
 use std::path::Path;
 
-use vutf_kernel::Entropy;
+use vutf_kernel::{Entropy, Secret};
 
-use super::{FileError, FileKek, FileWrapper, disk, encode, open_key};
+use super::{FileError, FileKek, FileWrapper, disk, encode, format, open_key};
 use crate::shamir::{self, Share};
 
 impl FileWrapper {
@@ -20,6 +20,25 @@ impl FileWrapper {
         Ok(shamir::split(&kek_id, &key, threshold, shares, entropy)?)
     }
 
+    /// Makes the file from a key that was kept elsewhere until now, e.g. in the configuration: rows go on naming `kek_id`.
+    /// [`FileError::Exists`] when there is one.
+    pub fn import(
+        path: &Path,
+        protection: &FileKek,
+        kek_id: &str,
+        key: Secret<[u8; 32]>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, FileError> {
+        if !format::is_kek_id(kek_id) {
+            return Err(FileError::KekId {
+                text: kek_id.to_owned(),
+            });
+        }
+        let text = encode(kek_id, &key, protection, entropy)?;
+        disk::create(path, &text, entropy)?;
+        Self::build(kek_id.to_owned(), Some(path), key)
+    }
+
     /// Joins `shares` and makes the file from the key, under `protection`; [`FileError::Exists`] when there is one.
     pub fn join(
         path: &Path,
@@ -28,9 +47,7 @@ impl FileWrapper {
         entropy: &mut dyn Entropy,
     ) -> Result<Self, FileError> {
         let joined = shamir::join(shares)?;
-        let text = encode(&joined.kek_id, &joined.key, protection, entropy)?;
-        disk::create(path, &text, entropy)?;
-        Self::build(joined.kek_id, Some(path), joined.key)
+        Self::import(path, protection, &joined.kek_id, joined.key, entropy)
     }
 
     /// Writes a share to a new file that only the owner can read; [`FileError::Exists`] when there is one.

@@ -11,7 +11,7 @@ use vutf_app::kek::{KEK_FORGET, KEK_ROTATE, KEK_SPLIT, RewrapReport};
 use vutf_crypto_keys::LoadError;
 use vutf_kernel::{Action, Detail, KeyId, Secret};
 use vutf_kms::{
-    FileError, FileWrapper, Share, ShareError,
+    FileError, FileKek, FileWrapper, Share, ShareError,
     shamir::{self, ShareReader},
 };
 
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     config::{Config, KeyProvider, Sources},
-    service::{Service, kek_protection, open_kek, prepare_data_dir},
+    service::{CONFIGURED_KEK, Service, kek_protection, open_kek, prepare_data_dir},
 };
 
 /// Longer than all shares that there can be; what is longer is the wrong input.
@@ -171,20 +171,37 @@ pub(super) async fn split(service: &Service, custody: &Custody, out: &mut Output
     Ok(out.answer(&text, &value)?)
 }
 
+/// The key of the configuration into a key file.
+pub(super) fn import(key_from: Option<&Path>, sources: &Sources, out: &mut Output) -> Outcome {
+    let config = start::command(sources)?;
+    let path = free_key_file(&config)?;
+    let text = match key_from {
+        None if io::stdin().is_terminal() => password::typed("Key: ")
+            .map_err(|error| Failure::Failed(format!("no key from the terminal: {error}")))?,
+        file => password::read(file)?,
+    };
+    let key = FileKek::parse_key(&text)?;
+    let ambient = vutf_kernel::Ambient::system();
+    let (protection, entropy) = (kek_protection(&config), &mut *ambient.entropy());
+    FileWrapper::import(&path, &protection, CONFIGURED_KEK, key, entropy)?;
+    let text = format!(
+        "The key is in {} now; rows go on naming it {CONFIGURED_KEK}.\n\
+         Next: violentutf-api doctor, and then: violentutf-api keys rotate-kek",
+        path.display()
+    );
+    Ok(out.answer(&text, &json!({"kek": CONFIGURED_KEK, "file": path}))?)
+}
+
 /// The key file from shares, which may be all that is left.
 pub(super) fn join(files: &[PathBuf], sources: &Sources, out: &mut Output) -> Outcome {
     let config = start::command(sources)?;
-    let path = key_file(&config)?;
-    if path.exists() {
-        return Err(FileError::Exists { path }.into());
-    }
+    let path = free_key_file(&config)?;
     let shares = if files.is_empty() {
         asked()?
     } else {
         let read: Result<_, FileError> = files.iter().map(|file| FileWrapper::read_share(file)).collect();
         read?
     };
-    prepare_data_dir(&config.data_dir)?;
     let ambient = vutf_kernel::Ambient::system();
     let protection = kek_protection(&config);
     let made = FileWrapper::join(&path, &protection, &shares, &mut *ambient.entropy())?;
@@ -253,12 +270,22 @@ fn key_file(config: &Config) -> Result<PathBuf, Failure> {
     let told = if !matches!(config.keys.provider, KeyProvider::File) {
         "the key-encryption key is not in a key file: rotate it at its provider, then run `violentutf-api keys rewrap`"
     } else if config.keys.kek_key.is_some() {
-        "the key-encryption key is in the configuration (keys.kek_key) and not in a key file; \
-         see docs/guides/move-to-another-key-provider.md"
+        "the key-encryption key is in the configuration (keys.kek_key) and not in a key file; take it out of there, \
+         and run `violentutf-api keys import-kek` first"
     } else {
         return Ok(config.kek_file());
     };
     Err(Failure::Usage(told.to_owned()))
+}
+
+/// The same, when there is no file yet; checked before anybody types anything.
+fn free_key_file(config: &Config) -> Result<PathBuf, Failure> {
+    let path = key_file(config)?;
+    if path.exists() {
+        return Err(FileError::Exists { path }.into());
+    }
+    prepare_data_dir(&config.data_dir)?;
+    Ok(path)
 }
 
 /// Shares from the terminal, line by line and without echo, or all at once from standard input.

@@ -49,6 +49,16 @@ pub(super) enum Keys {
         #[arg(long, value_name = "DIRECTORY")]
         into: PathBuf,
     },
+    /// Make the key file from the key that was `keys.kek_key` until now, so that it can be rotated and split. Refuses while there is
+    /// a key file.
+    #[command(after_help = "Examples:
+  violentutf-api keys import-kek --key-from /run/secrets/kek
+  pass show vutf/kek | violentutf-api keys import-kek")]
+    ImportKek {
+        /// Read the key from the first line of this file, and not from the terminal or standard input.
+        #[arg(long, value_name = "FILE")]
+        key_from: Option<PathBuf>,
+    },
     /// Make the key file from shares: files, or typed without echo, or from standard input. Refuses while there is a key file.
     #[command(after_help = "Examples:
   violentutf-api keys join-kek share-1-of-5.txt share-4-of-5.txt share-5-of-5.txt

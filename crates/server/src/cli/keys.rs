@@ -30,6 +30,9 @@ pub(super) async fn run(action: args::Keys, sources: &Sources, out: &mut Output)
         // There may be nothing yet but the shares.
         return kek::join(shares, sources, out);
     }
+    if let args::Keys::ImportKek { key_from } = &action {
+        return kek::import(key_from.as_deref(), sources, out);
+    }
     let service = start::service(sources).await?;
     let done = match action {
         args::Keys::Rewrap => kek::rewrap(&service, out).await,
@@ -55,7 +58,7 @@ pub(super) async fn run(action: args::Keys, sources: &Sources, out: &mut Output)
             )
             .await
         }
-        args::Keys::JoinKek { .. } => Ok(()),
+        args::Keys::JoinKek { .. } | args::Keys::ImportKek { .. } => Ok(()),
         args::Keys::List => list(&service, out).await,
         args::Keys::Rotate { purpose } => rotate(&service, &purpose, out).await,
         args::Keys::Status => status(&service, out).await,

@@ -10,7 +10,7 @@ use super::StartError;
 use crate::config::{Config, KeyProvider};
 
 /// The id under which rows name a key that was given by configuration instead of by file.
-const CONFIGURED: &str = "configured";
+pub(crate) const CONFIGURED: &str = "configured";
 
 /// A key-encryption key, what it wrapped with before, and what was found when it was tried.
 struct Opened {

@@ -41,7 +41,7 @@ pub(crate) use self::{
     cache::connect as connect_cache,
     checks::all as compliance_checks,
     data_dir::prepare as prepare_data_dir,
-    kek::{open as open_kek, protection as kek_protection},
+    kek::{CONFIGURED as CONFIGURED_KEK, open as open_kek, protection as kek_protection},
 };
 pub use self::{
     error::StartError,

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use vutf_kernel::OsEntropy;
 use vutf_kms::{FileKek, FileWrapper};
-use vutf_testkit::sql;
+use vutf_testkit::{process::ServerProcess, sql};
 
 use super::Site;
 
@@ -182,6 +182,39 @@ async fn a_lost_key_file_comes_back_from_its_custodians() {
         .map(|index| fs::read_to_string(share(index)).unwrap().to_lowercase())
         .concat();
     site.run_with_input(&["keys", "join-kek"], &typed).ok();
+    site.reads();
+}
+
+#[test]
+fn a_key_of_the_configuration_becomes_a_file_that_can_be_rotated() {
+    let key = "ab".repeat(32);
+    let site = Site::new().env("VUTF__KEYS__KEK_KEY", &key);
+    site.run(&["migrate", "up"]).ok();
+    site.admin("ada").json();
+    let into_file = ["keys", "import-kek", "--json"];
+    assert!(site.run(&into_file).failed(2).contains("keys.kek_key"));
+    // The same place without that setting.
+    let server = ServerProcess::builder(site.home()).unwrap();
+    let site = Site { server, ..site };
+    assert!(
+        site.run_with_input(&into_file, "not a key\n")
+            .failed(1)
+            .contains("32 bytes")
+    );
+    let done = site.run_with_input(&into_file, &format!("{key}\n")).json();
+    assert_eq!(
+        (&done["kek"], site.kek_id().as_str()),
+        (&"configured".into(), "configured")
+    );
+    site.reads();
+    assert!(
+        site.run_with_input(&into_file, &key)
+            .failed(1)
+            .contains("already")
+    );
+    let rotated = site.run(&["keys", "rotate-kek", "--json"]).json();
+    assert_eq!(rotated["from"], serde_json::json!(["configured"]));
+    site.run(&["keys", "rotate-kek", "--forget-previous"]).ok();
     site.reads();
 }
 
