@@ -2,18 +2,14 @@
 
 use vutf_crypto_keys::Purpose;
 
-/// Tables with sealed columns, and columns with a blind index.
-const SEALED_TABLES: [&str; 4] = ["users", "passwords", "sessions", "audit_intake"];
-const INDEXED: [(&str, &str); 2] = [("users", "username"), ("users", "email")];
+use crate::sealed_columns::SEALED_TABLES;
 
 /// Every organization needs a key for each of these before a row of it can be written.
 pub fn key_purposes() -> Vec<Purpose> {
-    let fields = SEALED_TABLES.iter().map(|table| Purpose::field(table));
-    fields
-        .chain(
-            INDEXED
-                .iter()
-                .map(|(table, column)| Purpose::index(table, column)),
-        )
-        .collect()
+    let fields = SEALED_TABLES.iter().map(|table| Purpose::field(table.name));
+    let indexes = SEALED_TABLES.iter().flat_map(|table| {
+        let indexed = table.columns.iter().filter_map(|column| column.indexed_as);
+        indexed.map(|column| Purpose::index(table.name, column))
+    });
+    fields.chain(indexes).collect()
 }

@@ -38,6 +38,7 @@ mod mixin;
 mod queries;
 mod retry;
 mod sealed;
+mod sealed_columns;
 mod sequencer;
 mod tamper;
 mod world;
