@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use vutf_kernel::{Ambient, BoxFuture, Env, EventRecorder, Secret, UseCaseError, transact};
+use vutf_kernel::{Ambient, BoxFuture, Env, EventRecorder, Secret, Units, UseCaseError, transact};
 
 use crate::{
     IdentityStore, IdentityUnit,
@@ -61,6 +61,8 @@ impl Settings {
 pub struct Identity {
     /// Opens transactions.
     pub store: Arc<dyn IdentityStore>,
+    /// Opens transactions that show something and change nothing.
+    pub looks: Arc<dyn Units<dyn IdentityUnit>>,
     /// Takes events that accompany no change: refusals.
     pub recorder: Arc<dyn EventRecorder>,
     /// Hashes passwords.

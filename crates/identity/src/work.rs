@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use vutf_kernel::{
     Action, BoxFuture, Ctx, Env, Event, EventRecorder, Outcome, Permission, PortError, Resource, SessionId,
-    Timestamp, UserId,
+    Timestamp, Units, UserId, transact,
 };
 
 use crate::{
@@ -115,6 +115,38 @@ impl Identity {
         &self,
         ctx: &Ctx,
         command: C,
+        work: impl for<'a> FnMut(Work<'a, C>) -> BoxFuture<'a, Result<T, E>> + Send,
+    ) -> Result<T, E>
+    where
+        C: Send + Sync + 'static,
+        T: Send,
+        E: vutf_kernel::UseCaseError,
+    {
+        let units: &dyn Units<dyn IdentityUnit> = &*self.store;
+        self.within(units, ctx, command, work).await
+    }
+
+    /// As [`Identity::run`], for work that shows something and changes nothing: its events are recorded after the read and
+    /// before the answer.
+    pub(crate) async fn look<C, T, E>(
+        &self,
+        ctx: &Ctx,
+        command: C,
+        work: impl for<'a> FnMut(Work<'a, C>) -> BoxFuture<'a, Result<T, E>> + Send,
+    ) -> Result<T, E>
+    where
+        C: Send + Sync + 'static,
+        T: Send,
+        E: vutf_kernel::UseCaseError,
+    {
+        self.within(&*self.looks, ctx, command, work).await
+    }
+
+    async fn within<C, T, E>(
+        &self,
+        units: &dyn Units<dyn IdentityUnit>,
+        ctx: &Ctx,
+        command: C,
         mut work: impl for<'a> FnMut(Work<'a, C>) -> BoxFuture<'a, Result<T, E>> + Send,
     ) -> Result<T, E>
     where
@@ -123,7 +155,7 @@ impl Identity {
         E: vutf_kernel::UseCaseError,
     {
         let (ctx, command) = (Arc::new(ctx.clone()), Arc::new(command));
-        self.transact(move |tx, env| {
+        transact(units, &self.ambient, |tx, env| {
             work(Work {
                 tx,
                 env,

@@ -8,8 +8,8 @@ use std::{
 use async_trait::async_trait;
 use backon::Retryable;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use vutf_app::{KeyReloader, UnitOfWork};
@@ -131,10 +131,14 @@ impl SeaStore {
         }
         let started = Instant::now();
         let open = || async {
-            let writer =
-                Database::connect(pool(options, if sqlite { 1 } else { options.max_connections })).await?;
+            let writer = Database::connect(pool(
+                options,
+                if sqlite { 1 } else { options.max_connections },
+                false,
+            ))
+            .await?;
             let reader = if sqlite {
-                Database::connect(pool(options, options.max_connections)).await?
+                Database::connect(pool(options, options.max_connections, true)).await?
             } else {
                 writer.clone()
             };
@@ -281,12 +285,26 @@ impl SeaStore {
     }
 
     pub(crate) async fn begin_tx(&self) -> Result<Tx, PortError> {
-        Ok(Tx {
-            db: self.begin_raw("transaction.begin").await?,
+        Ok(self.tx(self.begin_raw("transaction.begin").await?))
+    }
+
+    /// A transaction that the database lets read only. SQLite: on a connection that never writes.
+    pub(crate) async fn begin_look(&self) -> Result<Tx, PortError> {
+        let options = TransactionOptions {
+            access_mode: Some(AccessMode::ReadOnly),
+            ..TransactionOptions::default()
+        };
+        let begin = self.read("transaction.begin", |db| db.begin_with_options(options));
+        Ok(self.tx(begin.await?))
+    }
+
+    fn tx(&self, db: DatabaseTransaction) -> Tx {
+        Tx {
+            db,
             backend: self.backend(),
             keyring: Arc::clone(&self.inner.keyring),
             entropy: self.inner.ambient.entropy(),
-        })
+        }
     }
 
     async fn call<T>(
@@ -338,7 +356,7 @@ impl Units<dyn IdentityUnit> for SeaStore {
     }
 }
 
-fn pool(options: &StoreOptions, connections: u32) -> ConnectOptions {
+fn pool(options: &StoreOptions, connections: u32, reads_only: bool) -> ConnectOptions {
     let statement_timeout = options.statement_timeout;
     let mut pool = ConnectOptions::new(options.url.expose().clone());
     pool.max_connections(connections)
@@ -355,6 +373,7 @@ fn pool(options: &StoreOptions, connections: u32) -> ConnectOptions {
                 .foreign_keys(true)
                 // Without it the rows that `INSERT OR REPLACE` deletes pass by the triggers of append-only tables.
                 .pragma("recursive_triggers", "ON")
+                .pragma("query_only", if reads_only { "ON" } else { "OFF" })
                 .busy_timeout(statement_timeout)
         })
         .map_sqlx_sqlite_pool_opts(|pool| {

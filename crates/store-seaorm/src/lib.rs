@@ -18,7 +18,7 @@ mod sealed_columns;
 mod take_back;
 mod tx;
 
-pub use audit::{AuditLag, GroupCommit, GroupOptions, GroupRecorder, SeaAppendOnlyProbe};
+pub use audit::{AuditLag, GroupCommit, GroupOptions, GroupRecorder, Looks, SeaAppendOnlyProbe};
 pub use connect::{ConnectError, SeaStore, StoreOptions, Technology};
 pub use migrate::{MigrationLine, SchemaError};
 pub use purposes::key_purposes;

@@ -279,6 +279,7 @@ impl Identity {
     pub fn over_memory(store: MemoryStore, ambient: Ambient, settings: Settings) -> Self {
         let scheme = Argon2Scheme::new(Argon2Params::floor(), 2);
         Self {
+            looks: Arc::new(store.clone()),
             recorder: Arc::new(store.clone()),
             store: Arc::new(store),
             hasher: Arc::new(InlineHasher::new(scheme)),

@@ -23,7 +23,7 @@ use_case_error! {
 
 /// The caller's sessions that are not ended, newest first, at most 100. They hold addresses: to see them is an event.
 pub async fn list(ctx: &Ctx, id: &Identity) -> Result<Vec<Session>, ListSessionsError> {
-    let done = id.run(ctx, (), |work| Box::pin(apply(work))).await;
+    let done = id.look(ctx, (), |work| Box::pin(apply(work))).await;
     id.audited(ctx, About::kind(action::SESSION_LIST), done).await
 }
 

@@ -30,7 +30,7 @@ use_case_error! {
 
 /// Shows accounts that are not deleted, oldest first. Everybody whose data is shown is named in one event.
 pub async fn list(ctx: &Ctx, id: &Identity, command: ListUsers) -> Result<Page<User>, ListError> {
-    let done = id.run(ctx, command, |work| Box::pin(apply(work))).await;
+    let done = id.look(ctx, command, |work| Box::pin(apply(work))).await;
     id.audited(ctx, About::kind(action::USER_LIST), done).await
 }
 

@@ -36,7 +36,7 @@ use_case_error! {
 
 /// One's own account and roles.
 pub async fn view(ctx: &Ctx, id: &Identity) -> Result<Profile, MeError> {
-    let done = id.run(ctx, (), |work| Box::pin(show(work))).await;
+    let done = id.look(ctx, (), |work| Box::pin(show(work))).await;
     id.audited(ctx, about(ctx, action::USER_READ), done).await
 }
 

@@ -31,7 +31,7 @@ use_case_error! {
 /// Shows an account. Seeing personal data is an event of its own.
 pub async fn view(ctx: &Ctx, id: &Identity, command: ViewUser) -> Result<Profile, ViewError> {
     let about = About::user(action::USER_READ, command.user_id);
-    let done = id.run(ctx, command, |work| Box::pin(apply(work))).await;
+    let done = id.look(ctx, command, |work| Box::pin(apply(work))).await;
     id.audited(ctx, about, done).await
 }
 

@@ -34,7 +34,7 @@ use vutf_app::{
 use vutf_crypto_keys::{KeyWrapper, Keyring, Purpose};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
-use vutf_store_seaorm::{GroupOptions, GroupRecorder, SeaStore, StoreOptions, key_purposes};
+use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
     audit_head::HeadFile,
@@ -99,6 +99,7 @@ impl Service {
         ));
         let identity = Identity {
             store: Arc::new(store.clone()),
+            looks: Arc::new(Looks::new(store.clone(), Arc::clone(&recorder) as _)),
             recorder: Arc::clone(&recorder) as Arc<dyn vutf_kernel::EventRecorder>,
             hasher: Arc::clone(&hasher) as Arc<dyn vutf_identity::password::PasswordHasher>,
             signer: Arc::new(KeyringSigner::new(Arc::clone(&keyring), OrganizationId::DEFAULT)),

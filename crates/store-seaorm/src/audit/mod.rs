@@ -4,6 +4,7 @@ mod append_only;
 mod entries;
 mod group;
 mod intake;
+mod look;
 mod reader;
 mod sequencer;
 mod surroundings;
@@ -16,6 +17,7 @@ use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, UserId};
 pub use self::{
     append_only::SeaAppendOnlyProbe,
     group::{GroupCommit, GroupOptions, GroupRecorder},
+    look::Looks,
     reader::AuditLag,
 };
 use crate::{

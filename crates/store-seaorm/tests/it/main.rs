@@ -29,6 +29,7 @@ macro_rules! on_both {
 mod append_only;
 mod contract;
 mod group;
+mod look;
 mod kek;
 mod key_watch;
 mod jobs;

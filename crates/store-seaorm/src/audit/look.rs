@@ -1,0 +1,104 @@
+//! Reads that are events: a transaction that only reads, and its events in groups after it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use vutf_identity::{
+    IdentityTx, IdentityUnit,
+    housekeeping::HousekeepingRepo,
+    repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
+};
+use vutf_kernel::{Event, EventRecorder, EventSink, PortError, Transaction, Units};
+
+use crate::{SeaStore, tx::Tx};
+
+/// Units of work for use cases that show something and change nothing. What they raise is recorded before they answer: a
+/// failure to record is a failure of the commit, so that nothing is shown. The database refuses to write in them.
+pub struct Looks {
+    store: SeaStore,
+    recorder: Arc<dyn EventRecorder>,
+}
+
+impl Looks {
+    /// Over `store`, with events to `recorder`.
+    pub fn new(store: SeaStore, recorder: Arc<dyn EventRecorder>) -> Self {
+        Self { store, recorder }
+    }
+}
+
+#[async_trait]
+impl Units<dyn IdentityUnit> for Looks {
+    async fn begin(&self) -> Result<Box<dyn IdentityUnit>, PortError> {
+        Ok(Box::new(Look {
+            tx: self.store.begin_look().await?,
+            raised: Vec::new(),
+            recorder: Arc::clone(&self.recorder),
+        }))
+    }
+
+    async fn retry(&self, attempt: u32, error: &PortError) -> bool {
+        let units: &dyn Units<dyn IdentityUnit> = &self.store;
+        units.retry(attempt, error).await
+    }
+}
+
+struct Look {
+    tx: Tx,
+    raised: Vec<Event>,
+    recorder: Arc<dyn EventRecorder>,
+}
+
+#[async_trait]
+impl Transaction for Look {
+    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+        let Self { tx, raised, recorder } = *self;
+        // Its connection first: whoever waits for a commit holds none.
+        Box::new(tx).commit().await?;
+        for event in raised {
+            recorder.record(event).await?;
+        }
+        Ok(())
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), PortError> {
+        Box::new(self.tx).rollback().await
+    }
+}
+
+#[async_trait]
+impl EventSink for Look {
+    async fn append(&mut self, event: Event) -> Result<(), PortError> {
+        self.raised.push(event);
+        Ok(())
+    }
+}
+
+impl IdentityTx for Look {
+    fn users(&mut self) -> &mut dyn UserRepo {
+        &mut self.tx
+    }
+    fn passwords(&mut self) -> &mut dyn PasswordRepo {
+        &mut self.tx
+    }
+    fn guards(&mut self) -> &mut dyn GuardRepo {
+        &mut self.tx
+    }
+    fn sessions(&mut self) -> &mut dyn SessionRepo {
+        &mut self.tx
+    }
+    fn refresh(&mut self) -> &mut dyn RefreshRepo {
+        &mut self.tx
+    }
+    fn roles(&mut self) -> &mut dyn RoleRepo {
+        &mut self.tx
+    }
+    fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {
+        &mut self.tx
+    }
+    fn housekeeping(&mut self) -> &mut dyn HousekeepingRepo {
+        &mut self.tx
+    }
+    fn events(&mut self) -> &mut dyn EventSink {
+        self
+    }
+}
