@@ -12,7 +12,8 @@ use crate::{Purpose, UnknownText};
 pub enum JobKind {
     /// Ciphertexts under older versions of a key for fields are opened and sealed anew, in their place.
     Reencrypt {
-        /// [`Purpose::Field`] or [`Purpose::Subject`].
+        /// [`Purpose::Field`]. What a person's own key protects is a handful of cells, and is sealed anew when the person is
+        /// written.
         purpose: Purpose,
     },
     /// Keys that are wrapped by older versions of the tenant key are wrapped by the newest.
@@ -48,7 +49,7 @@ impl JobKind {
     /// From the stable word and the purpose.
     pub fn parse(word: &str, purpose: Purpose) -> Result<Self, UnknownText> {
         match (word, &purpose) {
-            ("reencrypt", Purpose::Field { .. } | Purpose::Subject { .. }) => Ok(Self::Reencrypt { purpose }),
+            ("reencrypt", Purpose::Field { .. }) => Ok(Self::Reencrypt { purpose }),
             ("rewrap", Purpose::Tenant) => Ok(Self::Rewrap),
             ("reindex", Purpose::Index { .. }) => Ok(Self::Reindex { purpose }),
             _ => Err(UnknownText {
@@ -147,6 +148,11 @@ mod tests {
             ("reindex", Purpose::index("users", "email"), true),
             ("rewrap", Purpose::Tenant, true),
             ("reencrypt", Purpose::Tenant, false),
+            (
+                "reencrypt",
+                Purpose::subject(vutf_kernel::UserId::from_uuid(uuid::Uuid::nil())),
+                false,
+            ),
             ("reencrypt", Purpose::index("users", "email"), false),
             ("rewrap", Purpose::field("users"), false),
             ("reindex", Purpose::mac("x"), false),

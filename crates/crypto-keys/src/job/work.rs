@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use vutf_kernel::{Entropy, Fault, OrganizationId, Secret};
 
-use super::{IndexChange, IndexedRow, RowChange, SealedColumn, SealedRow, SealedTable};
+use super::{IndexChange, IndexedRow, Protection, RowChange, SealedColumn, SealedRow, SealedTable};
 use crate::{CryptoError, FieldRef, Keyring, Purpose};
 
 /// The changes of a batch.
@@ -110,17 +110,16 @@ pub fn indexed<'a>(
     Some((found, found.columns.iter().find(indexed)?))
 }
 
-/// The tables in which a purpose's key protects something.
+/// The table in which the key of a purpose protects something; none where every column is under the keys of persons.
 pub fn protected<'a>(tables: &'a [SealedTable], purpose: &Purpose) -> Vec<&'a SealedTable> {
-    let wanted = |known: &&SealedTable| match purpose {
-        Purpose::Field { table } => known.name == table,
-        Purpose::Subject { .. } => {
-            let of_person = |column: &SealedColumn| column.protection == super::Protection::Subject;
-            !known.append_only && known.columns.iter().any(of_person)
-        }
-        _ => false,
+    let Purpose::Field { table } = purpose else {
+        return Vec::new();
     };
-    tables.iter().filter(wanted).collect()
+    let of_table = |known: &&SealedTable| {
+        let mut columns = known.columns.iter();
+        known.name == table && columns.any(|column| column.protection == Protection::Table)
+    };
+    tables.iter().filter(of_table).collect()
 }
 
 impl<T> Plan<T> {
