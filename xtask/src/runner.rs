@@ -56,6 +56,9 @@ pub(crate) struct Outcome {
     pub(crate) success: bool,
 }
 
+/// Everything that holds tests. Benches are built with the rest, and are not run as tests.
+const TARGETS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
+
 /// A way to run the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Runner {
@@ -87,18 +90,17 @@ impl Runner {
                     "nextest",
                     "run",
                     "--workspace",
-                    "--all-targets",
                     "--no-fail-fast",
                     "--color",
                     colour,
                 ]);
-                command.args(FEATURES);
+                command.args(TARGETS).args(FEATURES);
                 command.args(["--profile", if unattended { "ci" } else { "default" }]);
                 command.args(filter);
             }
             Self::CargoTest => {
-                command.args(["test", "--workspace", "--all-targets", "--no-fail-fast"]);
-                command.args(FEATURES).arg("--");
+                command.args(["test", "--workspace", "--no-fail-fast"]);
+                command.args(TARGETS).args(FEATURES).arg("--");
                 command.args(filter);
             }
         }
