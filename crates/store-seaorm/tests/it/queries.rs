@@ -8,6 +8,8 @@ use vutf_testkit::{
     contracts::{
         audit::{AuditStore, audit_contract},
         identity::identity_contract,
+        jobs::{JobStore, jobs_contract},
+        keys::{KeyStore, keys_contract},
     },
     factory::Factory,
 };
@@ -85,6 +87,8 @@ async fn no_large_table_is_read_as_a_whole_and_no_index_is_idle() {
     let (store, _) = world.replica().await;
     identity_contract(Arc::new(store.clone())).await;
     audit_contract(AuditStore::Store(Arc::new(store.clone()))).await;
+    keys_contract(KeyStore::Store(Arc::new(store.clone()))).await;
+    jobs_contract(JobStore::Store(Arc::new(store.clone()), world.place.url())).await;
     // A server process hands in its counts when it ends.
     store.close().await;
     world.wait_for(OTHER_USERS, |others| others == 0).await;
