@@ -56,6 +56,8 @@ fn read(service: &Service, metrics: &Metrics, sequencer: &SequencerStatus) {
         metrics.set_breaker("kms", state);
     }
     in_memory(service, metrics.keys());
+    let recorder = &service.recorder;
+    metrics.audit_group().set(recorder.depth(), recorder.refused());
     metrics.set_hash_queue(service.hasher.depth());
     service.hasher.release_if_idle();
     let (idle, size, max) = service.store.pool_size();

@@ -91,6 +91,10 @@ pub async fn serve(
 pub async fn start(service: Service) -> Result<Running, StartError> {
     let bootstrap = bootstrap::prepare(&service).await?;
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Server(error.to_string()))?);
+    let observed = Arc::clone(&metrics);
+    service
+        .recorder
+        .observe(move |commit| observed.audit_group().observe(commit.events, commit.wait));
     let config = Arc::clone(&service.config);
     let sequencer = sequencer::spawn(
         service.store.clone(),

@@ -8,7 +8,7 @@ use prometheus::{
 };
 use vutf_kernel::BreakerState;
 
-use super::{keys::KeyMetrics, process::ProcessFacts};
+use super::{group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts};
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
 const DURATION_BUCKETS: [f64; 12] = [
@@ -41,6 +41,7 @@ pub struct Metrics {
     audit_sequence: IntGauge,
     audit_refused: IntGauge,
     audit_oldest: IntGauge,
+    audit_group: GroupMetrics,
     keys: KeyMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
@@ -92,6 +93,7 @@ impl Metrics {
                 "vutf_audit_last_sequence",
                 "Last sequence number of the audit log.",
             )?,
+            audit_group: GroupMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
@@ -115,6 +117,11 @@ impl Metrics {
         self.durations
             .with_label_values(&[method, route])
             .observe(duration.as_secs_f64());
+    }
+
+    /// Of audit events that share commits.
+    pub fn audit_group(&self) -> &GroupMetrics {
+        &self.audit_group
     }
 
     /// A request begins.
@@ -242,6 +249,9 @@ mod tests {
         });
         metrics.set_audit(7, 41);
         metrics.set_audit_guard(true, Duration::from_secs(61));
+        metrics.audit_group().observe(3, Duration::from_millis(4));
+        metrics.audit_group().set(7, 2);
+        metrics.audit_group().set(5, 3);
         metrics.set_hash_queue(9);
         metrics.rate_limit_degraded();
         let text = metrics.render();
@@ -255,6 +265,10 @@ mod tests {
             "vutf_audit_last_sequence 41",
             "vutf_audit_refused 1",
             "vutf_audit_oldest_pending_seconds 61",
+            "vutf_audit_group_events_bucket{le=\"4\"} 1",
+            "vutf_audit_group_wait_seconds_bucket{le=\"0.005\"} 1",
+            "vutf_audit_group_queue 5",
+            "vutf_audit_group_refused_total 3",
             "vutf_password_hash_queue 9",
             "vutf_rate_limit_fallbacks_total 1",
         ] {

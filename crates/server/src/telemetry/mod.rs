@@ -8,12 +8,14 @@
 //! - A collector that is down or slow costs spans, never requests.
 
 mod export;
+mod group;
 mod keys;
 mod logs;
 mod metrics;
 mod process;
 mod traces;
 
+pub use group::GroupMetrics;
 pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};
 pub use metrics::{Metrics, PoolGauge};
 pub use traces::continue_trace;
