@@ -11,6 +11,7 @@ mod m0003_sessions;
 mod m0004_keys;
 mod m0005_audit;
 mod m0006_key_lifecycle;
+mod m0007_erasure;
 mod m0008_key_jobs;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_keys::Migration),
             Box::new(m0005_audit::Migration),
             Box::new(m0006_key_lifecycle::Migration),
+            Box::new(m0007_erasure::Migration),
             Box::new(m0008_key_jobs::Migration),
         ]
     }

@@ -11,19 +11,26 @@ const UP: &str = "
 CREATE TABLE users (
     id {uuid} PRIMARY KEY,
     organization_id {uuid} NOT NULL REFERENCES organizations (id),
-    username_ct {blob} NOT NULL,
-    username_bidx {blob} NOT NULL,
-    username_bidx_ver BIGINT NOT NULL,
-    email_ct {blob} NOT NULL,
-    email_bidx {blob} NOT NULL,
-    email_bidx_ver BIGINT NOT NULL,
+    username_ct {blob},
+    username_bidx {blob},
+    username_bidx_ver BIGINT,
+    email_ct {blob},
+    email_bidx {blob},
+    email_bidx_ver BIGINT,
     display_name_ct {blob},
     phone_ct {blob},
     status TEXT NOT NULL CHECK (status IN ('unverified', 'active', 'locked', 'disabled')),
     email_verified_at BIGINT,
     epoch BIGINT NOT NULL,
     last_login_at BIGINT,
-    {stamps}
+    erased_at BIGINT,
+    pii_mac {blob},
+    row_mac {blob},
+    {stamps},
+    CHECK (erased_at IS NOT NULL OR (username_ct IS NOT NULL AND username_bidx IS NOT NULL AND username_bidx_ver IS NOT NULL
+        AND email_ct IS NOT NULL AND email_bidx IS NOT NULL AND email_bidx_ver IS NOT NULL)),
+    CHECK (erased_at IS NULL OR (username_ct IS NULL AND username_bidx IS NULL AND email_ct IS NULL AND email_bidx IS NULL
+        AND display_name_ct IS NULL AND phone_ct IS NULL AND pii_mac IS NULL AND deleted_at IS NOT NULL))
 );
 CREATE UNIQUE INDEX users_username ON users (organization_id, username_bidx) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX users_email ON users (organization_id, email_bidx) WHERE deleted_at IS NULL;
@@ -35,6 +42,7 @@ CREATE TABLE passwords (
     organization_id {uuid} NOT NULL REFERENCES organizations (id),
     phc_ct {blob} NOT NULL,
     changed_at BIGINT NOT NULL,
+    row_mac {blob},
     {stamps}
 );
 

@@ -25,6 +25,7 @@ CREATE TABLE sessions (
     {stamps}
 );
 CREATE INDEX sessions_live ON sessions (user_id, id) WHERE revoked_at IS NULL;
+CREATE INDEX sessions_person ON sessions (user_id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 CREATE INDEX sessions_ended ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 

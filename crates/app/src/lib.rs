@@ -1,9 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod crypto;
+pub mod erasure;
+pub mod jobs;
 pub mod kek;
 mod key_watch;
-pub mod crypto;
-pub mod jobs;
 pub mod keys;
 mod ledger;
 mod names;

@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use vutf_audit::AuditTx;
 use vutf_crypto_keys::{KeysTx, job::JobsTx};
-use vutf_identity::IdentityTx;
-use vutf_kernel::Transaction;
+use vutf_identity::IdentityUnit;
+
+use crate::erasure::ErasureTx;
 
 /// Everything that one transaction may touch. Hand `&mut *unit` to a domain as its own `…Tx`.
-pub trait UnitOfWork: IdentityTx + AuditTx + KeysTx + JobsTx + Transaction {}
+pub trait UnitOfWork: IdentityUnit + AuditTx + KeysTx + JobsTx + ErasureTx {}
 
-impl<T: IdentityTx + AuditTx + KeysTx + JobsTx + Transaction> UnitOfWork for T {}
+impl<T: IdentityUnit + AuditTx + KeysTx + JobsTx + ErasureTx> UnitOfWork for T {}
 
 /// Loads the key registry anew, e.g. after another replica rotated a key.
 #[async_trait]

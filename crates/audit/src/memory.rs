@@ -99,6 +99,7 @@ impl Rows {
     }
     fn record(&self, intake: &Intake) -> Record {
         Record {
+            erased: Vec::new(),
             intake: intake.clone(),
             leaf: self
                 .leaves

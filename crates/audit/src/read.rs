@@ -50,6 +50,9 @@ pub struct Record {
     pub intake: StoredIntake,
     /// Its place; `None` while it is pending.
     pub leaf: Option<Leaf>,
+    /// Names of private parts that cannot be read any more, because the person who acted was erased. The entry and its
+    /// commitments are as they were.
+    pub erased: Vec<String>,
 }
 
 /// How an event ended, without the reason: what [`vutf_kernel::Outcome::as_str`] tells.

@@ -255,12 +255,6 @@ pub(crate) async fn make_tenant(
     Ok((record, tenant))
 }
 
-/// The row of a key that is destroyed from `now` on, after its authenticity was checked.
-pub(crate) fn destroyed(tenant: &Tenant, record: KeyRecord, now: Timestamp) -> Result<KeyRecord, LoadError> {
-    tenant.authenticate(&record)?;
-    record.into_state(KeyState::Destroyed, now, &tenant.registry_key)
-}
-
 /// A new, active key under `tenant`.
 pub(crate) fn make(
     env: &mut Env<'_>,

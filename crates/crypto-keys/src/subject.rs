@@ -85,6 +85,11 @@ impl fmt::Debug for SubjectKey {
     }
 }
 
+/// The key that a ciphertext names; `None` when it has not the form of one. A claim until the ciphertext is opened.
+pub fn key_named_by(ciphertext: &[u8]) -> Option<KeyId> {
+    envelope::key_hint(ciphertext).ok().map(|hint| hint.key_id)
+}
+
 /// The persons' keys that a read needs: found ones, and those that were destroyed.
 #[derive(Clone, Debug, Default)]
 pub struct SubjectKeys {
@@ -213,18 +218,6 @@ impl Keyring {
             None if keys.lost.contains(&hint.key_id) => Err(CryptoError::KeyLost(hint.key_id)),
             None => self.open(field, ciphertext),
         }
-    }
-
-    /// A person's key row as it is once the key is destroyed from `at` on: its bytes are gone, its fingerprint stays.
-    pub fn destroyed_subject_key(&self, record: KeyRecord, at: Timestamp) -> Result<KeyRecord, LoadError> {
-        if record.purpose.subject_id().is_none() {
-            return Err(LoadError::Record {
-                key_id: record.id,
-                reason: "it is not the key of a person",
-            });
-        }
-        let (tenant, _, _) = self.tenant_above(&record)?;
-        lifecycle::destroyed(&tenant, record, at)
     }
 
     /// Forgets a person's keys at once. To be called before the erasure is committed and after it: a reader in between may

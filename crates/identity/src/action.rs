@@ -30,6 +30,8 @@ actions! {
     USER_UPDATE = "user.update" on "user",
     #[doc = "An account is deleted."]
     USER_DELETE = "user.delete" on "user",
+    #[doc = "A person is erased: their keys are destroyed, and what names them is removed."]
+    SUBJECT_ERASE = "subject.erase" on "user",
     #[doc = "A delete is taken back."]
     USER_RESTORE = "user.restore" on "user",
     #[doc = "An account is barred."]

@@ -182,7 +182,7 @@ async fn consume(mut work: Work<'_, (TokenHash, NewAccount)>) -> Result<User, Bo
         return Err(BootstrapError::Used);
     }
     let user = account::open::<_, BootstrapError>(&mut work, account).await?;
-    work.done(&About::user(ACTION, user.id)).await?;
+    work.done(&About::written(ACTION, &user)).await?;
     Ok(user)
 }
 
@@ -191,7 +191,7 @@ async fn add(mut work: Work<'_, NewAccount>) -> Result<User, BootstrapError> {
     let organization = work.ctx.organization_id;
     work.tx.roles().lock_organization(organization).await?;
     let user = account::open::<_, BootstrapError>(&mut work, &account).await?;
-    let about = About::user(action::CREATE_ADMIN, user.id);
+    let about = About::written(action::CREATE_ADMIN, &user);
     work.raise(&about, Outcome::Success, |event| event).await?;
     Ok(user)
 }

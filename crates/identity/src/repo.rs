@@ -42,6 +42,16 @@ pub trait UserRepo: Send {
     /// Replaces the row whose version is one less than `user.stamps.version`; [`vutf_kernel::Fault::Stale`] when there is none,
     /// [`vutf_kernel::Fault::Duplicate`] as in [`UserRepo::insert`].
     async fn update(&mut self, user: &User) -> Result<(), PortError>;
+    /// Removes everything personal from a user's row, names that can be looked up included, and marks it as deleted and erased,
+    /// for good: no other method finds it again. Reads nothing of what it removes. `false` when there is no such user, or
+    /// when it was erased before.
+    async fn erase(
+        &mut self,
+        organization: OrganizationId,
+        id: UserId,
+        by: Option<UserId>,
+        at: Timestamp,
+    ) -> Result<bool, PortError>;
     /// Notes a sign-in; no new version, as nothing that a client may edit changes.
     async fn note_login(&mut self, id: UserId, at: Timestamp) -> Result<(), PortError>;
     /// Users that are not deleted, by ascending id.
@@ -79,6 +89,8 @@ pub trait PasswordRepo: Send {
     ) -> Result<Option<PasswordRecord>, PortError>;
     /// Sets or replaces it; who made it and when stays.
     async fn put(&mut self, record: &PasswordRecord) -> Result<(), PortError>;
+    /// Removes it; how many rows that were.
+    async fn remove(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError>;
 }
 
 /// Counters against guessing.
@@ -99,6 +111,8 @@ pub trait GuardRepo: Send {
         state: &GuardState,
         now: Timestamp,
     ) -> Result<(), PortError>;
+    /// Removes the counters of a user; how many rows that were.
+    async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError>;
 }
 
 /// Sessions.
@@ -140,6 +154,9 @@ pub trait SessionRepo: Send {
         by: Option<UserId>,
         at: Timestamp,
     ) -> Result<Vec<SessionId>, PortError>;
+    /// Removes from all sessions of a user, ended ones included, where they were used and with what; how many sessions had
+    /// either.
+    async fn forget_origins(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError>;
 }
 
 /// Refresh tokens.

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Action, BoxFuture, Ctx, Env, Event, EventRecorder, Outcome, Permission, PortError, Resource, SessionId,
-    Timestamp, Units, UserId, transact,
+    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, Outcome, Permission, PortError, Resource,
+    SessionId, Timestamp, Units, UserId, transact,
 };
 
 use crate::{
-    Identity, IdentityUnit,
+    Identity, IdentityUnit, User,
     refusal::{Coded, RuleError, records_refusal},
 };
+
+/// The detail of an event that changed a user: the version that came of it.
+pub(crate) const VERSION: &str = "version";
 
 /// Everything is owned or lives as long as the attempt, so that a lost attempt can be made again from the start.
 pub(crate) struct Work<'a, C> {
@@ -65,6 +68,7 @@ pub(crate) struct About {
     action: Action,
     resource: Resource,
     subject: Option<UserId>,
+    version: Option<i64>,
 }
 
 impl About {
@@ -74,6 +78,15 @@ impl About {
             action,
             resource: action.one(user.as_uuid()),
             subject: Some(user),
+            version: None,
+        }
+    }
+    /// A change of one user. The log notes the version that came of it, so that an older row which is put back into the store
+    /// is known by it.
+    pub(crate) fn written(action: Action, user: &User) -> Self {
+        Self {
+            version: Some(user.stamps.version),
+            ..Self::user(action, user.id)
         }
     }
     /// An action on one session.
@@ -82,6 +95,7 @@ impl About {
             action,
             resource: action.one(session.as_uuid()),
             subject: None,
+            version: None,
         }
     }
     /// An action on no object in particular.
@@ -90,6 +104,7 @@ impl About {
             action,
             resource: action.none(),
             subject: None,
+            version: None,
         }
     }
     /// Names whose data is touched.
@@ -102,6 +117,10 @@ impl About {
 
     fn event(&self, ctx: &Ctx, env: &mut Env<'_>, outcome: Outcome) -> Event {
         let event = Event::new(ctx, env, self.action.name, self.resource.clone(), outcome);
+        let event = match self.version {
+            Some(version) => event.detail(VERSION, Detail::Number(version)),
+            None => event,
+        };
         match self.subject {
             Some(user) => event.subject(user),
             None => event,

@@ -304,6 +304,7 @@ impl SeaStore {
             backend: self.backend(),
             keyring: Arc::clone(&self.inner.keyring),
             entropy: self.inner.ambient.entropy(),
+            ambient: self.inner.ambient.clone(),
         }
     }
 

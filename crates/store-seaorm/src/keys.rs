@@ -124,7 +124,7 @@ fn row(record: &KeyRecord) -> Result<crypto_keys::ActiveModel, PortError> {
     })
 }
 
-fn record(row: crypto_keys::Model) -> Result<KeyRecord, PortError> {
+pub(crate) fn record(row: crypto_keys::Model) -> Result<KeyRecord, PortError> {
     let bad = |column: &'static str| {
         let id = row.id;
         move |problem: vutf_crypto_keys::UnknownText| corrupt("crypto_keys", column, id, problem)

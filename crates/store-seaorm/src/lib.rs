@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+pub mod classification;
 mod clock;
 mod connect;
+mod encrypted;
 mod entity;
+mod erasure;
 mod error;
 mod identity;
 mod jobs;
@@ -13,12 +16,14 @@ mod migrate;
 mod purposes;
 mod retry;
 mod row;
+mod row_mac;
 mod sealed;
 mod sealed_columns;
+mod subjects;
 mod take_back;
 mod tx;
 
-pub use audit::{AuditLag, GroupCommit, GroupOptions, GroupRecorder, Looks, SeaAppendOnlyProbe};
+pub use audit::{AuditLag, GroupCommit, GroupOptions, GroupRecorder, Looks, PrivatePart, SeaAppendOnlyProbe};
 pub use connect::{ConnectError, SeaStore, StoreOptions, Technology};
 pub use migrate::{MigrationLine, SchemaError};
 pub use purposes::key_purposes;

@@ -4,6 +4,9 @@ use vutf_crypto_keys::Purpose;
 
 use crate::sealed_columns::SEALED_TABLES;
 
+/// Authenticates rows as a whole.
+pub(crate) const ROWS: &str = "rows";
+
 /// Every organization needs a key for each of these before a row of it can be written.
 pub fn key_purposes() -> Vec<Purpose> {
     let fields = SEALED_TABLES.iter().map(|table| Purpose::field(table.name));
@@ -11,5 +14,5 @@ pub fn key_purposes() -> Vec<Purpose> {
         let indexed = table.columns.iter().filter_map(|column| column.indexed_as);
         indexed.map(|column| Purpose::index(table.name, column))
     });
-    fields.chain(indexes).collect()
+    fields.chain(indexes).chain([Purpose::mac(ROWS)]).collect()
 }

@@ -13,10 +13,18 @@ const fn column(name: &'static str) -> SealedColumn {
     }
 }
 
+/// Under the key of the person whose row it is.
+const fn personal(name: &'static str) -> SealedColumn {
+    SealedColumn {
+        protection: Protection::Subject,
+        ..column(name)
+    }
+}
+
 const fn indexed(name: &'static str, indexed_as: &'static str) -> SealedColumn {
     SealedColumn {
         indexed_as: Some(indexed_as),
-        ..column(name)
+        ..personal(name)
     }
 }
 
@@ -35,12 +43,12 @@ pub(crate) static SEALED_TABLES: [SealedTable; 4] = [
         &[
             indexed("username_ct", "username"),
             indexed("email_ct", "email"),
-            column("display_name_ct"),
-            column("phone_ct"),
+            personal("display_name_ct"),
+            personal("phone_ct"),
         ],
     ),
     table("passwords", &[column("phc_ct")]),
-    table("sessions", &[column("ip_ct"), column("user_agent_ct")]),
+    table("sessions", &[personal("ip_ct"), personal("user_agent_ct")]),
     SealedTable {
         append_only: true,
         // Several ciphertexts in each, encoded as one.

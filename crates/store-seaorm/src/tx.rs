@@ -11,7 +11,7 @@ use vutf_identity::{
     housekeeping::HousekeepingRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
-use vutf_kernel::{Entropy, EventSink, PortError, Transaction};
+use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Transaction};
 
 use crate::error::port;
 
@@ -21,6 +21,7 @@ pub(crate) struct Tx {
     pub(crate) backend: DbBackend,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) entropy: Box<dyn Entropy>,
+    pub(crate) ambient: Ambient,
 }
 
 #[async_trait]

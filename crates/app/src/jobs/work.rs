@@ -183,8 +183,18 @@ impl Jobs<'_> {
                     return Ok(Next::Nothing(next));
                 };
                 let range = (first.row.to_string(), last.row.to_string());
+                let cells = chunk.rows.iter().flat_map(|row| &row.cells);
+                let ciphertexts = cells.map(|(_, bytes)| bytes.as_slice()).collect();
+                let keys = self.rows.subject_keys(ciphertexts).await?;
                 let entropy = &mut *self.keys.ambient.entropy();
-                let plan = reseal(self.keys.keyring, organization, table, &chunk.rows, entropy)?;
+                let plan = reseal(
+                    self.keys.keyring,
+                    &keys,
+                    organization,
+                    table,
+                    &chunk.rows,
+                    entropy,
+                )?;
                 let moved = moved(chunk.rows.len(), plan.stuck, plan.error, next);
                 Ok(batch(moved, range, Changes::Fields(table, plan.changes)))
             }
@@ -205,9 +215,12 @@ impl Jobs<'_> {
                     return Ok(Next::Nothing(next));
                 };
                 let range = (first.row.to_string(), last.row.to_string());
+                let ciphertexts = chunk.rows.iter().map(|row| row.ciphertext.as_slice());
+                let keys = self.rows.subject_keys(ciphertexts.collect()).await?;
                 let canonical = |text: &str| canonical(column, text);
                 let plan = reindex(
                     self.keys.keyring,
+                    &keys,
                     organization,
                     table,
                     column,

@@ -13,7 +13,7 @@ use super::{
     Chunk, IndexChange, IndexedRow, Job, JobReader, JobRepo, JobsTx, RowChange, SealedColumn, SealedRow,
     SealedRows, SealedTable, Wanted,
 };
-use crate::{BlindIndex, envelope};
+use crate::{BlindIndex, SubjectKeys, envelope};
 
 /// Rows that one read looks at: few, so that tests see more than one.
 const WINDOW: usize = 8;
@@ -134,6 +134,11 @@ impl Transaction for MemoryJobsTx {
 
 #[async_trait]
 impl SealedRows for MemoryJobs {
+    /// None: what is here is under the keys of tables.
+    async fn subject_keys(&self, _: Vec<&[u8]>) -> Result<SubjectKeys, PortError> {
+        Ok(SubjectKeys::default())
+    }
+
     fn sealed_tables(&self) -> &'static [SealedTable] {
         self.tables
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use vutf_kernel::{JobId, KeyId, Lease, OrganizationId, PortError, UserId};
 
 use super::Job;
-use crate::BlindIndex;
+use crate::{BlindIndex, SubjectKeys};
 
 /// A table that holds ciphertexts of this crate, as its store declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,9 @@ pub trait SealedRows: Send + Sync {
         wanted: Wanted<'_>,
         after: Option<Uuid>,
     ) -> Result<(u64, Option<Uuid>), PortError>;
+
+    /// The persons' keys that `ciphertexts` name.
+    async fn subject_keys(&self, ciphertexts: Vec<&[u8]>) -> Result<SubjectKeys, PortError>;
 
     /// Up to `limit` rows after `after` whose blind index of `column` is of an older version than `version`. Rows whose index
     /// was taken away are left out.

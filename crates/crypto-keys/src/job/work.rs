@@ -4,7 +4,7 @@ use uuid::Uuid;
 use vutf_kernel::{Entropy, Fault, OrganizationId, Secret};
 
 use super::{IndexChange, IndexedRow, Protection, RowChange, SealedColumn, SealedRow, SealedTable};
-use crate::{CryptoError, FieldRef, Keyring, Purpose};
+use crate::{CryptoError, FieldRef, Keyring, Purpose, SubjectKeys};
 
 /// The changes of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub struct Plan<T> {
 /// Where loading or activating a key would help. A ciphertext that does not open is no error: its row is left as it is.
 pub fn reseal(
     keyring: &Keyring,
+    keys: &SubjectKeys,
     organization_id: OrganizationId,
     table: &SealedTable,
     rows: &[SealedRow],
@@ -40,7 +41,7 @@ pub fn reseal(
                 row: row.row.as_bytes(),
                 subject: row.subject,
             };
-            let opened = keyring.open(&field, before);
+            let opened = keyring.open_in(keys, &field, before);
             match opened.and_then(|text| keyring.seal(&field, text.expose(), entropy)) {
                 Ok(after) => cells.push((*column, before.clone(), after)),
                 Err(error) if may_pass(&error) => return Err(error),
@@ -63,6 +64,7 @@ pub fn reseal(
 /// As [`reseal`].
 pub fn reindex(
     keyring: &Keyring,
+    keys: &SubjectKeys,
     organization_id: OrganizationId,
     table: &SealedTable,
     column: &SealedColumn,
@@ -79,7 +81,7 @@ pub fn reindex(
             row: row.row.as_bytes(),
             subject: row.subject,
         };
-        let made = keyring.open(&field, &row.ciphertext).and_then(|bytes| {
+        let made = keyring.open_in(keys, &field, &row.ciphertext).and_then(|bytes| {
             let text = std::str::from_utf8(bytes.expose()).map_err(|_| CryptoError::Malformed)?;
             let value = canonical(text);
             keyring.blind_index(organization_id, table.name, indexed_as, value.expose().as_bytes())

@@ -222,6 +222,12 @@ impl GuardRepo for MemoryTx {
             .insert((organization, key.clone()), (*state, now));
         Ok(())
     }
+    async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
+        let guards = &mut self.write().guards;
+        let before = guards.len();
+        guards.retain(|(tenant, key), _| *tenant != organization || key.user != Some(user));
+        Ok(u64::try_from(before - guards.len()).unwrap_or(u64::MAX))
+    }
 }
 
 /// Hashes on the thread that polls, without a queue: it blocks an executor while it works. A service brings its own.

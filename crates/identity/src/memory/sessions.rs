@@ -97,6 +97,17 @@ impl SessionRepo for MemoryTx {
         }
         Ok(ended)
     }
+
+    async fn forget_origins(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
+        let sessions = self.write().sessions.values_mut();
+        let theirs = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
+        let mut emptied = 0;
+        for session in theirs.filter(|s| s.ip.is_some() || s.user_agent.is_some()) {
+            (session.ip, session.user_agent) = (None, None);
+            emptied += 1;
+        }
+        Ok(emptied)
+    }
 }
 
 #[async_trait]

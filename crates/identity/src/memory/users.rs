@@ -78,6 +78,24 @@ impl UserRepo for MemoryTx {
         Ok(())
     }
 
+    /// The row is gone as a whole: nothing here refers to it.
+    async fn erase(
+        &mut self,
+        organization: OrganizationId,
+        id: UserId,
+        _: Option<UserId>,
+        _: Timestamp,
+    ) -> Result<bool, PortError> {
+        let users = &mut self.write().users;
+        let is_there = users
+            .get(&id)
+            .is_some_and(|user| user.organization_id == organization);
+        if is_there {
+            users.remove(&id);
+        }
+        Ok(is_there)
+    }
+
     async fn note_login(&mut self, id: UserId, at: Timestamp) -> Result<(), PortError> {
         if let Some(user) = self.write().users.get_mut(&id) {
             user.last_login_at = Some(at);
@@ -124,6 +142,10 @@ impl PasswordRepo for MemoryTx {
         }
         self.write().passwords.insert(key, record);
         Ok(())
+    }
+    async fn remove(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
+        let removed = self.write().passwords.remove(&(organization, user));
+        Ok(u64::from(removed.is_some()))
     }
 }
 

@@ -82,7 +82,7 @@ async fn replace(
         .roles()
         .assign(user.organization_id, user.id, roles, by, now)
         .await?;
-    let about = About::user(action::ROLE_ASSIGN, user.id);
+    let about = About::written(action::ROLE_ASSIGN, &user);
     let after = roles.to_vec();
     work.raise(&about, Outcome::Success, |event| {
         event

@@ -26,6 +26,8 @@ pub mod permission {
         USERS_WRITE = "users:write",
         #[doc = "Delete and restore users."]
         USERS_DELETE = "users:delete",
+        #[doc = "Erase persons for good."]
+        SUBJECTS_ERASE = "subjects:erase",
         #[doc = "Lock, unlock, enable and disable users, and end their sessions."]
         USERS_LOCK = "users:lock",
         #[doc = "See roles and permissions."]
@@ -89,6 +91,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_READ,
             p::USERS_WRITE,
             p::USERS_DELETE,
+            p::SUBJECTS_ERASE,
             p::USERS_LOCK,
             p::ROLES_READ,
             p::ROLES_ASSIGN,
@@ -146,6 +149,11 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::CRYPTO_SIGN,
             p::CRYPTO_VERIFY,
         ],
+    },
+    BuiltInRole {
+        name: "privacy_officer",
+        description: "Sees users and erases them; changes nothing else.",
+        permissions: &[p::SELF_MANAGE, p::USERS_READ, p::SUBJECTS_ERASE],
     },
     BuiltInRole {
         name: "user_manager",

@@ -98,7 +98,7 @@ fn check_roles(ctx: &Ctx, roles: &[String]) -> Result<(), CreateError> {
 async fn apply(mut work: Work<'_, NewAccount>) -> Result<User, CreateError> {
     let account = work.command.clone();
     let user = account::open::<_, CreateError>(&mut work, &account).await?;
-    let about = About::user(action::USER_CREATE, user.id);
+    let about = About::written(action::USER_CREATE, &user);
     let roles = account::role_names(&account.roles);
     work.raise(&about, Outcome::Success, |event| {
         event.detail("roles", Detail::List(roles))

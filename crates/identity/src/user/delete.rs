@@ -55,7 +55,7 @@ async fn apply(mut work: Work<'_, DeleteUser>) -> Result<User, DeleteError> {
     not_self(&work, user_id)?;
     not_last_super_admin::<_, DeleteError>(&mut work, &target).await?;
     let user = target.user.delete(work.by(), work.now());
-    let about = About::user(action::USER_DELETE, user.id);
+    let about = About::written(action::USER_DELETE, &user);
     save_and_end_sessions(&mut work, &about, &user).await?;
     Ok(user)
 }

@@ -47,7 +47,7 @@ async fn apply(mut work: Work<'_, Enable>) -> Result<User, EnableError> {
     let target = reach::<_, EnableError>(&mut work, &permission::USERS_LOCK, user_id, false).await?;
     let target = target.ok_or(EnableError::NotFound)?;
     let user = target.user.enable(work.by(), work.now())?;
-    let about = About::user(action::USER_ENABLE, user.id);
+    let about = About::written(action::USER_ENABLE, &user);
     save(&mut work, &user).await?;
     work.done(&about).await?;
     Ok(user)

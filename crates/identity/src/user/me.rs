@@ -77,7 +77,7 @@ async fn apply(mut work: Work<'_, UpdateMe>) -> Result<User, MeError> {
     user.phone = command.phone.apply(user.phone);
     save(&mut work, &user).await?;
     let fields = changed_fields(&before, &user);
-    let about = About::user(action::USER_UPDATE, user.id);
+    let about = About::written(action::USER_UPDATE, &user);
     work.raise(&about, Outcome::Success, |event| {
         event.detail("fields", Detail::List(fields))
     })

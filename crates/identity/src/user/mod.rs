@@ -5,6 +5,7 @@ pub mod create;
 pub mod delete;
 pub mod disable;
 pub mod enable;
+pub mod erase;
 pub mod find;
 pub mod list;
 pub mod lock;

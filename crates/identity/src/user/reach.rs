@@ -83,7 +83,7 @@ where
     not_self(work, user)?;
     not_last_super_admin::<_, E>(work, &target).await?;
     let user = transition(target.user, work.by(), work.now())?;
-    save_and_end_sessions(work, &About::user(action, user.id), &user).await?;
+    save_and_end_sessions(work, &About::written(action, &user), &user).await?;
     Ok(Some(user))
 }
 

@@ -74,6 +74,6 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: Register) -> Result<User, Re
 async fn apply(mut work: Work<'_, NewAccount>) -> Result<User, RegisterError> {
     let account = work.command.clone();
     let user = account::open::<_, RegisterError>(&mut work, &account).await?;
-    work.done(&About::user(action::USER_REGISTER, user.id)).await?;
+    work.done(&About::written(action::USER_REGISTER, &user)).await?;
     Ok(user)
 }

@@ -50,6 +50,6 @@ async fn apply(mut work: Work<'_, RestoreUser>) -> Result<User, RestoreError> {
     let user = target.ok_or(RestoreError::NotFound)?.user;
     let user = user.restore(work.by(), work.now())?;
     save_names::<_, RestoreError>(&mut work, &user).await?;
-    work.done(&About::user(action::USER_RESTORE, user.id)).await?;
+    work.done(&About::written(action::USER_RESTORE, &user)).await?;
     Ok(user)
 }

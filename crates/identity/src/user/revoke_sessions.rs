@@ -49,7 +49,7 @@ async fn apply(mut work: Work<'_, RevokeSessions>) -> Result<User, RevokeSession
     let target = reach::<_, RevokeSessionsError>(&mut work, &permission::USERS_LOCK, user_id, false).await?;
     let user = target.ok_or(RevokeSessionsError::NotFound)?.user;
     let user = user.changed(work.by(), work.now()).end_sessions();
-    let about = About::user(action::USER_REVOKE_SESSIONS, user.id);
+    let about = About::written(action::USER_REVOKE_SESSIONS, &user);
     save_and_end_sessions(&mut work, &about, &user).await?;
     Ok(user)
 }

@@ -57,7 +57,7 @@ async fn apply(mut work: Work<'_, Unlock>) -> Result<User, UnlockError> {
         save(&mut work, &user).await?;
         user
     };
-    let about = About::user(action::USER_UNLOCK, user.id);
+    let about = About::written(action::USER_UNLOCK, &user);
     work.raise(&about, Outcome::Success, |event| {
         event.detail("delays_lifted", vutf_kernel::Detail::Bool(barred))
     })

@@ -70,7 +70,7 @@ async fn apply(mut work: Work<'_, UpdateUser>) -> Result<User, UpdateError> {
     user.phone = command.phone.apply(user.phone);
     save_names::<_, UpdateError>(&mut work, &user).await?;
     let fields = changed_fields(&before, &user);
-    let about = About::user(action::USER_UPDATE, user.id);
+    let about = About::written(action::USER_UPDATE, &user);
     work.raise(&about, Outcome::Success, |event| {
         event.detail("fields", Detail::List(fields))
     })

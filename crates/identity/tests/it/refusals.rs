@@ -24,6 +24,7 @@ use vutf_identity::{
         delete::{DeleteUser, delete},
         disable::{Disable, disable},
         enable::{Enable, enable},
+        erase,
         find::find,
         list::{ListUsers, list as list_users},
         lock::{Lock, lock},
@@ -122,6 +123,8 @@ async fn every_use_case_records_that_it_refused() {
         roles: Vec::new(),
     };
     refused!(all, ROLE_ASSIGN, assign(&ctx, &id, roles));
+    let erasing = erase::audited(&ctx, &id, user_id, erase::permitted(&ctx));
+    refused!(all, SUBJECT_ERASE, erasing);
     refused!(all, HOUSEKEEPING, sweep(&ctx, &id, Sweep::default()));
     let known = action::ALL.iter().map(|action| action.name);
     let missing: Vec<_> = known.filter(|name| !all.seen.contains(name)).collect();

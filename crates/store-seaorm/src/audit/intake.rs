@@ -2,14 +2,17 @@
 
 use async_trait::async_trait;
 use sea_orm::{ActiveValue::Set, EntityTrait};
+use uuid::Uuid;
 use vutf_audit::Intake;
-use vutf_kernel::{Event, EventSink, PortError};
+use vutf_crypto_keys::Keyring;
+use vutf_kernel::{Event, EventSink, OrganizationId, PortError, UserId};
 
 use super::intake_row;
 use crate::{
     entity::{audit_intake, audit_subject_ref},
     error::port,
-    sealed::SealedRow,
+    sealed::{Place, Under},
+    subjects::Holder,
     tx::Tx,
 };
 
@@ -20,29 +23,44 @@ impl EventSink for Tx {
     }
 
     async fn append_all(&mut self, events: Vec<Event>) -> Result<(), PortError> {
+        let actors = events
+            .iter()
+            .filter(|event| !event.private.is_empty())
+            .filter_map(|event| Some((event.organization_id, event.actor.user_id()?)));
+        let holders = self.holders(actors.collect()).await?;
         let mut intakes = Vec::with_capacity(events.len());
         for event in events {
-            intakes.push(self.prepare(event)?);
+            let actor = event.actor.user_id().map(|user| (event.organization_id, user));
+            let holder = actor.and_then(|actor| holders.get(&actor));
+            intakes.push(self.prepare(event, holder)?);
         }
         self.insert(&intakes).await
     }
 }
 
 impl Tx {
-    /// The event as it is stored: its private parts sealed.
-    fn prepare(&mut self, event: Event) -> Result<Intake, PortError> {
-        let keyring = std::sync::Arc::clone(&self.keyring);
-        let place = SealedRow {
-            keyring: &keyring,
-            organization: event.organization_id,
-            table: "audit_intake",
-            row: event.id.as_uuid(),
-            subject: event.actor.user_id(),
+    /// The event as it is stored: its private parts sealed under the key of the person who acted, or under the table's when
+    /// nobody knows who it was. Of somebody who was erased meanwhile nothing personal is stored.
+    fn prepare(&mut self, mut event: Event, actor: Option<&Holder>) -> Result<Intake, PortError> {
+        let under = match actor {
+            Some(Holder::Key(key)) => Under::Person(key),
+            Some(Holder::Stranger) | None => Under::Table,
+            Some(Holder::Erased) => {
+                event.private.clear();
+                Under::Table
+            }
         };
+        let keyring = std::sync::Arc::clone(&self.keyring);
+        let place = place(
+            &keyring,
+            event.organization_id,
+            event.id.as_uuid(),
+            event.actor.user_id(),
+        );
         // Salts and nonces come from two sources, since each closure may borrow only one.
         let mut nonces = vutf_kernel::OsEntropy;
         vutf_audit::prepare(event, &mut *self.entropy, |name, value| {
-            place.seal(name, value.expose(), &mut nonces)
+            place.seal_text(name, value.expose(), under, &mut nonces)
         })
     }
 
@@ -61,6 +79,22 @@ impl Tx {
                 .map_err(port("audit.append_subjects"))?;
         }
         Ok(())
+    }
+}
+
+/// What the private parts of an event are bound to.
+pub(super) fn place(
+    keyring: &Keyring,
+    organization: OrganizationId,
+    event: Uuid,
+    actor: Option<UserId>,
+) -> Place<'_> {
+    Place {
+        keyring,
+        organization,
+        table: "audit_intake",
+        row: event,
+        subject: actor,
     }
 }
 

@@ -5,6 +5,7 @@ mod entries;
 mod group;
 mod intake;
 mod look;
+mod parts;
 mod reader;
 mod sequencer;
 mod surroundings;
@@ -18,6 +19,7 @@ pub use self::{
     append_only::SeaAppendOnlyProbe,
     group::{GroupCommit, GroupOptions, GroupRecorder},
     look::Looks,
+    parts::PrivatePart,
     reader::AuditLag,
 };
 use crate::{

@@ -1,6 +1,6 @@
 //! Reading the log, outside of transactions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -8,13 +8,14 @@ use sea_orm::{
     sea_query::Query,
 };
 use uuid::Uuid;
-use vutf_audit::{EventFilter, Leaf, LogEntry, LogReader, Protection, Record, Strays};
-use vutf_kernel::{EventId, Page, PageRequest, PortError, Timestamp};
+use vutf_audit::{EventFilter, Leaf, LogEntry, LogReader, Protection, Record, SealedPart, Strays};
+use vutf_crypto_keys::{KeyState, subject::key_named_by};
+use vutf_kernel::{EventId, KeyId, Page, PageRequest, PortError, Timestamp};
 
 use super::{intake_of, shown_leaf};
 use crate::{
     SeaStore,
-    entity::{audit_intake, audit_leaf, audit_subject_ref},
+    entity::{audit_intake, audit_leaf, audit_subject_ref, crypto_keys},
 };
 
 /// An anti-join: a row that the sequencer passed over shows, too.
@@ -134,9 +135,35 @@ impl SeaStore {
             records.push(Record {
                 intake: intake_of(row, people),
                 leaf,
+                erased: Vec::new(),
             });
         }
+        self.note_erased(&mut records).await?;
         Ok(records)
+    }
+
+    /// Tells which private parts are under keys that were destroyed; no key is unwrapped for it.
+    async fn note_erased(&self, records: &mut [Record]) -> Result<(), PortError> {
+        let parts = records.iter().flat_map(|record| &record.intake.parts);
+        let named: HashSet<KeyId> = parts.filter_map(|part| key_named_by(&part.ciphertext)).collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        let destroyed = crypto_keys::Entity::find()
+            .select_only()
+            .column(crypto_keys::Column::Id)
+            .filter(crypto_keys::Column::Id.is_in(named.iter().map(KeyId::as_uuid)))
+            .filter(crypto_keys::Column::State.eq(KeyState::Destroyed.as_str()))
+            .into_tuple();
+        let destroyed: Vec<Uuid> = self.read("audit.erased", |db| destroyed.all(db)).await?;
+        for record in records {
+            let is_erased = |part: &&SealedPart| {
+                key_named_by(&part.ciphertext).is_some_and(|id| destroyed.contains(&id.as_uuid()))
+            };
+            let parts = record.intake.parts.iter().filter(is_erased);
+            record.erased = parts.map(|part| part.name.clone()).collect();
+        }
+        Ok(())
     }
 
     async fn subjects(&self, events: &[Uuid]) -> Result<HashMap<Uuid, Vec<Uuid>>, PortError> {

@@ -6,6 +6,7 @@ pub(crate) mod audit_leaf;
 pub(crate) mod audit_subject_ref;
 pub(crate) mod bootstrap_tokens;
 pub(crate) mod crypto_keys;
+pub(crate) mod erasures;
 pub(crate) mod key_jobs;
 pub(crate) mod key_transitions;
 pub(crate) mod key_usage;

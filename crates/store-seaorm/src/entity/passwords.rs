@@ -2,14 +2,17 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::encrypted::{Encrypted, Phc};
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "passwords")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) user_id: Uuid,
     pub(crate) organization_id: Uuid,
-    pub(crate) phc_ct: Vec<u8>,
+    pub(crate) phc_ct: Encrypted<Phc>,
     pub(crate) changed_at: i64,
+    pub(crate) row_mac: Option<Vec<u8>>,
     pub(crate) created_at: i64,
     pub(crate) created_by: Option<Uuid>,
     pub(crate) updated_at: i64,

@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::encrypted::{Encrypted, Origin};
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
 pub(crate) struct Model {
@@ -13,8 +15,8 @@ pub(crate) struct Model {
     pub(crate) aal: String,
     pub(crate) amr: String,
     pub(crate) auth_time: i64,
-    pub(crate) ip_ct: Option<Vec<u8>>,
-    pub(crate) user_agent_ct: Option<Vec<u8>>,
+    pub(crate) ip_ct: Option<Encrypted<Origin>>,
+    pub(crate) user_agent_ct: Option<Encrypted<Origin>>,
     pub(crate) last_seen_at: i64,
     pub(crate) expires_at: i64,
     pub(crate) revoked_at: Option<i64>,

@@ -1,12 +1,12 @@
 //! Counters against guessing.
 
 use async_trait::async_trait;
-use sea_orm::{ActiveValue::Set, EntityTrait, QuerySelect, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict};
 use vutf_identity::{
     guard::{GuardKey, GuardState},
     repo::GuardRepo,
 };
-use vutf_kernel::{Fault, OrganizationId, PortError, Timestamp};
+use vutf_kernel::{Fault, OrganizationId, PortError, Timestamp, UserId};
 
 use super::{micros, person};
 use crate::{
@@ -66,6 +66,16 @@ impl GuardRepo for Tx {
             .await
             .map(|_| ())
             .map_err(port("guards.put"))
+    }
+
+    async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
+        Entity::delete_many()
+            .filter(Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(Column::UserId.eq(user.as_uuid()))
+            .exec(&self.db)
+            .await
+            .map(|done| done.rows_affected)
+            .map_err(port("guards.remove"))
     }
 }
 

@@ -6,15 +6,17 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
-use vutf_crypto_keys::Keyring;
+use vutf_crypto_keys::{Keyring, SubjectKeys};
 use vutf_identity::repo::{PasswordRecord, PasswordRepo};
-use vutf_kernel::{OrganizationId, PortError, Secret, Timestamp, UserId};
+use vutf_kernel::{OrganizationId, PortError, Timestamp, UserId};
 
 use super::{set_stamps, stamps_of};
 use crate::{
+    encrypted::Phc,
     entity::passwords::{self, Column},
     error::port,
-    sealed::SealedRow,
+    row_mac::{Authenticated as _, Password},
+    sealed::{Place, Under},
     tx::Tx,
 };
 
@@ -31,23 +33,31 @@ impl PasswordRepo for Tx {
             .await
             .map_err(port("passwords.find"))?;
         let Some(row) = found else { return Ok(None) };
-        Ok(Some(PasswordRecord {
+        let keys = SubjectKeys::default();
+        let Phc(phc) =
+            place(&self.keyring, organization, user).require(Column::PhcCt, &keys, Some(&row.phc_ct))?;
+        let record = PasswordRecord {
             user_id: user,
             organization_id: organization,
-            phc: Secret::new(password_row(&self.keyring, organization, user).open("phc_ct", &row.phc_ct)?),
+            phc,
             changed_at: Timestamp::from_micros(row.changed_at),
             stamps: stamps_of!(row),
-        }))
+        };
+        authenticated(&record).verify(&self.keyring, row.row_mac.as_deref())?;
+        Ok(Some(record))
     }
 
     async fn put(&mut self, record: &PasswordRecord) -> Result<(), PortError> {
-        let place = password_row(&self.keyring, record.organization_id, record.user_id);
-        let phc = place.seal("phc_ct", record.phc.expose(), &mut *self.entropy)?;
+        let place = place(&self.keyring, record.organization_id, record.user_id);
+        let phc = Phc(record.phc.clone());
+        // Under the table's key: it is no use to anybody but this service, and goes with the row.
+        let phc = place.seal(Column::PhcCt, &phc, Under::Table, &mut *self.entropy)?;
         let mut row = passwords::ActiveModel {
             user_id: Set(record.user_id.as_uuid()),
             organization_id: Set(record.organization_id.as_uuid()),
             phc_ct: Set(phc),
             changed_at: Set(record.changed_at.as_micros()),
+            row_mac: Set(Some(authenticated(record).mac(&self.keyring)?)),
             ..Default::default()
         };
         set_stamps!(row, &record.stamps);
@@ -55,6 +65,7 @@ impl PasswordRepo for Tx {
             .update_columns([
                 Column::PhcCt,
                 Column::ChangedAt,
+                Column::RowMac,
                 Column::UpdatedAt,
                 Column::UpdatedBy,
             ])
@@ -71,14 +82,27 @@ impl PasswordRepo for Tx {
             .map(|_| ())
             .map_err(port("passwords.put"))
     }
+
+    async fn remove(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
+        passwords::Entity::delete_many()
+            .filter(Column::UserId.eq(user.as_uuid()))
+            .filter(Column::OrganizationId.eq(organization.as_uuid()))
+            .exec(&self.db)
+            .await
+            .map(|done| done.rows_affected)
+            .map_err(port("passwords.remove"))
+    }
 }
 
-fn password_row(keyring: &Keyring, organization: OrganizationId, user: UserId) -> SealedRow<'_> {
-    SealedRow {
-        keyring,
-        organization,
-        table: "passwords",
-        row: user.as_uuid(),
-        subject: Some(user),
+fn place(keyring: &Keyring, organization: OrganizationId, user: UserId) -> Place<'_> {
+    Place::of::<passwords::Entity>(keyring, organization, user.as_uuid(), user)
+}
+
+fn authenticated(record: &PasswordRecord) -> Password<'_> {
+    Password {
+        organization: record.organization_id.as_uuid(),
+        user: record.user_id.as_uuid(),
+        changed_at: record.changed_at,
+        phc: record.phc.expose(),
     }
 }

@@ -6,12 +6,19 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
-use vutf_crypto_keys::Keyring;
+use vutf_crypto_keys::{Keyring, SubjectKeys};
 use vutf_identity::{Session, repo::SessionRepo};
 use vutf_kernel::{Assurance, Entropy, OrganizationId, PortError, SessionId, Timestamp, UserId};
 
 use super::{micros, person, set_stamps, stamps_of, status};
-use crate::{entity::sessions, error::port, sealed::SealedRow, tx::Tx};
+use crate::{
+    encrypted::{Encrypted, Origin},
+    entity::sessions,
+    error::port,
+    sealed::{Place, Under},
+    subjects::Holder,
+    tx::Tx,
+};
 
 /// The most sessions of a user that a list shows.
 const LISTED: u64 = 100;
@@ -19,7 +26,8 @@ const LISTED: u64 = 100;
 #[async_trait]
 impl SessionRepo for Tx {
     async fn insert(&mut self, session: &Session) -> Result<(), PortError> {
-        let row = row(session, &self.keyring, &mut *self.entropy)?;
+        let holder = self.holder(session.organization_id, session.user_id).await?;
+        let row = row(session, &self.keyring, &holder, &mut *self.entropy)?;
         sessions::Entity::insert(row)
             .exec_without_returning(&self.db)
             .await
@@ -37,7 +45,7 @@ impl SessionRepo for Tx {
             .one(&self.db)
             .await
             .map_err(port("sessions.find"))?;
-        found.map(|row| session(&row, &self.keyring)).transpose()
+        Ok(self.sessions_of(found.as_slice()).await?.pop())
     }
 
     async fn live_of(
@@ -56,7 +64,7 @@ impl SessionRepo for Tx {
             .all(&self.db)
             .await
             .map_err(port("sessions.live_of"))?;
-        rows.iter().map(|row| session(row, &self.keyring)).collect()
+        self.sessions_of(&rows).await
     }
 
     async fn touch(&mut self, id: SessionId, at: Timestamp) -> Result<(), PortError> {
@@ -128,6 +136,39 @@ impl SessionRepo for Tx {
         }
         Ok(revoked)
     }
+
+    async fn forget_origins(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
+        let nothing = sessions::ActiveModel {
+            ip_ct: Set(None),
+            user_agent_ct: Set(None),
+            ..Default::default()
+        };
+        sessions::Entity::update_many()
+            .set(nothing)
+            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(sessions::Column::UserId.eq(user.as_uuid()))
+            .filter(
+                sessions::Column::IpCt
+                    .is_not_null()
+                    .or(sessions::Column::UserAgentCt.is_not_null()),
+            )
+            .exec(&self.db)
+            .await
+            .map(|done| done.rows_affected)
+            .map_err(port("sessions.forget_origins"))
+    }
+}
+
+impl Tx {
+    /// The sessions in `rows`, with one query for their persons' keys at most.
+    async fn sessions_of(&self, rows: &[sessions::Model]) -> Result<Vec<Session>, PortError> {
+        let cells = rows.iter().flat_map(|row| [&row.ip_ct, &row.user_agent_ct]);
+        let ciphertexts = cells.flatten().map(Encrypted::as_bytes).collect();
+        let keys = self.subject_keys(ciphertexts).await?;
+        rows.iter()
+            .map(|row| session(row, &self.keyring, &keys))
+            .collect()
+    }
 }
 
 fn ended(reason: &str, by: Option<UserId>, at: Timestamp) -> sessions::ActiveModel {
@@ -143,15 +184,27 @@ fn ended(reason: &str, by: Option<UserId>, at: Timestamp) -> sessions::ActiveMod
 fn row(
     session: &Session,
     keyring: &Keyring,
+    holder: &Holder,
     entropy: &mut dyn Entropy,
 ) -> Result<sessions::ActiveModel, PortError> {
-    let place = SealedRow {
+    let place = Place::of::<sessions::Entity>(
         keyring,
-        organization: session.organization_id,
-        table: "sessions",
-        row: session.id.as_uuid(),
-        subject: Some(session.user_id),
+        session.organization_id,
+        session.id.as_uuid(),
+        session.user_id,
+    );
+    let mut seal = |column, text: Option<&String>| match (holder, text) {
+        (Holder::Key(key), Some(text)) => {
+            let origin = Origin(text.clone());
+            place.seal(column, &origin, Under::Person(key), entropy).map(Some)
+        }
+        // Under no other key: it could not be erased.
+        (Holder::Erased | Holder::Stranger, _) | (_, None) => Ok(None),
     };
+    let (ip, user_agent) = (
+        seal(sessions::Column::IpCt, session.ip.as_ref())?,
+        seal(sessions::Column::UserAgentCt, session.user_agent.as_ref())?,
+    );
     let mut row = sessions::ActiveModel {
         id: Set(session.id.as_uuid()),
         organization_id: Set(session.organization_id.as_uuid()),
@@ -160,8 +213,8 @@ fn row(
         aal: Set(session.assurance.aal.as_str().to_owned()),
         amr: Set(session.assurance.amr.join(" ")),
         auth_time: Set(session.assurance.auth_time.as_micros()),
-        ip_ct: Set(place.seal_optional("ip_ct", session.ip.as_deref(), entropy)?),
-        user_agent_ct: Set(place.seal_optional("user_agent_ct", session.user_agent.as_deref(), entropy)?),
+        ip_ct: Set(ip),
+        user_agent_ct: Set(user_agent),
         last_seen_at: Set(session.last_seen_at.as_micros()),
         expires_at: Set(session.expires_at.as_micros()),
         revoked_at: micros(session.revoked_at),
@@ -172,15 +225,13 @@ fn row(
     Ok(row)
 }
 
-fn session(row: &sessions::Model, keyring: &Keyring) -> Result<Session, PortError> {
+fn session(row: &sessions::Model, keyring: &Keyring, keys: &SubjectKeys) -> Result<Session, PortError> {
     let (id, user_id) = (SessionId::from_uuid(row.id), UserId::from_uuid(row.user_id));
     let organization = OrganizationId::from_uuid(row.organization_id);
-    let place = SealedRow {
-        keyring,
-        organization,
-        table: "sessions",
-        row: row.id,
-        subject: Some(user_id),
+    let place = Place::of::<sessions::Entity>(keyring, organization, row.id, user_id);
+    let open = |column, cell: &Option<Encrypted<Origin>>| {
+        let opened = place.open_optional(column, keys, cell.as_ref())?;
+        Ok::<_, PortError>(opened.map(|Origin(text)| text))
     };
     Ok(Session {
         id,
@@ -192,8 +243,8 @@ fn session(row: &sessions::Model, keyring: &Keyring) -> Result<Session, PortErro
             auth_time: Timestamp::from_micros(row.auth_time),
             amr: status::words(&row.amr),
         },
-        ip: place.open_optional("ip_ct", row.ip_ct.as_ref())?,
-        user_agent: place.open_optional("user_agent_ct", row.user_agent_ct.as_ref())?,
+        ip: open(sessions::Column::IpCt, &row.ip_ct)?,
+        user_agent: open(sessions::Column::UserAgentCt, &row.user_agent_ct)?,
         last_seen_at: Timestamp::from_micros(row.last_seen_at),
         expires_at: Timestamp::from_micros(row.expires_at),
         revoked_at: row.revoked_at.map(Timestamp::from_micros),

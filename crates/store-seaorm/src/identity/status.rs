@@ -6,11 +6,16 @@ use uuid::Uuid;
 use vutf_identity::{IdentityRead, SessionStatus, UserStatus};
 use vutf_kernel::{Aal, Assurance, OrganizationId, PortError, SessionId, Timestamp, UserId};
 
-use crate::{SeaStore, row::corrupt};
+use crate::{
+    SeaStore,
+    row::corrupt,
+    row_mac::{Authenticated as _, Standing},
+};
 
 /// `$1` is understood by both databases.
 const STATUS: &str = "SELECT s.organization_id, s.user_id, s.epoch AS session_epoch, s.aal, s.amr, s.auth_time, s.expires_at, \
-     s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at \
+     s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
+     u.version AS user_version, u.email_verified_at, u.erased_at, u.pii_mac, u.row_mac \
      FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
 const ROLES: &str = "SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role";
 
@@ -27,11 +32,32 @@ struct StatusRow {
     user_epoch: i64,
     user_status: String,
     user_deleted_at: Option<i64>,
+    user_version: i64,
+    email_verified_at: Option<i64>,
+    erased_at: Option<i64>,
+    pii_mac: Option<Vec<u8>>,
+    row_mac: Option<Vec<u8>>,
 }
 
 #[derive(FromQueryResult)]
 struct RoleRow {
     role: String,
+}
+
+impl StatusRow {
+    fn standing(&self) -> Standing<'_> {
+        Standing {
+            organization: self.organization_id,
+            id: self.user_id,
+            version: self.user_version,
+            status: &self.user_status,
+            epoch: self.user_epoch,
+            email_verified_at: self.email_verified_at,
+            deleted_at: self.user_deleted_at,
+            erased_at: self.erased_at,
+            pii_mac: self.pii_mac.as_deref(),
+        }
+    }
 }
 
 #[async_trait]
@@ -49,7 +75,13 @@ impl IdentityRead for SeaStore {
                 Ok(Some((row, roles.all(db).await?)))
             })
             .await?;
-        found.map(|(row, roles)| status(id, &row, roles)).transpose()
+        let Some((row, roles)) = found else {
+            return Ok(None);
+        };
+        // What lets a request through must be what this service wrote.
+        row.standing()
+            .verify(&self.inner.keyring, row.row_mac.as_deref())?;
+        status(id, &row, roles).map(Some)
     }
 }
 

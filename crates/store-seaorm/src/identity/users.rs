@@ -1,27 +1,35 @@
 //! Users.
 
 use async_trait::async_trait;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use vutf_crypto_keys::Keyring;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, IdenStatic as _, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::ExprTrait as _,
+};
+use vutf_crypto_keys::{BlindIndex, Keyring, SubjectKey, SubjectKeys};
 use vutf_identity::{
-    DisplayName, Email, LoginName, Phone, User, UserStatus, Username,
+    DisplayName, LoginName, Phone, User, UserStatus,
     repo::{UserFilter, UserRepo},
 };
 use vutf_kernel::{Entropy, Fault, OrganizationId, Page, PageRequest, PortError, Timestamp, UserId};
 
-use super::{micros, set_stamps, stamps_of};
+use super::{micros, person, set_stamps, stamps_of};
 use crate::{
-    entity::users,
+    encrypted::Encrypted,
+    entity::users::{self, Column},
     error::port,
     row::corrupt,
-    sealed::{self, SealedRow},
+    row_mac::{Authenticated as _, Personal, Standing},
+    sealed::{self, Place, Under},
+    subjects::Holder,
     tx::Tx,
 };
 
 #[async_trait]
 impl UserRepo for Tx {
     async fn insert(&mut self, user: &User) -> Result<(), PortError> {
-        let row = row(user, &self.keyring, &mut *self.entropy)?;
+        self.claim_names("users.insert", user).await?;
+        let key = self.make_subject_key(user.organization_id, user.id).await?;
+        let row = row(user, &self.keyring, &key, &mut *self.entropy)?;
         users::Entity::insert(row)
             .exec_without_returning(&self.db)
             .await
@@ -40,11 +48,12 @@ impl UserRepo for Tx {
         id: UserId,
     ) -> Result<Option<User>, PortError> {
         let found = users::Entity::find_by_id(id.as_uuid())
-            .filter(users::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(Column::ErasedAt.is_null())
             .one(&self.db)
             .await
             .map_err(port("users.find"))?;
-        found.map(|row| user(&row, &self.keyring)).transpose()
+        Ok(self.users_of(found.as_slice()).await?.pop())
     }
 
     async fn find_by_login(
@@ -55,42 +64,80 @@ impl UserRepo for Tx {
         let (column, indexes) = match name {
             LoginName::Username(name) => {
                 let indexes = sealed::candidates(&self.keyring, organization, "username", &name.canonical())?;
-                (users::Column::UsernameBidx, indexes)
+                (Column::UsernameBidx, indexes)
             }
             LoginName::Email(email) => {
                 let indexes = sealed::candidates(&self.keyring, organization, "email", &email.canonical())?;
-                (users::Column::EmailBidx, indexes)
+                (Column::EmailBidx, indexes)
             }
             LoginName::Unknown => return Ok(None),
         };
+        let indexes = indexes.into_iter().map(|index| index.value.to_vec());
         let found = users::Entity::find()
-            .filter(users::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(Column::OrganizationId.eq(organization.as_uuid()))
             .filter(column.is_in(indexes))
-            .filter(users::Column::DeletedAt.is_null())
+            .filter(Column::DeletedAt.is_null())
             .one(&self.db)
             .await
             .map_err(port("users.find_by_login"))?;
-        found.map(|row| user(&row, &self.keyring)).transpose()
+        let found = self.users_of(found.as_slice()).await?.pop();
+        match found {
+            Some(user) if !is_named(&user, name) => {
+                let problem = "the blind index is another name's";
+                Err(corrupt("users", column.as_str(), user.id, problem))
+            }
+            found => Ok(found),
+        }
     }
 
     async fn update(&mut self, user: &User) -> Result<(), PortError> {
-        let row = row(user, &self.keyring, &mut *self.entropy)?;
+        let stale = || PortError::new("users.update", Fault::Stale, "the user has another version");
+        let key = match self.holder(user.organization_id, user.id).await? {
+            Holder::Key(key) => key,
+            Holder::Erased | Holder::Stranger => return Err(stale()),
+        };
+        if !user.stamps.is_deleted() {
+            self.claim_names("users.update", user).await?;
+        }
+        let row = row(user, &self.keyring, &key, &mut *self.entropy)?;
         let done = users::Entity::update_many()
             .set(row)
-            .filter(users::Column::Id.eq(user.id.as_uuid()))
-            .filter(users::Column::OrganizationId.eq(user.organization_id.as_uuid()))
-            .filter(users::Column::Version.eq(user.stamps.version - 1))
+            .filter(Column::Id.eq(user.id.as_uuid()))
+            .filter(Column::OrganizationId.eq(user.organization_id.as_uuid()))
+            .filter(Column::Version.eq(user.stamps.version - 1))
+            .filter(Column::ErasedAt.is_null())
             .exec(&self.db)
             .await
             .map_err(port("users.update"))?;
         if done.rows_affected == 1 {
             return Ok(());
         }
-        Err(PortError::new(
-            "users.update",
-            Fault::Stale,
-            "the user has another version",
-        ))
+        Err(stale())
+    }
+
+    async fn erase(
+        &mut self,
+        organization: OrganizationId,
+        id: UserId,
+        by: Option<UserId>,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let found = users::Entity::find_by_id(id.as_uuid())
+            .filter(Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(Column::ErasedAt.is_null())
+            .lock_exclusive()
+            .one(&self.db)
+            .await
+            .map_err(port("users.erase"))?;
+        let Some(row) = found else { return Ok(false) };
+        let emptied = emptied(&row, by, at, &self.keyring)?;
+        users::Entity::update_many()
+            .set(emptied)
+            .filter(Column::Id.eq(id.as_uuid()))
+            .exec(&self.db)
+            .await
+            .map(|_| true)
+            .map_err(port("users.erase"))
     }
 
     async fn note_login(&mut self, id: UserId, at: Timestamp) -> Result<(), PortError> {
@@ -100,7 +147,7 @@ impl UserRepo for Tx {
         };
         users::Entity::update_many()
             .set(change)
-            .filter(users::Column::Id.eq(id.as_uuid()))
+            .filter(Column::Id.eq(id.as_uuid()))
             .exec(&self.db)
             .await
             .map(|_| ())
@@ -114,87 +161,245 @@ impl UserRepo for Tx {
         page: &PageRequest,
     ) -> Result<Page<User>, PortError> {
         let mut query = users::Entity::find()
-            .filter(users::Column::OrganizationId.eq(organization.as_uuid()))
-            .filter(users::Column::DeletedAt.is_null())
-            .order_by_asc(users::Column::Id)
+            .filter(Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(Column::DeletedAt.is_null())
+            .order_by_asc(Column::Id)
             .limit(u64::from(page.limit) + 1);
         if let Some(status) = filter.status {
-            query = query.filter(users::Column::Status.eq(status.as_str()));
+            query = query.filter(Column::Status.eq(status.as_str()));
         }
         if let Some(after) = page.after {
-            query = query.filter(users::Column::Id.gt(after));
+            query = query.filter(Column::Id.gt(after));
         }
         let rows = query.all(&self.db).await.map_err(port("users.list"))?;
-        let users = rows
-            .iter()
-            .map(|row| user(row, &self.keyring))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::from_overfetch(users, page.limit, |user| user.id.as_uuid()))
+        let page = Page::from_overfetch(rows, page.limit, |row| row.id);
+        Ok(Page {
+            items: self.users_of(&page.items).await?,
+            next: page.next,
+        })
     }
 }
 
-fn row(user: &User, keyring: &Keyring, entropy: &mut dyn Entropy) -> Result<users::ActiveModel, PortError> {
+impl Tx {
+    /// The users in `rows`, with one query for their keys at most. Who was erased and stands here all the same, because older
+    /// data was restored, is left out.
+    async fn users_of(&self, rows: &[users::Model]) -> Result<Vec<User>, PortError> {
+        let ciphertexts = rows.iter().flat_map(ciphertexts).collect();
+        let keys = self.subject_keys(ciphertexts).await?;
+        let users = rows.iter().map(|row| user(row, &self.keyring, &keys));
+        users.filter_map(Result::transpose).collect()
+    }
+
+    /// Refuses names that another account has, under whichever version of an index key. A unique index sees one version only,
+    /// so whoever takes a name passes one at a time, by the oldest version, which every replica knows.
+    async fn claim_names(&self, op: &'static str, user: &User) -> Result<(), PortError> {
+        let organization = user.organization_id;
+        let usernames = sealed::candidates(
+            &self.keyring,
+            organization,
+            "username",
+            &user.username.canonical(),
+        )?;
+        let emails = sealed::candidates(&self.keyring, organization, "email", &user.email.canonical())?;
+        let mut locks: Vec<[u8; 32]> = [&usernames, &emails]
+            .into_iter()
+            .filter_map(|candidates| candidates.last().map(|oldest| oldest.value))
+            .collect();
+        // In one order, so that no two wait for one another.
+        locks.sort_unstable();
+        for lock in &locks {
+            self.lock_name(lock).await?;
+        }
+        if usernames.len() == 1 && emails.len() == 1 {
+            return Ok(());
+        }
+        let values = |candidates: Vec<BlindIndex>| candidates.into_iter().map(|index| index.value.to_vec());
+        let taken = users::Entity::find()
+            .filter(Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(
+                Column::UsernameBidx
+                    .is_in(values(usernames))
+                    .or(Column::EmailBidx.is_in(values(emails))),
+            )
+            .filter(Column::DeletedAt.is_null())
+            .filter(Column::Id.ne(user.id.as_uuid()))
+            .count(&self.db)
+            .await
+            .map_err(port("users.names"))?;
+        if taken == 0 {
+            Ok(())
+        } else {
+            Err(PortError::new(op, Fault::Duplicate, "a name is taken"))
+        }
+    }
+}
+
+fn is_named(user: &User, name: &LoginName) -> bool {
+    match name {
+        LoginName::Username(name) => user.username.canonical() == name.canonical(),
+        LoginName::Email(email) => user.email.canonical() == email.canonical(),
+        LoginName::Unknown => false,
+    }
+}
+
+fn ciphertexts(row: &users::Model) -> impl Iterator<Item = &[u8]> {
+    let username = row.username_ct.as_ref().map(Encrypted::as_bytes);
+    let email = row.email_ct.as_ref().map(Encrypted::as_bytes);
+    let display_name = row.display_name_ct.as_ref().map(Encrypted::as_bytes);
+    let phone = row.phone_ct.as_ref().map(Encrypted::as_bytes);
+    [username, email, display_name, phone].into_iter().flatten()
+}
+
+fn row(
+    user: &User,
+    keyring: &Keyring,
+    key: &SubjectKey,
+    entropy: &mut dyn Entropy,
+) -> Result<users::ActiveModel, PortError> {
     let organization = user.organization_id;
-    let place = SealedRow {
-        keyring,
-        organization,
-        table: "users",
-        row: user.id.as_uuid(),
-        subject: Some(user.id),
-    };
+    let place = Place::of::<users::Entity>(keyring, organization, user.id.as_uuid(), user.id);
+    let under = Under::Person(key);
     let username = sealed::index(keyring, organization, "username", &user.username.canonical())?;
     let email = sealed::index(keyring, organization, "email", &user.email.canonical())?;
+    let pii_mac = personal(user).mac(keyring)?;
+    let (display_name, phone) = (user.display_name.as_ref(), user.phone.as_ref());
     let mut row = users::ActiveModel {
         id: Set(user.id.as_uuid()),
         organization_id: Set(organization.as_uuid()),
-        username_ct: Set(place.seal("username_ct", user.username.expose(), entropy)?),
-        username_bidx: Set(username.value.to_vec()),
-        username_bidx_ver: Set(i64::from(username.version)),
-        email_ct: Set(place.seal("email_ct", user.email.expose(), entropy)?),
-        email_bidx: Set(email.value.to_vec()),
-        email_bidx_ver: Set(i64::from(email.version)),
-        display_name_ct: Set(place.seal_optional(
-            "display_name_ct",
-            user.display_name.as_ref().map(DisplayName::expose),
+        username_ct: Set(Some(place.seal(
+            Column::UsernameCt,
+            &user.username,
+            under,
             entropy,
-        )?),
-        phone_ct: Set(place.seal_optional("phone_ct", user.phone.as_ref().map(Phone::expose), entropy)?),
+        )?)),
+        username_bidx: Set(Some(username.value.to_vec())),
+        username_bidx_ver: Set(Some(i64::from(username.version))),
+        email_ct: Set(Some(place.seal(Column::EmailCt, &user.email, under, entropy)?)),
+        email_bidx: Set(Some(email.value.to_vec())),
+        email_bidx_ver: Set(Some(i64::from(email.version))),
+        display_name_ct: Set(place.seal_optional(Column::DisplayNameCt, display_name, under, entropy)?),
+        phone_ct: Set(place.seal_optional(Column::PhoneCt, phone, under, entropy)?),
         status: Set(user.status.as_str().to_owned()),
         email_verified_at: micros(user.email_verified_at),
         epoch: Set(user.epoch),
         last_login_at: micros(user.last_login_at),
+        erased_at: Set(None),
+        row_mac: Set(Some(standing(user, &pii_mac).mac(keyring)?)),
+        pii_mac: Set(Some(pii_mac)),
         ..Default::default()
     };
     set_stamps!(row, &user.stamps);
     Ok(row)
 }
 
-fn user(row: &users::Model, keyring: &Keyring) -> Result<User, PortError> {
+/// The row of somebody who was erased: what counts and what ends sessions, and nothing about them.
+fn emptied(
+    row: &users::Model,
+    by: Option<UserId>,
+    at: Timestamp,
+    keyring: &Keyring,
+) -> Result<users::ActiveModel, PortError> {
+    let (version, epoch) = (row.version.saturating_add(1), row.epoch.saturating_add(1));
+    let (status, at) = (UserStatus::Disabled.as_str(), at.as_micros());
+    let standing = Standing {
+        organization: row.organization_id,
+        id: row.id,
+        version,
+        status,
+        epoch,
+        email_verified_at: None,
+        deleted_at: Some(at),
+        erased_at: Some(at),
+        pii_mac: None,
+    };
+    Ok(users::ActiveModel {
+        username_ct: Set(None),
+        username_bidx: Set(None),
+        username_bidx_ver: Set(None),
+        email_ct: Set(None),
+        email_bidx: Set(None),
+        email_bidx_ver: Set(None),
+        display_name_ct: Set(None),
+        phone_ct: Set(None),
+        status: Set(status.to_owned()),
+        email_verified_at: Set(None),
+        epoch: Set(epoch),
+        last_login_at: Set(None),
+        erased_at: Set(Some(at)),
+        pii_mac: Set(None),
+        row_mac: Set(Some(standing.mac(keyring)?)),
+        updated_at: Set(at),
+        updated_by: person(by),
+        deleted_at: Set(Some(at)),
+        deleted_by: person(by),
+        version: Set(version),
+        ..Default::default()
+    })
+}
+
+/// The user; `None` when their key was destroyed.
+fn user(row: &users::Model, keyring: &Keyring, keys: &SubjectKeys) -> Result<Option<User>, PortError> {
     let id = UserId::from_uuid(row.id);
     let organization = OrganizationId::from_uuid(row.organization_id);
-    let place = SealedRow {
-        keyring,
-        organization,
-        table: "users",
-        row: row.id,
-        subject: Some(id),
+    standing_of(row).verify(keyring, row.row_mac.as_deref())?;
+    let place = Place::of::<users::Entity>(keyring, organization, row.id, id);
+    let Some(username) = place.open_optional(Column::UsernameCt, keys, row.username_ct.as_ref())? else {
+        return Ok(None);
     };
-    Ok(User {
+    let user = User {
         id,
         organization_id: organization,
-        username: Username::from_store(place.open("username_ct", &row.username_ct)?),
-        email: Email::from_store(place.open("email_ct", &row.email_ct)?),
-        display_name: place
-            .open_optional("display_name_ct", row.display_name_ct.as_ref())?
-            .map(DisplayName::from_store),
-        phone: place
-            .open_optional("phone_ct", row.phone_ct.as_ref())?
-            .map(Phone::from_store),
+        username,
+        email: place.require(Column::EmailCt, keys, row.email_ct.as_ref())?,
+        display_name: place.open_optional(Column::DisplayNameCt, keys, row.display_name_ct.as_ref())?,
+        phone: place.open_optional(Column::PhoneCt, keys, row.phone_ct.as_ref())?,
         status: UserStatus::parse(&row.status)
             .ok_or_else(|| corrupt("users", "status", row.id, "not a known status"))?,
         email_verified_at: row.email_verified_at.map(Timestamp::from_micros),
         epoch: row.epoch,
         last_login_at: row.last_login_at.map(Timestamp::from_micros),
         stamps: stamps_of!(row),
-    })
+    };
+    personal(&user).verify(keyring, row.pii_mac.as_deref())?;
+    Ok(Some(user))
+}
+
+fn personal(user: &User) -> Personal<'_> {
+    Personal {
+        organization: user.organization_id.as_uuid(),
+        id: user.id.as_uuid(),
+        version: user.stamps.version,
+        username: user.username.expose(),
+        email: user.email.expose(),
+        display_name: user.display_name.as_ref().map(DisplayName::expose),
+        phone: user.phone.as_ref().map(Phone::expose),
+    }
+}
+
+fn standing<'a>(user: &'a User, pii_mac: &'a [u8]) -> Standing<'a> {
+    Standing {
+        organization: user.organization_id.as_uuid(),
+        id: user.id.as_uuid(),
+        version: user.stamps.version,
+        status: user.status.as_str(),
+        epoch: user.epoch,
+        email_verified_at: user.email_verified_at.map(Timestamp::as_micros),
+        deleted_at: user.stamps.deleted_at.map(Timestamp::as_micros),
+        erased_at: None,
+        pii_mac: Some(pii_mac),
+    }
+}
+
+fn standing_of(row: &users::Model) -> Standing<'_> {
+    Standing {
+        organization: row.organization_id,
+        id: row.id,
+        version: row.version,
+        status: &row.status,
+        epoch: row.epoch,
+        email_verified_at: row.email_verified_at,
+        deleted_at: row.deleted_at,
+        erased_at: row.erased_at,
+        pii_mac: row.pii_mac.as_deref(),
+    }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
+use vutf_crypto_keys::SubjectKeys;
 use vutf_crypto_keys::job::{Chunk, IndexedRow, SealedColumn, SealedRow, SealedRows, SealedTable, Wanted};
 use vutf_kernel::{KeyId, OrganizationId, PortError, UserId};
 
@@ -20,6 +21,10 @@ const WINDOW: u32 = 4_000;
 impl SealedRows for SeaStore {
     fn sealed_tables(&self) -> &'static [SealedTable] {
         &SEALED_TABLES
+    }
+
+    async fn subject_keys(&self, ciphertexts: Vec<&[u8]>) -> Result<SubjectKeys, PortError> {
+        self.keys_named_by(ciphertexts).await
     }
 
     async fn sealed_under(

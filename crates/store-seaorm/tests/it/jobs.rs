@@ -506,6 +506,14 @@ async fn two_rows_with_one_value_are_reported(world: World) {
         unit.commit().await.unwrap();
     };
     insert(&one).await;
+    // Nor can the service when the index of one of them is not the value's: somebody else put it there.
+    world
+        .sql(&format!(
+            "UPDATE users SET email_bidx = {} WHERE id = {}",
+            world.bytes(b"another"),
+            world.id(one.id.as_uuid())
+        ))
+        .await;
     handles.rotate(&world, &purpose).await;
     insert(&two).await;
     let job = handles.start(&world, JobKind::Reindex { purpose }).await;

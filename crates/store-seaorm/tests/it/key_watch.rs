@@ -75,13 +75,15 @@ async fn a_key_that_is_rotated_by_hand_is_announced_once(world: World) {
     watch.clock.days(350);
     assert_eq!(watch.announced(&world).await, [], "not yet");
     watch.clock.days(352);
-    assert!(watch.announced(&world).await.contains(&Purpose::Tenant));
+    let announced = watch.announced(&world).await;
+    assert!(announced.contains(&Purpose::Tenant));
     watch.clock.days(353);
     assert_eq!(watch.announced(&world).await, [], "once");
     watch.clock.days(400);
     assert_eq!(watch.announced(&world).await, [], "once, however late it gets");
     let events = "SELECT COUNT(*) FROM audit_intake WHERE action = 'key.due'";
-    assert_eq!(world.number(events).await, 1);
+    let each = i64::try_from(announced.len()).unwrap();
+    assert_eq!(world.number(events).await, each);
 }
 
 async fn nothing_is_announced_of_what_is_rotated_by_itself(world: World) {

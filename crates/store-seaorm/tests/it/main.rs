@@ -27,7 +27,10 @@ macro_rules! on_both {
 }
 
 mod append_only;
+mod classification;
 mod contract;
+mod dba;
+mod erasure;
 mod group;
 mod look;
 mod kek;
@@ -36,6 +39,7 @@ mod jobs;
 mod keys;
 mod migrations;
 mod mixin;
+mod names;
 mod queries;
 mod retry;
 mod sealed;

@@ -92,6 +92,9 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO key_usage (key_id, organization_id, messages, bytes) VALUES ({one}, {home}, 1, 1)"
         ),
         format!(
+            "INSERT INTO erasures (id, organization_id, subject_id, erased_at, certificate) VALUES ({one}, {home}, {two}, 1, '{{}}')"
+        ),
+        format!(
             "INSERT INTO key_jobs (id, organization_id, kind, purpose, state, cursor, pass_number, pass_found, pass_stuck, \
                rows_done, rows_skipped, rows_total, {stamps}) \
                VALUES ({one}, {home}, 'rewrap', 'tenant', 'pending', {blob}, 0, 0, 0, 0, 0, 0, 1, 1, 1)"

@@ -3,13 +3,14 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 13] = [
+const WITHOUT_MIXIN: [&str; 14] = [
     "approvals",
     "audit_intake",
     "audit_leaf",
     "audit_subject_ref",
     "bootstrap_tokens",
     "crypto_keys",
+    "erasures",
     "key_transitions",
     "key_usage",
     "keysets",

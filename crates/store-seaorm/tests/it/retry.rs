@@ -201,13 +201,21 @@ async fn a_key_that_another_replica_made_is_loaded_on_the_way() {
     };
     let (replica, ring) = world.replica().await;
     keys(&replica, &ring, &Ambient::system())
-        .rotate(&ctx_in(HOME), &Target::Purpose(Purpose::field("users")))
+        .rotate(&ctx_in(HOME), &Target::Purpose(Purpose::field("passwords")))
         .await
         .unwrap();
-    let user = stored_user(&replica, &mut Factory::new(15)).await;
+    let mut factory = Factory::new(15);
+    let user = stored_user(&replica, &mut factory).await;
+    let password = factory.password(&user);
+    run(&replica, move |unit, _| {
+        let password = password.clone();
+        Box::pin(async move { unit.passwords().put(&password).await })
+    })
+    .await
+    .unwrap();
     let find = async || {
         run(&world.store, move |unit, _| {
-            Box::pin(async move { unit.users().find(HOME, user.id).await })
+            Box::pin(async move { unit.passwords().find(HOME, user.id).await })
         })
         .await
     };

@@ -14,6 +14,7 @@ pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     a_sign_in_is_noted_without_a_new_version(store, factory).await;
     pages_are_in_order_and_meet(store, factory).await;
     a_password_is_put_and_replaced(store, factory).await;
+    who_is_erased_is_nowhere_and_frees_the_names(store, factory).await;
     what_is_not_committed_is_not_there(store, factory).await;
 }
 
@@ -232,6 +233,53 @@ async fn a_password_is_put_and_replaced(store: &Store, factory: &mut Factory) {
         };
         assert_eq!(found.stamps, expected);
     }
+}
+
+async fn who_is_erased_is_nowhere_and_frees_the_names(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await;
+    let (session, password) = (factory.session(&user), factory.password(&user));
+    once!(store, sessions.insert(&session)).unwrap();
+    once!(store, passwords.put(&password)).unwrap();
+    let at = factory.now();
+    assert!(!once!(store, users.erase(NEIGHBOUR, user.id, None, at)).unwrap());
+    assert!(once!(store, users.erase(HOME, user.id, None, at)).unwrap());
+    assert!(
+        !once!(store, users.erase(HOME, user.id, None, at)).unwrap(),
+        "once"
+    );
+    for expected in [1, 0] {
+        assert_eq!(once!(store, passwords.remove(HOME, user.id)).unwrap(), expected);
+        assert_eq!(
+            once!(store, sessions.forget_origins(HOME, user.id)).unwrap(),
+            expected
+        );
+    }
+    assert_eq!(once!(store, guards.remove_of(HOME, user.id)).unwrap(), 0);
+    assert_eq!(
+        once!(store, users.find_with_deleted(HOME, user.id)).unwrap(),
+        None
+    );
+    for name in [by_username(&user), by_email(&user)] {
+        assert_eq!(once!(store, users.find_by_login(HOME, &name)).unwrap(), None);
+    }
+    let emptied = once!(store, sessions.find(HOME, session.id)).unwrap().unwrap();
+    assert_eq!((emptied.ip, emptied.user_agent), (None, None));
+    let changed = user.clone().changed(None, at);
+    let gone = once!(store, users.update(&changed)).unwrap_err();
+    assert_eq!(gone.fault, Fault::Stale);
+    let heir = User {
+        username: user.username.clone(),
+        email: user.email.clone(),
+        ..factory.user()
+    };
+    once!(store, users.insert(&heir)).expect("the names are free");
+    let deleted = heir.delete(None, factory.now());
+    once!(store, users.update(&deleted)).unwrap();
+    let at = factory.now();
+    assert!(
+        once!(store, users.erase(HOME, deleted.id, None, at)).unwrap(),
+        "deleted before or not"
+    );
 }
 
 async fn what_is_not_committed_is_not_there(store: &Store, factory: &mut Factory) {

@@ -1,0 +1,436 @@
+//! What every column of every table holds, as far as protection goes. A test reads the schema of both databases and refuses a
+//! column that is not here, a sealed one that does not hold bytes, and one whose name sounds personal and that says neither
+//! that it is sealed nor why it need not be.
+
+use self::ColumnClass::{
+    Account, Count, Hash, Id, Index, IndexVersion, Mac, Pseudonym, Sealed, SealedElsewhere, Time, Tolerated,
+    Word, Wrapped,
+};
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnClass {
+    /// Personal or secret, encrypted under a key of the registry.
+    Sealed,
+    /// Secret, encrypted under a key that is not in the registry.
+    SealedElsewhere,
+    /// The blind index of a sealed column.
+    Index,
+    /// The version of an index key.
+    IndexVersion,
+    /// A key, wrapped.
+    Wrapped,
+    /// Authenticates other columns.
+    Mac,
+    /// A digest of something random or of a whole entry.
+    Hash,
+    /// An id of a person: all that is left of them after an erasure.
+    Pseudonym,
+    /// An id of something else.
+    Id,
+    /// An instant or a span.
+    Time,
+    /// A number: a version, a count, a limit, a position.
+    Count,
+    /// One of a fixed set of words, or an identifier that the program chose.
+    Word,
+    /// The canonical entry of an event or of a certificate: no personal data but pseudonyms.
+    Account,
+    /// In clear although its name sounds personal, or because it cannot be told what a person wrote there; with the reason.
+    Tolerated(&'static str),
+}
+
+/// The columns of a table.
+pub type ColumnClasses = &'static [(&'static str, ColumnClass)];
+
+macro_rules! stamped {
+    ($($column:expr),+ $(,)?) => {
+        &[
+            $($column,)+
+            ("created_at", Time), ("created_by", Pseudonym), ("updated_at", Time), ("updated_by", Pseudonym),
+            ("deleted_at", Time), ("deleted_by", Pseudonym), ("version", Count),
+        ]
+    };
+}
+
+/// Every table of the schema.
+pub const TABLES: &[(&str, ColumnClasses)] = &[
+    (
+        "organizations",
+        stamped![("id", Id), ("name", Tolerated("a tenant's name, not a person's"))],
+    ),
+    (
+        "leases",
+        &[
+            ("name", Tolerated("the name of a kind of work")),
+            ("holder", Id),
+            ("epoch", Count),
+            ("expires_at", Time),
+        ],
+    ),
+    (
+        "users",
+        stamped![
+            ("id", Pseudonym),
+            ("organization_id", Id),
+            ("username_ct", Sealed),
+            ("username_bidx", Index),
+            ("username_bidx_ver", IndexVersion),
+            ("email_ct", Sealed),
+            ("email_bidx", Index),
+            ("email_bidx_ver", IndexVersion),
+            ("display_name_ct", Sealed),
+            ("phone_ct", Sealed),
+            ("status", Word),
+            ("email_verified_at", Time),
+            ("epoch", Count),
+            ("last_login_at", Time),
+            ("erased_at", Time),
+            ("pii_mac", Mac),
+            ("row_mac", Mac),
+        ],
+    ),
+    (
+        "passwords",
+        stamped![
+            ("user_id", Pseudonym),
+            ("organization_id", Id),
+            ("phc_ct", Sealed),
+            ("changed_at", Time),
+            ("row_mac", Mac),
+        ],
+    ),
+    (
+        "user_roles",
+        &[
+            ("organization_id", Id),
+            ("user_id", Pseudonym),
+            ("role", Word),
+            ("granted_at", Time),
+            ("granted_by", Pseudonym),
+        ],
+    ),
+    (
+        "login_guards",
+        &[
+            ("organization_id", Id),
+            ("account", Hash),
+            ("authenticator", Word),
+            ("user_id", Pseudonym),
+            ("failures", Count),
+            ("blocked_until", Time),
+            ("updated_at", Time),
+        ],
+    ),
+    (
+        "bootstrap_tokens",
+        &[
+            ("organization_id", Id),
+            ("token_hash", Hash),
+            ("created_at", Time),
+            ("used_at", Time),
+        ],
+    ),
+    (
+        "sessions",
+        stamped![
+            ("id", Id),
+            ("organization_id", Id),
+            ("user_id", Pseudonym),
+            ("epoch", Count),
+            ("aal", Word),
+            ("amr", Word),
+            ("auth_time", Time),
+            ("ip_ct", Sealed),
+            ("user_agent_ct", Sealed),
+            ("last_seen_at", Time),
+            ("expires_at", Time),
+            ("revoked_at", Time),
+            ("revoke_reason", Word),
+        ],
+    ),
+    (
+        "refresh_families",
+        stamped![
+            ("id", Id),
+            ("organization_id", Id),
+            ("session_id", Id),
+            ("user_id", Pseudonym),
+            ("generation", Count),
+            ("idle_expires_at", Time),
+            ("expires_at", Time),
+            ("revoked_at", Time),
+        ],
+    ),
+    (
+        "refresh_tokens",
+        &[
+            ("token_hash", Hash),
+            ("organization_id", Id),
+            ("family_id", Id),
+            ("generation", Count),
+            ("used_at", Time),
+            ("successor_ct", SealedElsewhere),
+            ("created_at", Time),
+        ],
+    ),
+    (
+        "crypto_keys",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("subject_id", Pseudonym),
+            ("purpose", Word),
+            ("key_version", Count),
+            ("algorithm", Word),
+            ("state", Word),
+            ("wrapped", Wrapped),
+            ("wrapped_by", Word),
+            ("public_key", Hash),
+            ("fingerprint", Hash),
+            ("created_at", Time),
+            ("activated_at", Time),
+            ("state_changed_at", Time),
+            ("not_after", Time),
+            ("revision", Count),
+            ("mac", Mac),
+        ],
+    ),
+    (
+        "audit_intake",
+        &[
+            ("ord", Count),
+            ("xid", Count),
+            ("id", Id),
+            ("occurred_at", Time),
+            ("organization_id", Id),
+            ("request_id", Id),
+            ("actor_kind", Word),
+            ("actor_id", Pseudonym),
+            ("action", Word),
+            ("resource_kind", Word),
+            ("resource_id", Pseudonym),
+            ("outcome", Word),
+            ("body", Account),
+            ("parts", Sealed),
+        ],
+    ),
+    (
+        "audit_subject_ref",
+        &[
+            ("event_id", Id),
+            ("organization_id", Id),
+            ("subject_id", Pseudonym),
+        ],
+    ),
+    (
+        "audit_leaf",
+        &[
+            ("seq", Count),
+            ("event_id", Id),
+            ("leaf_hash", Hash),
+            ("chain", Hash),
+            ("xid", Count),
+            ("ord", Count),
+        ],
+    ),
+    (
+        "key_transitions",
+        &[
+            ("key_id", Id),
+            ("revision", Count),
+            ("organization_id", Id),
+            ("from_state", Word),
+            ("to_state", Word),
+            ("occurred_at", Time),
+            ("actor_kind", Word),
+            ("actor_id", Pseudonym),
+            ("reason", Word),
+            ("note", NOTE),
+            ("event_id", Id),
+        ],
+    ),
+    (
+        "keysets",
+        &[
+            ("organization_id", Id),
+            ("purpose", Word),
+            ("minimum_version", Count),
+            ("suspended_may_process", Word),
+            ("cryptoperiod", Time),
+            ("message_limit", Count),
+            ("byte_limit", Count),
+            ("revision", Count),
+            ("updated_at", Time),
+            ("authenticated_by", Id),
+            ("mac", Mac),
+        ],
+    ),
+    (
+        "approvals",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("action", Word),
+            ("subject_id", Id),
+            ("subject_revision", Count),
+            ("reason", Word),
+            ("note", NOTE),
+            ("requested_by", Pseudonym),
+            ("requested_at", Time),
+            ("expires_at", Time),
+            ("state", Word),
+            ("decided_by", Pseudonym),
+            ("decided_at", Time),
+            ("revision", Count),
+            ("authenticated_by", Id),
+            ("mac", Mac),
+        ],
+    ),
+    (
+        "key_usage",
+        &[
+            ("key_id", Id),
+            ("organization_id", Id),
+            ("messages", Count),
+            ("bytes", Count),
+        ],
+    ),
+    (
+        "erasures",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("subject_id", Pseudonym),
+            ("erased_at", Time),
+            ("certificate", Account),
+        ],
+    ),
+    (
+        "key_jobs",
+        stamped![
+            ("id", Id),
+            ("organization_id", Id),
+            ("kind", Word),
+            ("purpose", Word),
+            ("state", Word),
+            ("rows_per_second", Count),
+            ("cursor", Id),
+            ("pass_number", Count),
+            ("pass_started_at", Time),
+            ("pass_found", Count),
+            ("pass_stuck", Count),
+            ("rows_done", Count),
+            ("rows_skipped", Count),
+            ("rows_total", Count),
+            ("error", Word),
+        ],
+    ),
+];
+
+const NOTE: ColumnClass = Tolerated("why a key's state was changed, by a custodian, about a key");
+
+/// What a column holds; `None` for one that nobody has thought about.
+pub fn class_of(table: &str, column: &str) -> Option<ColumnClass> {
+    let (_, columns) = TABLES.iter().find(|(name, _)| *name == table)?;
+    columns
+        .iter()
+        .find(|(name, _)| *name == column)
+        .map(|(_, class)| *class)
+}
+
+/// Parts of names that sound personal.
+const PERSONAL: [&str; 26] = [
+    "address", "addr", "agent", "avatar", "birth", "birthday", "city", "dob", "email", "fax", "first",
+    "gender", "ip", "lastname", "locale", "location", "mail", "mobile", "name", "note", "phone", "photo",
+    "ssn", "surname", "tel", "username",
+];
+
+/// Whether a column's name sounds as if it held something about a person.
+pub fn sounds_personal(column: &str) -> bool {
+    column.split('_').any(|word| PERSONAL.contains(&word))
+}
+
+impl ColumnClass {
+    /// Whether it may hold what a name that sounds personal promises.
+    pub const fn is_answered_for(self) -> bool {
+        matches!(
+            self,
+            Sealed | SealedElsewhere | Index | IndexVersion | Mac | Time | Tolerated(_)
+        )
+    }
+    /// Whether it must hold bytes.
+    pub const fn is_bytes(self) -> bool {
+        matches!(self, Sealed | SealedElsewhere | Index | Wrapped | Mac | Hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{encrypted::Encrypted, entity, sealed_columns::SEALED_TABLES};
+
+    /// The lists agree: what is sealed under keys of the registry is what jobs seal anew.
+    #[test]
+    fn what_is_sealed_is_what_is_sealed_anew() {
+        let listed: Vec<(&str, Vec<&str>)> = SEALED_TABLES
+            .iter()
+            .map(|table| {
+                (
+                    table.name,
+                    table.columns.iter().map(|column| column.name).collect(),
+                )
+            })
+            .collect();
+        let classified: Vec<(&str, Vec<&str>)> = TABLES
+            .iter()
+            .map(|(table, columns)| {
+                let sealed = columns.iter().filter(|(_, class)| *class == Sealed);
+                (*table, sealed.map(|(column, _)| *column).collect::<Vec<_>>())
+            })
+            .filter(|(_, columns)| !columns.is_empty())
+            .collect();
+        assert_eq!(sorted(listed), sorted(classified));
+    }
+
+    fn sorted(mut all: Vec<(&str, Vec<&str>)>) -> Vec<(String, Vec<String>)> {
+        all.sort_unstable();
+        all.into_iter()
+            .map(|(table, mut columns)| {
+                columns.sort_unstable();
+                (table.to_owned(), columns.into_iter().map(str::to_owned).collect())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn names_sound_personal_by_whole_words() {
+        for column in [
+            "email",
+            "ip_ct",
+            "home_address",
+            "user_agent",
+            "birth_date",
+            "phone_ct",
+        ] {
+            assert!(sounds_personal(column), "{column}");
+        }
+        for column in ["id", "description", "shipped_at", "nameless", "actor_kind"] {
+            assert!(!sounds_personal(column), "{column}");
+        }
+    }
+
+    /// Compiles only while the entities hold sealed columns by their type.
+    #[test]
+    fn entities_hold_sealed_columns_sealed() {
+        fn encrypted<M, T>(_: impl Fn(&M) -> &Option<Encrypted<T>>) {}
+        fn always<M, T>(_: impl Fn(&M) -> &Encrypted<T>) {}
+        encrypted(|row: &entity::users::Model| &row.username_ct);
+        encrypted(|row: &entity::users::Model| &row.email_ct);
+        encrypted(|row: &entity::users::Model| &row.display_name_ct);
+        encrypted(|row: &entity::users::Model| &row.phone_ct);
+        encrypted(|row: &entity::sessions::Model| &row.ip_ct);
+        encrypted(|row: &entity::sessions::Model| &row.user_agent_ct);
+        always(|row: &entity::passwords::Model| &row.phc_ct);
+    }
+}

@@ -1,0 +1,225 @@
+//! Authenticates rows as a whole, beyond what their ciphertexts are bound to.
+//!
+//! A ciphertext that stood in the same cell before opens there again, and a status or an epoch is no ciphertext at all. So a
+//! row carries MACs over what it says: over the values and not over their ciphertexts, so that re-encryption leaves them as
+//! they are. A user has two: one over what is personal, which is verified when it is opened, and one over the rest and the
+//! first, which is verified with every request without opening anything. Decision record 0026.
+
+use uuid::Uuid;
+use vutf_crypto_keys::Keyring;
+use vutf_kernel::{OrganizationId, PortError, Timestamp};
+
+use crate::{purposes::ROWS, row::corrupt};
+
+/// What a user's row says that is not personal.
+pub(crate) struct Standing<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) version: i64,
+    pub(crate) status: &'a str,
+    pub(crate) epoch: i64,
+    pub(crate) email_verified_at: Option<i64>,
+    pub(crate) deleted_at: Option<i64>,
+    pub(crate) erased_at: Option<i64>,
+    pub(crate) pii_mac: Option<&'a [u8]>,
+}
+
+/// What a user's row says that is personal.
+pub(crate) struct Personal<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) version: i64,
+    pub(crate) username: &'a str,
+    pub(crate) email: &'a str,
+    pub(crate) display_name: Option<&'a str>,
+    pub(crate) phone: Option<&'a str>,
+}
+
+/// What a password's row says.
+pub(crate) struct Password<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) user: Uuid,
+    pub(crate) changed_at: Timestamp,
+    pub(crate) phc: &'a str,
+}
+
+/// A row, as it is authenticated.
+pub(crate) trait Authenticated {
+    const TABLE: &'static str;
+    const COLUMN: &'static str;
+    fn tenant(&self) -> Uuid;
+    fn row(&self) -> Uuid;
+    /// Domain and parts, so that no two rows say the same.
+    fn message(&self) -> Message;
+
+    fn mac(&self, keyring: &Keyring) -> Result<Vec<u8>, PortError> {
+        let tenant = OrganizationId::from_uuid(self.tenant());
+        keyring
+            .mac(tenant, ROWS, &self.message().0)
+            .map(Vec::from)
+            .map_err(|error| error.into_port("row.mac"))
+    }
+
+    /// Refuses a row that was changed by somebody else than this service.
+    fn verify(&self, keyring: &Keyring, mac: Option<&[u8]>) -> Result<(), PortError> {
+        let tenant = OrganizationId::from_uuid(self.tenant());
+        let matches = keyring
+            .verify_mac(tenant, ROWS, &self.message().0, mac.unwrap_or_default())
+            .map_err(|error| error.into_port("row.verify"))?;
+        if matches {
+            return Ok(());
+        }
+        let problem = "the row is not as this service wrote it";
+        Err(corrupt(Self::TABLE, Self::COLUMN, self.row(), problem))
+    }
+}
+
+impl Authenticated for Standing<'_> {
+    const TABLE: &'static str = "users";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.id
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/users/v1")
+            .part(self.organization.as_bytes())
+            .part(self.id.as_bytes())
+            .part(&self.version.to_be_bytes())
+            .part(self.status.as_bytes())
+            .part(&self.epoch.to_be_bytes())
+            .optional(self.email_verified_at.map(i64::to_be_bytes))
+            .optional(self.deleted_at.map(i64::to_be_bytes))
+            .optional(self.erased_at.map(i64::to_be_bytes))
+            .optional(self.pii_mac)
+    }
+}
+
+impl Authenticated for Personal<'_> {
+    const TABLE: &'static str = "users";
+    const COLUMN: &'static str = "pii_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.id
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/users/personal/v1")
+            .part(self.organization.as_bytes())
+            .part(self.id.as_bytes())
+            .part(&self.version.to_be_bytes())
+            .part(self.username.as_bytes())
+            .part(self.email.as_bytes())
+            .optional(self.display_name)
+            .optional(self.phone)
+    }
+}
+
+impl Authenticated for Password<'_> {
+    const TABLE: &'static str = "passwords";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.user
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/passwords/v1")
+            .part(self.organization.as_bytes())
+            .part(self.user.as_bytes())
+            .part(&self.changed_at.as_micros().to_be_bytes())
+            .part(self.phc.as_bytes())
+    }
+}
+
+/// Parts, each with its length before it; what is absent is told apart from what is empty. Personal: zeroised.
+pub(crate) struct Message(zeroize::Zeroizing<Vec<u8>>);
+
+impl Message {
+    fn new(domain: &str) -> Self {
+        // Room for all of it: a vector that grows leaves copies behind.
+        Self(zeroize::Zeroizing::new(Vec::with_capacity(2_048))).part(domain.as_bytes())
+    }
+    fn part(mut self, bytes: &[u8]) -> Self {
+        self.0
+            .extend_from_slice(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.0.extend_from_slice(bytes);
+        self
+    }
+    fn optional(self, bytes: Option<impl AsRef<[u8]>>) -> Self {
+        match bytes {
+            Some(bytes) => self.part(&[1]).part(bytes.as_ref()),
+            None => self.part(&[0]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing() -> Standing<'static> {
+        Standing {
+            organization: Uuid::from_u128(1),
+            id: Uuid::from_u128(2),
+            version: 3,
+            status: "active",
+            epoch: 4,
+            email_verified_at: None,
+            deleted_at: None,
+            erased_at: None,
+            pii_mac: Some(b"mac"),
+        }
+    }
+
+    #[test]
+    fn a_change_of_anything_changes_the_message() {
+        let edits: [fn(&mut Standing<'static>); 9] = [
+            |row| row.organization = Uuid::from_u128(9),
+            |row| row.id = Uuid::from_u128(9),
+            |row| row.version = 9,
+            |row| row.status = "locked",
+            |row| row.epoch = 9,
+            |row| row.email_verified_at = Some(0),
+            |row| row.deleted_at = Some(0),
+            |row| row.erased_at = Some(0),
+            |row| row.pii_mac = None,
+        ];
+        let mut seen = vec![standing().message().0];
+        for edit in edits {
+            let mut row = standing();
+            edit(&mut row);
+            let message = row.message().0;
+            assert!(!seen.contains(&message));
+            seen.push(message);
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_not_what_is_empty() {
+        let personal = |display_name, phone| Personal {
+            organization: Uuid::nil(),
+            id: Uuid::nil(),
+            version: 1,
+            username: "a",
+            email: "b",
+            display_name,
+            phone,
+        };
+        let all = [
+            personal(None, None),
+            personal(Some(""), None),
+            personal(None, Some("")),
+            personal(Some("x"), None),
+            personal(None, Some("x")),
+        ]
+        .map(|row| row.message().0);
+        for (place, one) in all.iter().enumerate() {
+            assert!(all[place + 1..].iter().all(|other| one != other));
+        }
+    }
+}
