@@ -1,8 +1,6 @@
 //! What each fuzz target does with one input: it must not panic, and what it accepts must be what was made. The same functions
 //! are run by `tests/it/fuzz.rs`, on the corpus and on mutations of it.
 
-#![allow(dead_code, reason = "each target uses one of them")]
-
 use std::{
     future::Future,
     pin::pin,

@@ -1,7 +1,5 @@
 //! What each fuzz target does with one input; run by `tests/it/fuzz.rs` too, on the corpus and on mutations of it.
 
-#![allow(dead_code, reason = "each target uses one of them")]
-
 use std::{
     fs,
     future::Future,

@@ -84,6 +84,7 @@ pub(super) const DOMAIN_EXTERNAL: &[&str] = &[
     "async-trait",
     "aws-lc-rs",
     "base64",
+    "chacha20",
     "chacha20poly1305",
     "ed25519-compact",
     "getrandom",

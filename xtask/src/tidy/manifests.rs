@@ -13,7 +13,8 @@ pub(super) fn check(root: &Path, files: &[PathBuf], findings: &mut Findings) -> 
         let table: toml::Table = text
             .parse()
             .with_context(|| format!("cannot parse {}", manifest.display()))?;
-        if !table.contains_key("package") {
+        // A package that is a workspace by itself is no crate of this one: its fuzz targets are built by cargo-fuzz alone.
+        if !table.contains_key("package") || table.contains_key("workspace") {
             continue;
         }
         if !inherits_lints(&table) {
@@ -63,5 +64,7 @@ mod tests {
         std::fs::write(folder.join("README.md"), "# New\n").unwrap();
         assert_eq!(faults("[package]\nname = \"new\"\n[lints]\nworkspace = true"), 0);
         assert_eq!(faults("[workspace]"), 0);
+        std::fs::remove_file(folder.join("README.md")).unwrap();
+        assert_eq!(faults("[workspace]\n[package]\nname = \"fuzz\""), 0);
     }
 }

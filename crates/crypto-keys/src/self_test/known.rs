@@ -166,10 +166,10 @@ mod tests {
             ("HMAC-SHA-256", |answers| answers.hmac_sha_256[31] ^= 1),
             ("HKDF-SHA-512", |answers| answers.hkdf_sha_512[63] ^= 1),
             ("XChaCha20-Poly1305", |answers| {
-                answers.xchacha20_poly1305.0[0] ^= 1
+                answers.xchacha20_poly1305.0[0] ^= 1;
             }),
             ("XChaCha20-Poly1305", |answers| {
-                answers.xchacha20_poly1305.1[0] ^= 1
+                answers.xchacha20_poly1305.1[0] ^= 1;
             }),
             ("XAES-256-GCM", |answers| answers.xaes_256_gcm.0[0] ^= 1),
             ("XAES-256-GCM", |answers| answers.xaes_256_gcm.1[0] ^= 1),
