@@ -1,47 +1,120 @@
-//! What the audit log says was made. The registry's rows are authenticated one by one, but nothing in them tells that one is
-//! missing, or that an older one was put back: the log does, and who removes its events is found by verification.
+//! What the audit log says was made and changed. The registry's rows are authenticated one by one, but nothing in them tells
+//! that one is missing, or that an older one was put back: the log does, and who removes its events is found by verification.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use vutf_audit::{Ending, EventFilter, LogReader, Record, parse_body};
 use vutf_crypto_keys::{
-    KeyRecord, Purpose,
-    action::{KEY_CREATE, KEY_ROTATE},
+    KeyRecord, KeyState, Keyset, Purpose,
+    action::{
+        KEY_ACTIVATE, KEY_COMPROMISE, KEY_CREATE, KEY_DEACTIVATE, KEY_DESTROY, KEY_DESTROY_REJECT,
+        KEY_REWRAP, KEY_ROTATE, KEY_SUSPEND, KEYSET_UPDATE,
+    },
 };
-use vutf_kernel::{Action, Detail, OrganizationId, PageRequest, PortError};
+use vutf_kernel::{Action, Detail, KeyId, OrganizationId, PageRequest, PortError};
 
-/// The newest version of each purpose of an organization, by its events.
-pub(crate) struct Ledger(BTreeMap<Purpose, u32>);
+use crate::keys::KeysError;
+
+/// Every change of a key's row is one of these, but for those below a tenant key that were only wrapped anew. Keys of single
+/// persons are not among them, so that the work does not grow with the number of persons.
+const CHANGES: [Action; 9] = [
+    KEY_CREATE,
+    KEY_ROTATE,
+    KEY_ACTIVATE,
+    KEY_SUSPEND,
+    KEY_DEACTIVATE,
+    KEY_COMPROMISE,
+    KEY_DESTROY,
+    KEY_DESTROY_REJECT,
+    KEY_REWRAP,
+];
+
+/// What the log last said of a key.
+struct Known {
+    purpose: Purpose,
+    version: u32,
+    revision: u64,
+    state: Option<KeyState>,
+}
+
+/// The newest revision of each key and keyset of an organization, by its events.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    keys: HashMap<KeyId, Known>,
+    keysets: BTreeMap<Purpose, u64>,
+}
 
 impl Ledger {
-    /// Read it *before* the registry, which can only have grown since.
+    /// Read it *before* the registry, which can only have changed since.
     pub(crate) async fn read(log: &dyn LogReader, organization: OrganizationId) -> Result<Self, PortError> {
-        let mut newest = BTreeMap::new();
-        for action in [KEY_CREATE, KEY_ROTATE] {
-            note(log, organization, action, &mut newest).await?;
+        let mut ledger = Self::default();
+        for action in CHANGES {
+            each(log, organization, action, |record| ledger.note_key(record)).await?;
         }
-        Ok(Self(newest))
+        each(log, organization, KEYSET_UPDATE, |record| {
+            ledger.note_keyset(record)
+        })
+        .await?;
+        Ok(ledger)
     }
 
-    /// The first purpose whose newest key is not in `registry`, and that key's version.
-    pub(crate) fn missing(&self, registry: &[KeyRecord]) -> Option<(&Purpose, u32)> {
-        let is_there = |purpose: &Purpose, version: u32| {
-            registry
-                .iter()
-                .any(|record| record.purpose == *purpose && record.version >= version)
-        };
-        self.0
-            .iter()
-            .map(|(purpose, version)| (purpose, *version))
-            .find(|(purpose, version)| !is_there(purpose, *version))
+    /// Refuses a registry that lacks a key which was made, or holds an older row than the log tells of.
+    pub(crate) fn check(&self, registry: &[KeyRecord], keysets: &[Keyset]) -> Result<(), KeysError> {
+        let rows: HashMap<KeyId, &KeyRecord> = registry.iter().map(|record| (record.id, record)).collect();
+        for (id, known) in &self.keys {
+            let row = rows.get(id).ok_or_else(|| KeysError::Lost {
+                purpose: known.purpose.clone(),
+                version: known.version,
+            })?;
+            let other_state = known.state.is_some_and(|state| state != row.state);
+            if row.revision < known.revision || (row.revision == known.revision && other_state) {
+                return Err(KeysError::RolledBack {
+                    key_id: *id,
+                    row: row.revision,
+                    log: known.revision,
+                });
+            }
+        }
+        for (purpose, log) in &self.keysets {
+            let found = keysets.iter().find(|keyset| keyset.purpose == *purpose);
+            let row = found.map_or(0, |keyset| keyset.revision);
+            if row < *log {
+                return Err(KeysError::KeysetRolledBack {
+                    purpose: purpose.clone(),
+                    row,
+                    log: *log,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// An event that cannot be read, or that tells nothing of one row, is the verifier's business.
+    fn note_key(&mut self, record: &Record) {
+        if let Some((id, told)) = told_of_key(record) {
+            let newest = self
+                .keys
+                .get(&id)
+                .is_none_or(|known| known.revision < told.revision);
+            if newest {
+                self.keys.insert(id, told);
+            }
+        }
+    }
+
+    fn note_keyset(&mut self, record: &Record) {
+        if let Some((purpose, revision)) = told_of_keyset(record) {
+            let known = self.keysets.entry(purpose).or_insert(revision);
+            *known = revision.max(*known);
+        }
     }
 }
 
-async fn note(
+async fn each(
     log: &dyn LogReader,
     organization: OrganizationId,
     action: Action,
-    newest: &mut BTreeMap<Purpose, u32>,
+    mut note: impl FnMut(&Record) + Send,
 ) -> Result<(), PortError> {
     let filter = EventFilter {
         action: Some(action.name.to_owned()),
@@ -54,10 +127,7 @@ async fn note(
     };
     loop {
         let found = log.search(&filter, &page).await?;
-        for (purpose, version) in found.items.iter().filter_map(made) {
-            let known = newest.entry(purpose).or_insert(version);
-            *known = version.max(*known);
-        }
+        found.items.iter().for_each(&mut note);
         match found.next {
             Some(next) => page.after = Some(next),
             None => return Ok(()),
@@ -65,13 +135,42 @@ async fn note(
     }
 }
 
-/// What an event says was made. One that cannot be read is the verifier's business.
-fn made(record: &Record) -> Option<(Purpose, u32)> {
+fn told_of_key(record: &Record) -> Option<(KeyId, Known)> {
+    let body = parse_body(&record.intake.body).ok()?;
+    let id = KeyId::from_uuid(body.resource.id?);
+    let details = body.details;
+    Some((
+        id,
+        Known {
+            purpose: text(details.get("purpose")?)?.parse().ok()?,
+            version: number(details.get("version")?)?,
+            revision: number(details.get("revision")?)?,
+            state: details
+                .get("state")
+                .and_then(text)
+                .and_then(|state| state.parse().ok()),
+        },
+    ))
+}
+
+fn told_of_keyset(record: &Record) -> Option<(Purpose, u64)> {
     let details = parse_body(&record.intake.body).ok()?.details;
-    match (details.get("purpose")?, details.get("version")?) {
-        (Detail::Text(purpose), Detail::Number(version)) => {
-            Some((purpose.parse().ok()?, u32::try_from(*version).ok()?))
-        }
+    Some((
+        text(details.get("purpose")?)?.parse().ok()?,
+        number(details.get("revision")?)?,
+    ))
+}
+
+fn text(detail: &Detail) -> Option<&str> {
+    match detail {
+        Detail::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn number<N: TryFrom<i64>>(detail: &Detail) -> Option<N> {
+    match detail {
+        Detail::Number(number) => N::try_from(*number).ok(),
         _ => None,
     }
 }

@@ -10,6 +10,10 @@ use crate::{
     transition::{changed, history_line},
 };
 
+/// The longest that a replica takes to hear of a change, where nothing else is configured: twice the minute in which each
+/// loads the keys.
+pub const SETTLE: Duration = Duration::from_mins(2);
+
 /// How much there is that only one key opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Live {

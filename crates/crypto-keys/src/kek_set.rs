@@ -324,7 +324,7 @@ impl<'a> Keks<'a> {
             .collect()
     }
 
-    fn members(&self) -> impl Iterator<Item = &'a dyn KeyWrapper> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = &'a dyn KeyWrapper> {
         self.wrapping.iter().chain(&self.moving_from).copied()
     }
 

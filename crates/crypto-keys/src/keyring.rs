@@ -13,7 +13,7 @@ use vutf_kernel::{Clock, Entropy, KeyId, OrganizationId, Secret, SystemClock, Ti
 
 use crate::{
     BlindIndex, CacheCounters, CacheLimits, CryptoError, Decision, FieldRef, KeyState, Operation, Posture,
-    Purpose, Signature, SuitePolicy, VerifyingKey,
+    Purpose, Signature, SuitePolicy, Usage, UsageDelta, VerifyingKey,
     cache::SubjectCache,
     envelope, field,
     hazmat::mac,
@@ -21,6 +21,7 @@ use crate::{
     signing,
     snapshot::{Loaded, Snapshot},
     tenant::Tenant,
+    usage::UsageCounter,
 };
 
 /// All keys of this process, unwrapped, behind operations that name tenant and purpose.
@@ -34,6 +35,8 @@ pub struct Keyring {
     /// When each tenant key was last unwrapped by the provider.
     confirmations: Mutex<HashMap<KeyId, Arc<Confirmation>>>,
     subjects: SubjectCache,
+    /// Beyond the life of a snapshot: what is counted is not lost when keys are loaded.
+    counters: Mutex<HashMap<KeyId, Arc<UsageCounter>>>,
     clock: Arc<dyn Clock>,
     flagged: AtomicU64,
 }
@@ -52,6 +55,7 @@ impl Keyring {
             tenants: Mutex::default(),
             confirmations: Mutex::default(),
             subjects: SubjectCache::new(CacheLimits::default()),
+            counters: Mutex::default(),
             clock: Arc::new(SystemClock),
             flagged: AtomicU64::new(0),
         }
@@ -115,10 +119,9 @@ impl Keyring {
         canonical: &[u8],
     ) -> Result<BlindIndex, CryptoError> {
         let snapshot = self.snapshot();
-        index_with(
-            self.protecting(&snapshot, organization, &Purpose::index(table, column))?,
-            canonical,
-        )
+        let key = self.protecting(&snapshot, organization, &Purpose::index(table, column))?;
+        key.usage.count(canonical.len());
+        index_with(key, canonical)
     }
 
     /// The blind index under every version that may be looked up, newest first: those that may process, and those that are
@@ -158,6 +161,7 @@ impl Keyring {
         let snapshot = self.snapshot();
         let key = self.protecting(&snapshot, organization, purpose)?;
         let signer = key.signer()?;
+        key.usage.count(message.len());
         Ok(Signature {
             key_id: key.id,
             public_key: signer.public_key(),
@@ -207,6 +211,7 @@ impl Keyring {
     ) -> Result<[u8; 32], CryptoError> {
         let snapshot = self.snapshot();
         let key = self.protecting(&snapshot, organization, &Purpose::mac(name))?;
+        key.usage.count(message.len());
         Ok(mac::hmac_sha256(key.mac_key()?.expose(), message))
     }
 
@@ -231,6 +236,38 @@ impl Keyring {
     /// How often a compromised key was used to read, since the start: anything but zero asks for re-encryption.
     pub fn flagged_uses(&self) -> u64 {
         self.flagged.load(Ordering::Relaxed)
+    }
+
+    /// What each key protected in this process since the last time, to be added to what is written down. Whoever cannot write
+    /// it gives it back.
+    pub fn take_usage(&self) -> Vec<UsageDelta> {
+        let snapshot = self.snapshot();
+        let taken = snapshot.all().filter_map(|key| {
+            Some(UsageDelta {
+                key_id: key.id,
+                organization_id: key.organization_id,
+                more: key.usage.take()?,
+            })
+        });
+        taken.collect()
+    }
+
+    /// Takes back what could not be written down.
+    pub fn give_back_usage(&self, deltas: &[UsageDelta]) {
+        for delta in deltas {
+            self.counter(delta.key_id).give_back(delta.more);
+        }
+    }
+
+    /// How much the key has protected, as far as this process knows: what was written down when it last loaded, and what it
+    /// counted itself.
+    pub fn usage(&self, key: KeyId) -> Usage {
+        self.counter(key).total()
+    }
+
+    pub(crate) fn counter(&self, key: KeyId) -> Arc<UsageCounter> {
+        let mut all = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(key).or_default())
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
@@ -329,7 +366,8 @@ impl Keyring {
         }
     }
 
-    /// The newest version that may protect, unless its provider has been away for too long.
+    /// The newest version that may protect, unless its provider has been away for too long, or it has protected as much as it
+    /// ever may.
     pub(crate) fn protecting<'s>(
         &self,
         snapshot: &'s Snapshot,
@@ -338,6 +376,9 @@ impl Keyring {
     ) -> Result<&'s Loaded, CryptoError> {
         let key = snapshot.protecting(organization, purpose)?;
         self.within_outage(key, Operation::Protect)?;
+        if key.is_exhausted() {
+            return Err(CryptoError::Exhausted);
+        }
         Ok(key)
     }
 
@@ -349,7 +390,7 @@ impl Keyring {
                 self.count_flagged();
                 Ok(())
             }
-            Decision::Refuse => Err(CryptoError::Refused(key.state)),
+            Decision::Refuse => Err(key.refusal()),
         }
     }
 }
@@ -373,6 +414,7 @@ pub(crate) fn seal_with(
     entropy: &mut dyn Entropy,
 ) -> Result<Vec<u8>, CryptoError> {
     let cipher = key.cipher()?;
+    key.usage.count(plaintext.len());
     field.with_parts(|parts| envelope::seal(field::DOMAIN, cipher, parts, plaintext, entropy))
 }
 

@@ -12,6 +12,7 @@ pub mod error;
 pub mod field;
 mod hazmat;
 pub mod index;
+pub mod inventory;
 pub mod job;
 pub mod kek_set;
 pub mod keyring;
@@ -54,7 +55,7 @@ pub use lifecycle::{
     Rotation, commit_new, commit_rotation, plan_missing, plan_missing_under, plan_rotation,
     plan_rotation_under,
 };
-pub use load::LoadReport;
+pub use load::{LoadReport, Registry};
 pub use outage::{OutageLimits, Posture};
 pub use ports::{KeyReader, KeyRepo, KeyWrapper, KeysTx, LifecycleReader, LifecycleRepo, LiveCiphertext};
 pub use purpose::{Algorithm, Purpose, ServiceUse};

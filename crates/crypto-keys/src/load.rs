@@ -8,12 +8,35 @@ use std::{
 use vutf_kernel::{KeyId, OrganizationId};
 
 use crate::{
-    Algorithm, Decision, KeyRecord, KeyState, KeyWrapper, Keyring, LoadError, Operation, Purpose, ServiceUse,
-    WrappedBy, decide,
+    Algorithm, Decision, KeyRecord, KeyState, KeyWrapper, Keyring, Keyset, LoadError, Operation, Purpose,
+    ServiceUse, Usage, WrappedBy,
+    due::by_purpose,
     outage::Posture,
-    snapshot::{Held, Loaded, Material},
+    record::fingerprint,
+    rewrap::holds_tenant_key,
+    snapshot::{Held, Loaded, Material, Rules},
     tenant::Tenant,
 };
+
+/// What the registry holds for each organization that its keys name.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    /// Every key but those of single persons.
+    pub keys: Vec<KeyRecord>,
+    /// What was decided about their purposes.
+    pub keysets: Vec<Keyset>,
+    /// How much they were used, as far as it was written down.
+    pub usage: Vec<(KeyId, Usage)>,
+}
+
+impl From<Vec<KeyRecord>> for Registry {
+    fn from(keys: Vec<KeyRecord>) -> Self {
+        Self {
+            keys,
+            ..Self::default()
+        }
+    }
+}
 
 /// What a load brought in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,9 +67,18 @@ impl Keyring {
         wrapper: &dyn KeyWrapper,
         records: Vec<KeyRecord>,
     ) -> Result<LoadReport, LoadError> {
-        let tenants = records
-            .iter()
-            .filter(|record| record.purpose == Purpose::Tenant && record.state.is_usable());
+        self.load_registry(wrapper, &Registry::from(records)).await
+    }
+
+    /// [`Keyring::load`] with what stands in the registry beside the keys. A keyset that is not authentic, older than the one
+    /// that is loaded, or gone, is refused.
+    pub async fn load_registry(
+        &self,
+        wrapper: &dyn KeyWrapper,
+        registry: &Registry,
+    ) -> Result<LoadReport, LoadError> {
+        // One that is put aside, too: it vouches for the rows below it, and so for its own state.
+        let tenants = registry.keys.iter().filter(|record| holds_tenant_key(record));
         for record in tenants {
             self.check_suite(record)?;
             if let Some(tenant) = self.known_tenant(record) {
@@ -58,7 +90,7 @@ impl Keyring {
                 self.with_tenants(|all| all.insert(tenant.id, Arc::new(tenant)));
             }
         }
-        self.install(&records)
+        self.install(registry)
     }
 
     /// Has the provider unwrap a tenant key again when that is due.
@@ -79,7 +111,8 @@ impl Keyring {
         }
     }
 
-    fn install(&self, records: &[KeyRecord]) -> Result<LoadReport, LoadError> {
+    fn install(&self, registry: &Registry) -> Result<LoadReport, LoadError> {
+        let records = &registry.keys;
         self.refuse_older(records)?;
         let organizations: HashSet<_> = records.iter().map(|record| record.organization_id).collect();
         let tenants: HashMap<KeyId, &KeyRecord> = records
@@ -91,18 +124,29 @@ impl Keyring {
             organizations: organizations.len(),
             ..LoadReport::default()
         };
+        self.authenticate_destroyed(&tenants)?;
+        self.refuse_older_keysets(&organizations, &registry.keysets)?;
+        for keyset in &registry.keysets {
+            self.authenticate_keyset(keyset)?;
+        }
+        let keysets = by_purpose(&registry.keysets);
         let mut keys = Vec::new();
         for record in records.iter().filter(|record| record.purpose != Purpose::Tenant) {
-            let key = self.open_record(record, &tenants)?;
+            let keyset = keysets.get(&(record.organization_id, &record.purpose)).copied();
+            let rules = Rules::new(&record.purpose, keyset);
+            let key = self.open_record(record, rules, &tenants)?;
             report.count(&key);
             keys.push(key);
         }
         self.forget_tenants(&organizations, &tenants);
         let held = tenants.into_values().map(|record| self.held(record)).collect();
         let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(current.with(&organizations, held, keys));
+        *current = Arc::new(current.with(&organizations, held, keys, &registry.keysets));
         drop(current);
         self.forget_subjects_of_lost_tenants();
+        for (key, usage) in &registry.usage {
+            self.counter(*key).learn(*usage);
+        }
         Ok(report)
     }
 
@@ -116,6 +160,46 @@ impl Keyring {
                     row: record.revision,
                     seen,
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// A tenant key that was destroyed cannot vouch for its own row: the one that was active then does. Else whoever writes to
+    /// the database could have any tenant key taken for destroyed.
+    fn authenticate_destroyed(&self, tenants: &HashMap<KeyId, &KeyRecord>) -> Result<(), LoadError> {
+        for record in tenants.values().filter(|record| !holds_tenant_key(record)) {
+            match record.wrapped_by {
+                WrappedBy::Tenant(heir) => self
+                    .authority(record.organization_id, heir)?
+                    .authenticate(record)?,
+                WrappedBy::Kek(_) => return Err(LoadError::RecordMac { key_id: record.id }),
+            }
+        }
+        Ok(())
+    }
+
+    /// A keyset that is older than the one that is loaded, or gone, was put back or taken away by somebody.
+    fn refuse_older_keysets(
+        &self,
+        organizations: &HashSet<OrganizationId>,
+        keysets: &[Keyset],
+    ) -> Result<(), LoadError> {
+        let loaded = self.snapshot();
+        for organization in organizations {
+            for (purpose, seen) in loaded.keysets(*organization) {
+                let found = keysets
+                    .iter()
+                    .find(|keyset| keyset.organization_id == *organization && keyset.purpose == *purpose);
+                let row = found.map_or(0, |keyset| keyset.revision);
+                if row < seen {
+                    return Err(LoadError::KeysetRolledBack {
+                        organization_id: *organization,
+                        purpose: purpose.clone(),
+                        row,
+                        seen,
+                    });
+                }
             }
         }
         Ok(())
@@ -135,6 +219,7 @@ impl Keyring {
     fn open_record(
         &self,
         record: &KeyRecord,
+        rules: Rules,
         tenants: &HashMap<KeyId, &KeyRecord>,
     ) -> Result<Loaded, LoadError> {
         let key_id = record.id;
@@ -149,10 +234,7 @@ impl Keyring {
             .filter(|parent| parent.organization_id == record.organization_id)
             .ok_or_else(|| unusable("its tenant key is not in the registry"))?;
         let confirmation = self.confirmation(tenant_id);
-        if !parent.state.is_usable() {
-            // The row cannot be authenticated any more, so nothing it says about its own state counts.
-            return Ok(Loaded::new(record, parent.state, &confirmation, None));
-        }
+        let shared = || (&confirmation, self.counter(key_id));
         let tenant = self
             .known_tenant(parent)
             .ok_or_else(|| unusable("its tenant key is not loaded"))?;
@@ -160,17 +242,20 @@ impl Keyring {
         if !fits(&record.purpose, record.algorithm) {
             return Err(unusable("its algorithm does not fit its purpose"));
         }
-        // A compromised tenant key taints what it wraps.
         let state = match parent.state {
+            // A compromised tenant key taints what it wraps.
             KeyState::Compromised if record.state.is_usable() => KeyState::Compromised,
+            // One that is put aside puts everything aside.
+            parent if !parent.is_usable() => parent,
             _ => record.state,
         };
-        if !state.is_usable() && !is_looked_up(record, state) {
-            return Ok(Loaded::new(record, state, &confirmation, None));
+        let looked_up = rules.admit_version(record.version) && is_looked_up(record, state);
+        if !rules.admit(record.version, state) && !looked_up {
+            return Ok(Loaded::new(record, state, rules, shared(), None));
         }
         self.check_suite(record)?;
         let material = open_material(&tenant, record)?;
-        Ok(Loaded::new(record, state, &confirmation, Some(material)))
+        Ok(Loaded::new(record, state, rules, shared(), Some(material)))
     }
 
     /// Refuses a key of a suite that is not admitted; one that is destroyed may stay in the registry.
@@ -192,7 +277,7 @@ impl Keyring {
         self.with_tenants(|all| {
             all.retain(|id, tenant| {
                 !organizations.contains(&tenant.organization_id)
-                    || present.get(id).is_some_and(|record| record.state.is_usable())
+                    || present.get(id).is_some_and(|record| holds_tenant_key(record))
             });
         });
     }
@@ -204,12 +289,12 @@ impl Keyring {
 
 impl LoadReport {
     fn count(&mut self, key: &Loaded) {
-        if !key.state.is_usable() {
+        if !key.is_usable() {
             self.refused += 1;
             return;
         }
         self.loaded += 1;
-        if decide(key.state, Operation::Process) == Decision::AllowFlagged {
+        if key.may(Operation::Process) == Decision::AllowFlagged {
             self.flagged.push(key.id);
         }
     }
@@ -229,6 +314,12 @@ fn open_material(tenant: &Tenant, record: &KeyRecord) -> Result<Material, LoadEr
         .wrapping
         .unwrap(&record.wrapped, &context)
         .map_err(failed)?;
+    if fingerprint(record.id, &key).map_err(failed)? != record.fingerprint {
+        return Err(LoadError::Record {
+            key_id,
+            reason: "its fingerprint is not the one of its key",
+        });
+    }
     let material = Material::new(record, key).map_err(failed)?;
     let public_key = match &material {
         Material::Signer(signer) => Some(signer.public_key().to_vec()),
@@ -261,7 +352,7 @@ mod tests {
     use vutf_kernel::{Env, OsEntropy, SystemClock};
 
     use super::*;
-    use crate::{CryptoError, FieldRef, memory::MemoryWrapper, plan_missing};
+    use crate::{CryptoError, FieldRef, decide, memory::MemoryWrapper, plan_missing};
     use vutf_kernel::Secret;
 
     const HOME: OrganizationId = OrganizationId::DEFAULT;
@@ -385,7 +476,7 @@ mod tests {
     #[tokio::test]
     async fn the_state_of_the_tenant_key_bounds_what_hangs_under_it() {
         let made = made().await;
-        for tenant in [KeyState::PreActivation, KeyState::Suspended, KeyState::Destroyed] {
+        for tenant in [KeyState::PreActivation, KeyState::Suspended] {
             let report = made.load_as(tenant, KeyState::Active).await;
             assert_eq!((report.loaded, report.refused), (0, 4), "{tenant}");
             let error = made.ring.open(&EMAIL, &made.sealed).unwrap_err();

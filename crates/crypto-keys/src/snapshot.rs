@@ -8,8 +8,9 @@ use std::{
 use vutf_kernel::{KeyId, OrganizationId, Secret, Timestamp};
 
 use crate::{
-    Algorithm, CryptoError, Decision, KeyRecord, KeyState, Operation, Purpose, Suite, decide,
-    envelope::EnvelopeKey, outage::Confirmation, signing::Signer,
+    Algorithm, CryptoError, Decision, KeyRecord, KeyState, Keyset, KeysetPolicy, Operation, Purpose, Suite,
+    Usage, due::limit_of, envelope::EnvelopeKey, outage::Confirmation, signing::Signer, state::decide_by,
+    usage::UsageCounter,
 };
 
 /// What can be done with a key, by its kind: a MAC key cannot be taken for a cipher key.
@@ -42,17 +43,61 @@ pub(crate) struct Loaded {
     pub(crate) revision: u64,
     /// Of the tenant key above it.
     pub(crate) confirmation: Arc<Confirmation>,
+    pub(crate) usage: Arc<UsageCounter>,
+    rules: Rules,
     material: Option<Material>,
+}
+
+/// What the keyset says about one version.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules {
+    minimum_version: u32,
+    suspended_may_process: bool,
+    /// At which amount the key stops to protect.
+    hard_limit: Option<Usage>,
+}
+
+impl Rules {
+    pub(crate) fn new(purpose: &Purpose, keyset: Option<&Keyset>) -> Self {
+        let none = KeysetPolicy::default();
+        let policy = keyset.map_or(&none, |keyset| &keyset.policy);
+        Self {
+            minimum_version: policy.minimum_version,
+            suspended_may_process: policy.suspended_may_process,
+            hard_limit: limit_of(purpose, keyset).map(Usage::hard),
+        }
+    }
+
+    /// Whether a key may be used for anything: only then is it unwrapped at all.
+    pub(crate) fn admit(self, version: u32, state: KeyState) -> bool {
+        let may = |operation| self.decide(version, state, operation) != Decision::Refuse;
+        may(Operation::Protect) || may(Operation::Process)
+    }
+
+    pub(crate) fn admit_version(self, version: u32) -> bool {
+        version >= self.minimum_version
+    }
+
+    fn decide(self, version: u32, state: KeyState, operation: Operation) -> Decision {
+        if self.admit_version(version) {
+            decide_by(state, operation, self.suspended_may_process)
+        } else {
+            Decision::Refuse
+        }
+    }
 }
 
 impl Loaded {
     pub(crate) fn new(
         record: &KeyRecord,
         state: KeyState,
-        confirmation: &Arc<Confirmation>,
+        rules: Rules,
+        (confirmation, usage): (&Arc<Confirmation>, Arc<UsageCounter>),
         material: Option<Material>,
     ) -> Self {
         Self {
+            rules,
+            usage,
             revision: record.revision,
             confirmation: Arc::clone(confirmation),
             id: record.id,
@@ -66,27 +111,51 @@ impl Loaded {
     }
 
     pub(crate) fn may(&self, operation: Operation) -> Decision {
-        decide(self.state, operation)
+        self.rules.decide(self.version, self.state, operation)
+    }
+
+    /// Whether any operation is allowed.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.rules.admit(self.version, self.state)
+    }
+
+    /// Whether it has protected as much as it may at most.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.rules
+            .hard_limit
+            .is_some_and(|limit| self.usage.total().reaches(limit))
+    }
+
+    /// Why it may not be used.
+    pub(crate) fn refusal(&self) -> CryptoError {
+        if self.rules.admit_version(self.version) {
+            CryptoError::Refused(self.state)
+        } else {
+            CryptoError::BelowMinimumVersion {
+                version: self.version,
+                minimum: self.rules.minimum_version,
+            }
+        }
     }
 
     pub(crate) fn cipher(&self) -> Result<&EnvelopeKey, CryptoError> {
         match &self.material {
             Some(Material::Cipher(key)) => Ok(key),
-            _ => Err(CryptoError::Refused(self.state)),
+            _ => Err(self.refusal()),
         }
     }
 
     pub(crate) fn mac_key(&self) -> Result<&Secret<[u8; 32]>, CryptoError> {
         match &self.material {
             Some(Material::Mac(key)) => Ok(key),
-            _ => Err(CryptoError::Refused(self.state)),
+            _ => Err(self.refusal()),
         }
     }
 
     pub(crate) fn signer(&self) -> Result<&Signer, CryptoError> {
         match &self.material {
             Some(Material::Signer(signer)) => Ok(signer),
-            _ => Err(CryptoError::Refused(self.state)),
+            _ => Err(self.refusal()),
         }
     }
 }
@@ -110,17 +179,26 @@ pub(crate) struct Snapshot {
     by_id: HashMap<KeyId, Arc<Loaded>>,
     by_purpose: HashMap<OrganizationId, HashMap<Purpose, Versions>>,
     tenants: HashMap<KeyId, Held>,
+    keysets: HashMap<OrganizationId, HashMap<Purpose, u64>>,
 }
 
 impl Snapshot {
-    /// The same, with all keys of `organizations` replaced by `tenants` and `keys`.
+    /// The same, with all keys of `organizations` replaced by `tenants` and `keys`, and what is decided about them by
+    /// `keysets`.
     pub(crate) fn with(
         &self,
         organizations: &HashSet<OrganizationId>,
         tenants: Vec<Held>,
         keys: Vec<Loaded>,
+        keysets: &[Keyset],
     ) -> Self {
         let mut next = self.clone();
+        next.keysets
+            .retain(|organization, _| !organizations.contains(organization));
+        for keyset in keysets {
+            let own = next.keysets.entry(keyset.organization_id).or_default();
+            own.insert(keyset.purpose.clone(), keyset.revision);
+        }
         next.tenants
             .retain(|_, tenant| !organizations.contains(&tenant.organization_id));
         next.tenants
@@ -174,6 +252,12 @@ impl Snapshot {
         of_key.or_else(|| self.tenants.get(&id).map(|tenant| tenant.revision))
     }
 
+    /// The revision of each keyset of an organization.
+    pub(crate) fn keysets(&self, organization: OrganizationId) -> impl Iterator<Item = (&Purpose, u64)> {
+        let own = self.keysets.get(&organization).into_iter().flatten();
+        own.map(|(purpose, revision)| (purpose, *revision))
+    }
+
     /// Every version, newest first; empty when none is loaded.
     pub(crate) fn versions(&self, organization: OrganizationId, purpose: &Purpose) -> &[Arc<Loaded>] {
         self.by_purpose
@@ -205,7 +289,8 @@ impl Snapshot {
         let _loaded = self.processing(organization_id, purpose)?;
         let versions = self.versions(organization_id, purpose).iter();
         Ok(versions.map(|key| &**key).filter(|key| {
-            key.may(Operation::Process) != Decision::Refuse || key.state == KeyState::PreActivation
+            key.may(Operation::Process) != Decision::Refuse
+                || (key.state == KeyState::PreActivation && key.rules.admit_version(key.version))
         }))
     }
 

@@ -44,10 +44,17 @@ pub enum Decision {
     Refuse,
 }
 
-/// Whether a key in `state` may be used for `operation`: total, and the only place that says so.
+/// [`decide_by`] the policy that holds when nobody decided anything: a suspended key processes nothing.
 pub const fn decide(state: KeyState, operation: Operation) -> Decision {
+    decide_by(state, operation, false)
+}
+
+/// Whether a key in `state` may be used for `operation`: total, and the only place that says so. `suspended_may_process` is the
+/// decision of whoever is responsible for the purpose, see [`crate::KeysetPolicy`].
+pub const fn decide_by(state: KeyState, operation: Operation, suspended_may_process: bool) -> Decision {
     match (state, operation) {
         (KeyState::Active, _) | (KeyState::Deactivated, Operation::Process) => Decision::Allow,
+        (KeyState::Suspended, Operation::Process) if suspended_may_process => Decision::Allow,
         (KeyState::Compromised, Operation::Process) => Decision::AllowFlagged,
         (KeyState::PreActivation | KeyState::Suspended | KeyState::Destroyed, _)
         | (KeyState::Deactivated | KeyState::Compromised, Operation::Protect) => Decision::Refuse,
@@ -150,6 +157,23 @@ mod tests {
                 protect != Refuse || process != Refuse,
                 "{state}"
             );
+        }
+    }
+
+    #[test]
+    fn a_policy_lets_a_suspended_key_process_and_changes_nothing_else() {
+        for state in KeyState::ALL {
+            for operation in [Operation::Protect, Operation::Process] {
+                let expected = match (state, operation) {
+                    (KeyState::Suspended, Operation::Process) => Allow,
+                    _ => decide(state, operation),
+                };
+                assert_eq!(
+                    decide_by(state, operation, true),
+                    expected,
+                    "{state} {operation:?}"
+                );
+            }
         }
     }
 

@@ -11,28 +11,30 @@ use crate::{
     transition::{commit_transition, plan_transition},
 };
 
-/// The next version of `purpose`, in pre-activation: replicas load it, nothing is protected by it yet. Asks no provider, so it
-/// makes no tenant key. `tenant` is the organization's active tenant key, and must be loaded.
+/// The next version of `purpose`. Unless it is to `activate` at once, it is in pre-activation: replicas load it, nothing is
+/// protected by it yet. Asks no provider, so it makes no tenant key. `tenant` is the organization's active tenant key, and must
+/// be loaded. `not_after` takes the place of the cryptoperiod that its purpose has.
 pub fn plan_next(
     env: &mut Env<'_>,
     keyring: &Keyring,
     existing: &[KeyRecord],
     tenant: &KeyRecord,
     purpose: &Purpose,
+    activate: bool,
     not_after: Option<Timestamp>,
 ) -> Result<KeyRecord, LoadError> {
     let version = next_version(existing, tenant.organization_id, purpose);
     let authority = keyring.active_authority(tenant)?;
-    let made = make(env, &authority, purpose, version)?;
+    let mut made = make(env, &authority, purpose, version)?;
     let key_id = made.id;
-    let waiting = KeyRecord {
-        state: KeyState::PreActivation,
-        activated_at: None,
-        not_after,
-        ..made
-    };
-    waiting
-        .authenticated(&authority.registry_key)
+    if activate {
+        made.not_after = not_after.or(made.not_after);
+    } else {
+        made.state = KeyState::PreActivation;
+        made.activated_at = None;
+        made.not_after = not_after;
+    }
+    made.authenticated(&authority.registry_key)
         .map_err(|source| LoadError::Wrapping { key_id, source })
 }
 

@@ -136,6 +136,7 @@ impl Site {
             wrapper,
             keyring: &self.keyring,
             ambient: &self.ambient,
+            settle: vutf_crypto_keys::destruction::SETTLE,
         }
     }
 

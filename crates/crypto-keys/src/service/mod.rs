@@ -125,6 +125,7 @@ impl ServiceKey<'_> {
         entropy: &mut dyn Entropy,
     ) -> Result<Versioned, CryptoError> {
         let key = self.protecting()?;
+        key.usage.count(plaintext.len());
         let sealed = envelope::seal(DOMAIN, key.cipher()?, &self.parts(context), plaintext, entropy)?;
         Ok(Versioned::new(key.version, sealed))
     }
@@ -165,6 +166,7 @@ impl ServiceKey<'_> {
     /// The MAC of `input` under the newest active version.
     pub fn mac(&self, input: &[u8]) -> Result<Versioned, CryptoError> {
         let key = self.protecting()?;
+        key.usage.count(input.len());
         Ok(Versioned::new(key.version, self.tag(key, input)?.to_vec()))
     }
 
@@ -180,6 +182,7 @@ impl ServiceKey<'_> {
     /// The Ed25519 signature of `input` under the newest active version.
     pub fn sign(&self, input: &[u8]) -> Result<Versioned, CryptoError> {
         let key = self.protecting()?;
+        key.usage.count(input.len());
         Ok(Versioned::new(key.version, key.signer()?.sign(input)?.to_vec()))
     }
 

@@ -102,6 +102,7 @@ impl AppState {
             wrapper: &*self.wrapper,
             keyring: &self.keyring,
             ambient: &self.identity.ambient,
+            settle: self.config.keys.reload_interval * 2,
         }
     }
     /// The handles that the use cases of key jobs take.

@@ -41,7 +41,7 @@ pub enum StartError {
         "the key registry cannot be loaded: {0}; is this the key-encryption key that the database was made with?"
     )]
     Keys(KeysError),
-    /// The registry lacks a key that was made.
+    /// The registry lacks a key that was made, or holds an older row than the audit log tells of.
     #[error("{0}")]
     KeyLost(KeysError),
     /// Known answers were not reproduced.

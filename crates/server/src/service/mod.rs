@@ -132,6 +132,7 @@ impl Service {
             wrapper: &*self.wrapper,
             keyring: &self.keyring,
             ambient: &self.ambient,
+            settle: self.config.keys.reload_interval * 2,
         }
     }
 
@@ -170,7 +171,9 @@ impl Service {
             .ensure(&ctx, &wanted, &self.store)
             .await
             .map_err(|error| match error {
-                KeysError::Lost { .. } => StartError::KeyLost(error),
+                KeysError::Lost { .. }
+                | KeysError::RolledBack { .. }
+                | KeysError::KeysetRolledBack { .. } => StartError::KeyLost(error),
                 other => StartError::Keys(other),
             })?;
         tracing::debug!(?report, "keys loaded");

@@ -22,6 +22,7 @@ pub(super) struct Reload {
     wrapper: Arc<dyn KeyWrapper>,
     keyring: Arc<Keyring>,
     ambient: Ambient,
+    settle: Duration,
     last: Mutex<Option<Instant>>,
 }
 
@@ -32,6 +33,7 @@ impl Reload {
             wrapper: Arc::clone(&service.wrapper),
             keyring: Arc::clone(&service.keyring),
             ambient: service.ambient.clone(),
+            settle: service.keys().settle,
             last: Mutex::new(None),
         }
     }
@@ -51,6 +53,7 @@ impl KeyReloader for Reload {
             wrapper: &*self.wrapper,
             keyring: &self.keyring,
             ambient: &self.ambient,
+            settle: self.settle,
         };
         let loaded = keys.reload().await;
         *last = Some(Instant::now());

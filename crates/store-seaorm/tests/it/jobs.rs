@@ -89,6 +89,7 @@ impl Handles {
             wrapper: &self.wrapper,
             keyring: &world.keyring,
             ambient: &self.ambient,
+            settle: vutf_crypto_keys::destruction::SETTLE,
         }
     }
     fn jobs<'a>(&'a self, world: &'a World) -> Jobs<'a> {

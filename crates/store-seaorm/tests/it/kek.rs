@@ -78,6 +78,7 @@ fn keys<'a>(world: &'a World, wrapper: &'a dyn KeyWrapper, ambient: &'a Ambient)
         wrapper,
         keyring: &world.keyring,
         ambient,
+        settle: vutf_crypto_keys::destruction::SETTLE,
     }
 }
 

@@ -63,6 +63,7 @@ impl Watch {
             wrapper: &self.wrapper,
             keyring: &world.keyring,
             ambient: &self.ambient,
+            settle: vutf_crypto_keys::destruction::SETTLE,
         };
         let ctx = ctx_in(OrganizationId::DEFAULT);
         let records = keys.announce_due(&ctx, &world.store, AHEAD).await.unwrap();

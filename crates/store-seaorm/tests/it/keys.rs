@@ -40,6 +40,7 @@ impl Handles {
             wrapper: &self.wrapper,
             keyring: &world.keyring,
             ambient: &self.ambient,
+            settle: vutf_crypto_keys::destruction::SETTLE,
         }
     }
 }

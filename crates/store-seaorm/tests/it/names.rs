@@ -32,6 +32,7 @@ async fn reload(store: &SeaStore, keyring: &Keyring) {
         wrapper: &wrapper(),
         keyring,
         ambient: &Ambient::system(),
+        settle: vutf_crypto_keys::destruction::SETTLE,
     };
     keys.reload().await.unwrap();
 }

@@ -191,6 +191,7 @@ fn keys<'a>(store: &'a SeaStore, keyring: &'a Keyring, ambient: &'a Ambient) -> 
         wrapper: Box::leak(Box::new(wrapper())),
         keyring,
         ambient,
+        settle: vutf_crypto_keys::destruction::SETTLE,
     }
 }
 

@@ -275,6 +275,7 @@ pub(crate) async fn provide_keys(store: &SeaStore, keyring: &Keyring) {
             wrapper: &wrapper(),
             keyring,
             ambient: &ambient,
+            settle: vutf_crypto_keys::destruction::SETTLE,
         };
         keys.ensure(&ctx_in(organization), &key_purposes(), store)
             .await

@@ -1,0 +1,54 @@
+//! At the start: every key that the service needs is there, and none is older than the audit log tells.
+
+use vutf_audit::LogReader;
+use vutf_crypto_keys::{KeyRecord, LoadReport, Purpose, commit_new, lifecycle::plan_missing_under};
+use vutf_identity::role::permission;
+use vutf_kernel::{Ctx, Env, Fault, PortError, transact};
+
+use super::{Keys, KeysError, require};
+use crate::ledger::Ledger;
+
+impl Keys<'_> {
+    /// Makes a key for each purpose of `ctx`'s organization that has none, and loads everything. Replicas may race: whoever
+    /// comes second finds the keys there.
+    ///
+    /// A key that was made once is never made again: a fresh one for an old purpose would open nothing, and would let a name or
+    /// an address be taken twice. The audit log tells which were made, and in which revision each row was last: an older row
+    /// that somebody put back is refused.
+    pub async fn ensure(
+        &self,
+        ctx: &Ctx,
+        wanted: &[Purpose],
+        log: &dyn LogReader,
+    ) -> Result<LoadReport, KeysError> {
+        require(ctx, &permission::KEYS_MANAGE)?;
+        let home = Some(ctx.organization_id);
+        let ledger = Ledger::read(log, ctx.organization_id).await?;
+        let existing = self.reader.list(home).await?;
+        ledger.check(&existing, &self.reader.keysets(home).await?)?;
+        let mut entropy = self.ambient.entropy();
+        let mut env = Env {
+            clock: self.ambient.clock(),
+            entropy: &mut *entropy,
+        };
+        let policy = self.keyring.policy();
+        let organization = ctx.organization_id;
+        let missing =
+            plan_missing_under(policy, &mut env, self.wrapper, organization, &existing, wanted).await?;
+        if !missing.is_empty() {
+            match self.insert(ctx, missing).await {
+                Err(error) if error.fault == Fault::Duplicate => {}
+                other => other?,
+            }
+        }
+        self.reload().await
+    }
+
+    pub(super) async fn insert(&self, ctx: &Ctx, records: Vec<KeyRecord>) -> Result<(), PortError> {
+        transact(self.units, self.ambient, |unit, mut env| {
+            let (ctx, records) = (ctx.clone(), records.clone());
+            Box::pin(async move { commit_new(&ctx, &mut env, unit, &records).await })
+        })
+        .await
+    }
+}
