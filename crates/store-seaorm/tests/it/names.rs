@@ -51,7 +51,7 @@ async fn make_next(world: &World) -> KeyRecord {
         entropy: &mut *entropy,
     };
     let email = Purpose::index("users", "email");
-    let next = plan_next(&mut env, &world.keyring, &existing, tenant, &email, None).unwrap();
+    let next = plan_next(&mut env, &world.keyring, &existing, tenant, &email, false, None).unwrap();
     let mut unit = world.unit().await;
     commit_new(&ctx_in(HOME), &mut env, &mut *unit, std::slice::from_ref(&next))
         .await
