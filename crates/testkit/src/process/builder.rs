@@ -35,6 +35,11 @@ impl ServerProcess {
     /// # Errors
     /// When the binary was not built.
     pub fn builder(home: &Path) -> Result<ServerBuilder> {
+        Ok(Self::builder_of(&find_binary()?, home))
+    }
+
+    /// The same for the binary `program`.
+    pub fn builder_of(program: &Path, home: &Path) -> ServerBuilder {
         let settings = [
             ("VUTF__SERVER__PORT", "0"),
             ("VUTF__MANAGEMENT__PORT", "0"),
@@ -43,13 +48,13 @@ impl ServerProcess {
             ("VUTF__IDENTITY__ARGON2__ITERATIONS", "3"),
             ("VUTF__LOG__FORMAT", "json"),
         ];
-        Ok(ServerBuilder {
-            program: find_binary()?,
+        ServerBuilder {
+            program: program.to_owned(),
             home: home.to_owned(),
             settings: settings.map(|(name, value)| (name.into(), value.into())).into(),
             file_blocks: None,
         }
-        .data_dir(&home.join("data")))
+        .data_dir(&home.join("data"))
     }
 }
 

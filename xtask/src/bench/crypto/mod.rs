@@ -36,6 +36,12 @@ pub(crate) struct Options {
     /// Measure the service alone.
     #[arg(long)]
     alone: bool,
+    /// Only scenarios whose name holds this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Where the service keeps its files; beside OpenBao's audit log otherwise, so that both write to one file system.
+    #[arg(long)]
+    home: Option<PathBuf>,
 }
 
 /// The figures of one server in one scenario, over all rounds.
@@ -56,9 +62,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(program) => program.clone(),
         None => build()?,
     };
-    let home = tempfile::tempdir()?;
-    let ours = Ours::start(&program, home.path(), options.postgres)?;
     let transit = (!options.alone).then(Transit::start).transpose()?;
+    let beside = transit.as_ref().and_then(Transit::files);
+    let place = options.home.clone().or(beside).unwrap_or_else(std::env::temp_dir);
+    let home = tempfile::tempdir_in(&place)?;
+    let ours = Ours::start(&program, home.path(), options.postgres)?;
     let sites: Vec<&dyn Site> = [&ours as &dyn Site]
         .into_iter()
         .chain(transit.as_ref().map(|site| site as &dyn Site))
@@ -68,7 +76,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "{:22} {:>32} {:>12} {:>14} {:>9} {:>9}",
         "", "", "items/s", "CPU µs/item", "p50 ms", "p99 ms"
     ));
-    for scenario in Scenario::ALL {
+    let wanted = |scenario: &Scenario| scenario.name().contains(&options.only);
+    for scenario in Scenario::ALL.into_iter().filter(wanted) {
         let mut figures: Vec<Figures> = sites.iter().map(|_| Figures::default()).collect();
         for _ in 0..options.rounds {
             for (site, figures) in sites.iter().zip(&mut figures) {
@@ -89,7 +98,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     }
     say(&serde_json::to_string_pretty(&json!({
-        "machine": {"cores": std::thread::available_parallelism()?.get(), "connections": options.connections},
+        "machine": {"cores": std::thread::available_parallelism()?.get(), "connections": options.connections, "files": place},
         "payload_bytes": 64,
         "results": results,
     }))?);

@@ -1,6 +1,6 @@
 //! The two servers, each with a key, a caller, and its audit on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ pub(super) struct Ours {
 impl Ours {
     /// Starts `program` with everything at its default but the rate limits, which are off.
     pub(super) fn start(program: &Path, home: &Path, postgres: bool) -> Result<Self> {
-        let mut builder = ServerProcess::builder(home)?.binary(program);
+        let mut builder = ServerProcess::builder_of(program, home);
         let postgres = postgres
             .then(|| Postgres::start(&PostgresOptions::default()))
             .transpose()?;
@@ -187,6 +187,12 @@ impl Transit {
         let transit = Self { server, port };
         transit.ask("transit/keys/orders", &json!({"type": "aes256-gcm96"}))?;
         Ok(transit)
+    }
+
+    /// The directory in which it made its own.
+    pub(super) fn files(&self) -> Option<PathBuf> {
+        let own = self.server.audit_log().parent()?.to_owned();
+        own.parent().map(Path::to_owned)
     }
 
     fn post(&self, path: &str, body: &Value) -> Request {
