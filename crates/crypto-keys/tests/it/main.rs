@@ -1,11 +1,19 @@
 //! The keyring through its public face, on the in-memory twins.
 
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
+mod due;
+#[cfg(test)]
 mod fields;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod inventory;
+#[cfg(test)]
 mod kek_set;
+#[cfg(test)]
+mod keysets;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]

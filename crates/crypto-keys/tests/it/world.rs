@@ -4,13 +4,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use vutf_crypto_keys::{
-    KeyReader as _, KeyRecord, KeyWrapper, Keyring, KeysTx, LoadError, LoadReport, Purpose, Rotation,
-    commit_new, commit_rotation,
+    KeyReader as _, KeyRecord, KeyState, KeyWrapper, Keyring, KeysTx, Keyset, KeysetPolicy,
+    LifecycleReader as _, LoadError, LoadReport, Purpose, ReasonCode, Registry, Rotation, commit_keyset,
+    commit_new, commit_rotation, commit_transition,
+    due::active,
     memory::{MemoryKeys, MemoryWrapper},
-    plan_missing, plan_rotation,
+    plan_keyset, plan_missing, plan_rotation, plan_transition,
+    succession::plan_next,
 };
 use vutf_kernel::{
-    Actor, Ctx, Env, Fault, OrganizationId, OsEntropy, PortError, RequestId, Secret, SystemClock, Transaction,
+    Actor, Clock as _, Ctx, Env, Fault, OrganizationId, OsEntropy, PortError, RequestId, Secret, SystemClock,
+    Transaction,
 };
 
 /// A provider that counts what it is asked, and can be switched off.
@@ -157,6 +161,67 @@ impl World {
         self.reload().await.unwrap();
     }
 
+    /// Makes a key of a name that has none.
+    pub(crate) async fn create(&self, purpose: &Purpose, activate: bool) -> KeyRecord {
+        let existing = self.rows().await;
+        let tenant = active(&existing, HOME, &Purpose::Tenant).unwrap();
+        let (mut entropy, clock) = (OsEntropy, SystemClock);
+        let mut env = Env {
+            clock: &clock,
+            entropy: &mut entropy,
+        };
+        let made = plan_next(&mut env, &self.ring, &existing, tenant, purpose, activate, None).unwrap();
+        self.commit_new(std::slice::from_ref(&made)).await.unwrap();
+        self.reload().await.unwrap();
+        made
+    }
+
+    /// Brings the newest key of a purpose into a state, in one step.
+    pub(crate) async fn bring(&self, purpose: &Purpose, next: KeyState) -> KeyRecord {
+        let record = self.newest(purpose).await;
+        let reason = ReasonCode::Unspecified.into();
+        let change = plan_transition(&self.ring, SystemClock.now(), &record, next, reason).unwrap();
+        let (mut entropy, clock) = (OsEntropy, SystemClock);
+        let mut env = Env {
+            clock: &clock,
+            entropy: &mut entropy,
+        };
+        let mut tx = Box::new(self.keys.begin());
+        commit_transition(&ctx(), &mut env, &mut *tx, &change)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        self.reload().await.unwrap();
+        change.record
+    }
+
+    /// Decides about a purpose, and loads it.
+    pub(crate) async fn decide(&self, purpose: &Purpose, policy: KeysetPolicy) -> Keyset {
+        let existing = self.rows().await;
+        let tenant = active(&existing, HOME, &Purpose::Tenant).unwrap();
+        let keysets = self.keys.keysets(Some(HOME)).await.unwrap();
+        let current = keysets.iter().find(|keyset| keyset.purpose == *purpose);
+        let now = SystemClock.now();
+        let keyset = plan_keyset(&self.ring, now, tenant, purpose, current, policy).unwrap();
+        let (mut entropy, clock) = (OsEntropy, SystemClock);
+        let mut env = Env {
+            clock: &clock,
+            entropy: &mut entropy,
+        };
+        let mut tx = Box::new(self.keys.begin());
+        commit_keyset(&ctx(), &mut env, &mut *tx, &keyset).await.unwrap();
+        tx.commit().await.unwrap();
+        self.reload().await.unwrap();
+        keyset
+    }
+
+    pub(crate) async fn newest(&self, purpose: &Purpose) -> KeyRecord {
+        let rows = self.rows().await.into_iter();
+        rows.filter(|row| row.organization_id == HOME && row.purpose == *purpose)
+            .max_by_key(|row| row.version)
+            .unwrap()
+    }
+
     pub(crate) async fn rows(&self) -> Vec<KeyRecord> {
         self.keys.list(None).await.unwrap()
     }
@@ -181,7 +246,20 @@ impl World {
     }
 
     pub(crate) async fn reload(&self) -> Result<LoadReport, LoadError> {
-        self.ring.load(&self.provider, self.rows().await).await
+        self.load(self.registry().await).await
+    }
+
+    /// Loads something else than what stands in the store.
+    pub(crate) async fn load(&self, registry: Registry) -> Result<LoadReport, LoadError> {
+        self.ring.load_registry(&self.provider, &registry).await
+    }
+
+    pub(crate) async fn registry(&self) -> Registry {
+        Registry {
+            keys: self.rows().await,
+            keysets: self.keys.keysets(None).await.unwrap(),
+            usage: self.keys.usage(None).await.unwrap(),
+        }
     }
 }
 
