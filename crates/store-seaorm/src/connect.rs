@@ -8,8 +8,8 @@ use std::{
 use async_trait::async_trait;
 use backon::Retryable;
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use vutf_app::{KeyReloader, UnitOfWork};
@@ -20,7 +20,7 @@ use vutf_kernel::{
     breaker::{Breaker, BreakerOptions, BreakerState},
 };
 
-use crate::{error::port, retry, tx::Tx};
+use crate::{connection::Connection, error::port, retry, tx::Tx};
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -285,20 +285,24 @@ impl SeaStore {
     }
 
     pub(crate) async fn begin_tx(&self) -> Result<Tx, PortError> {
-        Ok(self.tx(self.begin_raw("transaction.begin").await?))
+        let db = self.begin_raw("transaction.begin").await?;
+        Ok(self.tx(Connection::Transaction(db)))
     }
 
-    /// A transaction that the database lets read only. SQLite: on a connection that never writes.
-    pub(crate) async fn begin_look(&self) -> Result<Tx, PortError> {
-        let options = TransactionOptions {
-            access_mode: Some(AccessMode::ReadOnly),
-            ..TransactionOptions::default()
-        };
-        let begin = self.read("transaction.begin", |db| db.begin_with_options(options));
-        Ok(self.tx(begin.await?))
+    /// The same without a transaction, for statements that only read. SQLite: on connections that never write.
+    pub(crate) fn looking(&self) -> Tx {
+        self.tx(Connection::Looks(self.clone()))
     }
 
-    fn tx(&self, db: DatabaseTransaction) -> Tx {
+    pub(crate) fn reader(&self) -> &DatabaseConnection {
+        &self.inner.reader
+    }
+
+    pub(crate) fn breaker(&self) -> &Breaker {
+        &self.inner.breaker
+    }
+
+    fn tx(&self, db: Connection) -> Tx {
         Tx {
             db,
             backend: self.backend(),
@@ -365,6 +369,8 @@ fn pool(options: &StoreOptions, connections: u32, reads_only: bool) -> ConnectOp
         .acquire_timeout(options.acquire_timeout)
         .connect_timeout(options.acquire_timeout)
         .sqlx_logging(false)
+        // A file does not go away between two statements, and the question costs as much as an answer.
+        .test_before_acquire(!options.url.expose().starts_with("sqlite:"))
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .create_if_missing(true)

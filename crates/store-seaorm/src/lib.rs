@@ -4,6 +4,7 @@ mod audit;
 pub mod classification;
 mod clock;
 mod connect;
+mod connection;
 mod encrypted;
 mod entity;
 mod erasure;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseTransaction, DbBackend};
+use sea_orm::DbBackend;
 use vutf_audit::AuditTx;
 use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
@@ -13,11 +13,11 @@ use vutf_identity::{
 };
 use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Transaction};
 
-use crate::error::port;
+use crate::{connection::Connection, error::port};
 
 /// A read-write transaction. Dropped without a commit it rolls back.
 pub(crate) struct Tx {
-    pub(crate) db: DatabaseTransaction,
+    pub(crate) db: Connection,
     pub(crate) backend: DbBackend,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) entropy: Box<dyn Entropy>,

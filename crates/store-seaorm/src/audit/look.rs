@@ -1,4 +1,4 @@
-//! Reads that are events: a transaction that only reads, and its events in groups after it.
+//! Reads that are events: statements that only read, and their events in groups after them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use vutf_kernel::{Event, EventRecorder, EventSink, PortError, Transaction, Units
 use crate::{SeaStore, tx::Tx};
 
 /// Units of work for use cases that show something and change nothing. What they raise is recorded before they answer: a
-/// failure to record is a failure of the commit, so that nothing is shown. The database refuses to write in them.
+/// failure to record is a failure of the commit, so that nothing is shown. Nothing can be written in them.
 pub struct Looks {
     store: SeaStore,
     recorder: Arc<dyn EventRecorder>,
@@ -30,7 +30,7 @@ impl Looks {
 impl Units<dyn IdentityUnit> for Looks {
     async fn begin(&self) -> Result<Box<dyn IdentityUnit>, PortError> {
         Ok(Box::new(Look {
-            tx: self.store.begin_look().await?,
+            tx: self.store.looking(),
             raised: Vec::new(),
             recorder: Arc::clone(&self.recorder),
         }))
@@ -52,7 +52,6 @@ struct Look {
 impl Transaction for Look {
     async fn commit(self: Box<Self>) -> Result<(), PortError> {
         let Self { tx, raised, recorder } = *self;
-        // Its connection first: whoever waits for a commit holds none.
         Box::new(tx).commit().await?;
         for event in raised {
             recorder.record(event).await?;

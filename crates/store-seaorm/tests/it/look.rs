@@ -17,7 +17,7 @@ on_both!(
     what_a_look_raises_is_committed_before_it_is_answered,
     what_cannot_be_recorded_is_not_shown,
     a_look_that_fails_raises_nothing,
-    the_database_refuses_to_write_in_a_look,
+    nothing_can_be_written_in_a_look,
 );
 
 const HOME: OrganizationId = OrganizationId::DEFAULT;
@@ -106,7 +106,7 @@ async fn a_look_that_fails_raises_nothing(world: World) {
     assert!(notes.taken.lock().await.is_empty());
 }
 
-async fn the_database_refuses_to_write_in_a_look(world: World) {
+async fn nothing_can_be_written_in_a_look(world: World) {
     let before = world.number("SELECT count(*) FROM user_roles").await;
     let notes = notes(false);
     let user = UserId::from_uuid(Factory::new(1).id());
