@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use vutf_audit::{Ending, EventFilter, LogReader, parse_body};
-use vutf_crypto_keys::{KeyRecord, KeyState, KeysTx, action::KEY_DUE};
+use vutf_crypto_keys::{KeyRecord, KeysTx, action::KEY_DUE, due};
 use vutf_identity::role::permission;
 use vutf_kernel::{Ctx, Detail, Event, KeyId, Outcome, PageRequest, PortError, Timestamp, transact};
 
@@ -22,47 +22,46 @@ impl Keys<'_> {
         ahead: Duration,
     ) -> Result<Vec<KeyRecord>, KeysError> {
         require(ctx, &permission::KEYS_MANAGE)?;
-        let now = self.ambient.now();
-        let mut due = self.reader.list(Some(ctx.organization_id)).await?;
-        due.retain(|record| is_due_by_hand(record, now, ahead));
+        let home = Some(ctx.organization_id);
+        let (records, keysets) = (self.reader.list(home).await?, self.reader.keysets(home).await?);
+        let soon = due::ending(self.ambient.now(), ahead, &records, &keysets);
+        let policies = due::by_purpose(&keysets);
+        let end = |record: &KeyRecord| {
+            let keyset = policies.get(&(record.organization_id, &record.purpose)).copied();
+            due::end_of_period(record, keyset)
+        };
+        let ending = records.iter().filter(|record| soon.contains(&record.id));
+        let ending: Vec<(&KeyRecord, Timestamp)> =
+            ending.filter_map(|record| Some((record, end(record)?))).collect();
         // Nothing was announced earlier than `ahead` before the first end.
-        let Some(since) = due.iter().filter_map(|record| record.not_after).min() else {
+        let Some(since) = ending.iter().map(|(_, end)| *end).min() else {
             return Ok(Vec::new());
         };
         let known = announced(log, ctx, since.minus(ahead)).await?;
-        due.retain(|record| !known.contains(&mark(record)));
-        for record in &due {
-            self.announce(ctx, record).await?;
+        let mut told = Vec::new();
+        for (record, end) in ending {
+            if !known.contains(&(record.id, end.rfc3339())) {
+                self.announce(ctx, record, end).await?;
+                told.push(record.clone());
+            }
         }
-        Ok(due)
+        Ok(told)
     }
 
-    async fn announce(&self, ctx: &Ctx, record: &KeyRecord) -> Result<(), PortError> {
+    async fn announce(&self, ctx: &Ctx, record: &KeyRecord, end: Timestamp) -> Result<(), PortError> {
         transact(self.units, self.ambient, |unit, mut env| {
             let resource = KEY_DUE.one(record.id.as_uuid());
             let event = Event::new(ctx, &mut env, KEY_DUE.name, resource, Outcome::Success)
                 .detail("purpose", Detail::Text(record.purpose.to_string()))
                 .detail("version", Detail::Number(record.version.into()))
-                .detail("not_after", Detail::Text(mark(record).1));
+                .detail("not_after", Detail::Text(end.rfc3339()));
             Box::pin(async move { KeysTx::events(unit).append(event).await })
         })
         .await
     }
 }
 
-/// Whether `record` protects, nobody but a person rotates it, and its time ends within `ahead` of `now` or is over.
-fn is_due_by_hand(record: &KeyRecord, now: Timestamp, ahead: Duration) -> bool {
-    record.state == KeyState::Active
-        && !record.purpose.rotates_alone()
-        && record.is_past_cryptoperiod(now.plus(ahead))
-}
-
-/// What an announcement is about: a key, and the end that it has at present.
-fn mark(record: &KeyRecord) -> (KeyId, String) {
-    let end = record.not_after.map(Timestamp::rfc3339);
-    (record.id, end.unwrap_or_default())
-}
-
+/// The keys that were announced since, each with the end that it had then.
 async fn announced(
     log: &dyn LogReader,
     ctx: &Ctx,

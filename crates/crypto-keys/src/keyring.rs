@@ -22,6 +22,7 @@ use crate::{
     snapshot::{Loaded, Snapshot},
     tenant::Tenant,
     usage::UsageCounter,
+    uses::Uses,
 };
 
 /// All keys of this process, unwrapped, behind operations that name tenant and purpose.
@@ -39,6 +40,7 @@ pub struct Keyring {
     counters: Mutex<HashMap<KeyId, Arc<UsageCounter>>>,
     clock: Arc<dyn Clock>,
     flagged: AtomicU64,
+    uses: Arc<Uses>,
 }
 
 impl Keyring {
@@ -58,6 +60,7 @@ impl Keyring {
             counters: Mutex::default(),
             clock: Arc::new(SystemClock),
             flagged: AtomicU64::new(0),
+            uses: Arc::default(),
         }
     }
 
@@ -328,6 +331,11 @@ impl Keyring {
         self.clock.now()
     }
 
+    /// How often keys were used, by kind of purpose.
+    pub fn uses(&self) -> &Arc<Uses> {
+        &self.uses
+    }
+
     pub(crate) fn count_flagged(&self) {
         self.flagged.fetch_add(1, Ordering::Relaxed);
     }
@@ -360,6 +368,7 @@ impl Keyring {
     fn within_outage(&self, key: &Loaded, operation: Operation) -> Result<(), CryptoError> {
         let posture = self.posture_of(&key.confirmation);
         if posture.allows(operation) {
+            self.uses.count(&key.purpose, operation);
             Ok(())
         } else {
             Err(CryptoError::Outage(posture))

@@ -39,6 +39,7 @@ mod tenant;
 pub mod transition;
 pub mod truncation;
 pub mod usage;
+pub mod uses;
 pub mod wrapping;
 pub mod wraps;
 
@@ -68,5 +69,6 @@ pub use subject::{SubjectKey, SubjectKeys};
 pub use suite::{Suite, SuitePolicy};
 pub use transition::{Change, Reason, ReasonCode, Transition, commit_transition, plan_transition};
 pub use usage::{Usage, UsageDelta};
+pub use uses::Uses;
 pub use wrapping::WrappingKey;
 pub use wraps::{Wrap, Wraps};

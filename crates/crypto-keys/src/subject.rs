@@ -22,6 +22,7 @@ use crate::{
     field, lifecycle,
     outage::Confirmation,
     tenant::Tenant,
+    uses::Uses,
 };
 
 /// A person's key, ready to use. Cheap to clone; gone from memory when the cache and the last handle are done with it.
@@ -30,6 +31,7 @@ pub struct SubjectKey {
     key: Arc<Unwrapped>,
     clock: Arc<dyn Clock>,
     outage: OutageLimits,
+    uses: Arc<Uses>,
 }
 
 impl SubjectKey {
@@ -72,6 +74,7 @@ impl SubjectKey {
         }
         let posture = Posture::at(key.confirmation.at(), self.clock.now(), &self.outage);
         if posture.allows(operation) {
+            self.uses.count_person(operation);
             Ok(())
         } else {
             Err(CryptoError::Outage(posture))
@@ -297,6 +300,7 @@ impl Keyring {
             key,
             clock: self.clock(),
             outage: self.limits().outage,
+            uses: Arc::clone(self.uses()),
         }
     }
 }

@@ -44,6 +44,11 @@ impl ReasonCode {
         Self::Erasure,
     ];
 
+    /// Whether a person may give it; the others are for what the service does by itself.
+    pub const fn is_given(self) -> bool {
+        !matches!(self, Self::Created | Self::Erasure)
+    }
+
     /// The stable text.
     pub const fn as_str(self) -> &'static str {
         match self {

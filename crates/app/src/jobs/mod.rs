@@ -1,6 +1,7 @@
 //! Durable jobs over what older versions of keys protect: asked for by people, done by whichever replica holds the lease.
 
 mod error;
+mod mend;
 mod run;
 mod work;
 

@@ -13,6 +13,8 @@ use super::{Home, Keys, KeysError};
 /// What is to be different from now on; what is `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct KeysetChange {
+    /// The revision that the caller read, 0 for none; of any other nothing is changed.
+    pub revision: Option<u64>,
     /// The oldest version that may still be used.
     pub minimum_version: Option<u32>,
     /// Whether a suspended version may process what it protected.
@@ -57,6 +59,10 @@ impl Keys<'_> {
         }
         let keysets = self.reader.keysets(Some(ctx.organization_id)).await?;
         let current = keysets.iter().find(|keyset| keyset.purpose == *purpose);
+        let revision = current.map_or(0, |keyset| keyset.revision);
+        if change.revision.is_some_and(|read| read != revision) {
+            return Err(KeysError::Stale);
+        }
         let policy = current.map(|keyset| keyset.policy.clone()).unwrap_or_default();
         if let Some(minimum) = change.minimum_version {
             self.check_minimum(ctx, &registry, purpose, policy.minimum_version, minimum)

@@ -128,7 +128,7 @@ impl Keys<'_> {
     }
 
     /// Writes an event in a transaction of its own.
-    async fn record(
+    pub(crate) async fn record(
         &self,
         ctx: &Ctx,
         action: Action,

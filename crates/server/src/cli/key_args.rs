@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
-use vutf_crypto_keys::Purpose;
+use clap::{Args, Subcommand};
+use vutf_crypto_keys::{Purpose, ReasonCode};
+use vutf_kernel::{ApprovalId, JobId, KeyId, Timestamp};
+
+use super::answer;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
@@ -18,6 +21,126 @@ pub(super) enum Keys {
         /// `token-signing`, `tenant`, or `field:` and a table.
         purpose: Purpose,
     },
+    /// One key, with its use and its history.
+    #[command(after_help = "Examples:\n  violentutf-api keys show 01937b6e-5b5c-7d3e-8f00-000000000001")]
+    Show {
+        /// The key's id.
+        #[arg(value_parser = key_id)]
+        id: KeyId,
+    },
+    /// Make the first key of a purpose, or a version that is not in use yet.
+    #[command(after_help = "Examples:
+  violentutf-api keys create encrypt:orders
+  violentutf-api keys create index:users.email --inactive")]
+    Create {
+        /// `encrypt:NAME`, `hmac:NAME` or `sign:NAME` for other programs, or a purpose that `keys list` shows.
+        purpose: Purpose,
+        /// Let it wait until `keys activate`: every replica knows it before one uses it.
+        #[arg(long)]
+        inactive: bool,
+        /// When it should be rotated at the latest, RFC 3339; the cryptoperiod of its purpose by default.
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        not_after: Option<Timestamp>,
+    },
+    /// Let a key protect, for the first time or again.
+    #[command(after_help = "Examples:\n  violentutf-api keys activate 01937b6e-5b5c-7d3e-8f00-000000000001")]
+    Activate {
+        /// The key's id.
+        #[arg(value_parser = key_id)]
+        id: KeyId,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Put a key aside; it may come back.
+    #[command(after_help = "Examples:
+  violentutf-api keys suspend 01937b6e-5b5c-7d3e-8f00-000000000001 --reason investigation --note INC-1234")]
+    Suspend {
+        /// The key's id.
+        #[arg(value_parser = key_id)]
+        id: KeyId,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// End a key's protection; what it protected can still be read.
+    #[command(
+        after_help = "Examples:\n  violentutf-api keys deactivate 01937b6e-5b5c-7d3e-8f00-000000000001"
+    )]
+    Deactivate {
+        /// The key's id.
+        #[arg(value_parser = key_id)]
+        id: KeyId,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Mark a key as known or feared to be in other hands: it is rotated at once, and what it protects is written anew.
+    #[command(after_help = "Examples:
+  violentutf-api keys compromise 01937b6e-5b5c-7d3e-8f00-000000000001 --note INC-1234")]
+    Compromise {
+        /// The key's id.
+        #[arg(value_parser = key_id)]
+        id: KeyId,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Destroy a key that never protected anything, or ask for a second person to approve the destruction.
+    #[command(after_help = "Examples:
+  violentutf-api keys destroy 01937b6e-5b5c-7d3e-8f00-000000000001 --reason superseded")]
+    Destroy {
+        /// The key's id.
+        #[arg(value_parser = key_id)]
+        id: KeyId,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Requests that wait for a second person, and the latest decisions.
+    #[command(after_help = "Examples:\n  violentutf-api keys requests --json")]
+    Requests,
+    /// Approve what somebody asked for over the API. What was asked for here must be approved by somebody else, over the API:
+    /// whoever has a shell is one person.
+    #[command(after_help = "Examples:\n  violentutf-api keys approve 01937b6e-5b5c-7d3e-8f00-000000000002")]
+    Approve {
+        /// The request's id.
+        #[arg(value_parser = request_id)]
+        id: ApprovalId,
+    },
+    /// Reject a request, or take one's own back.
+    #[command(after_help = "Examples:\n  violentutf-api keys reject 01937b6e-5b5c-7d3e-8f00-000000000002")]
+    Reject {
+        /// The request's id.
+        #[arg(value_parser = request_id)]
+        id: ApprovalId,
+    },
+    /// Write anew what older versions of a key protect: fields, or for `tenant` the keys below it.
+    #[command(after_help = "Examples:
+  violentutf-api keys reencrypt field:users --wait
+  violentutf-api keys reencrypt field:users --rows-per-second 500
+  violentutf-api keys reencrypt tenant --wait")]
+    Reencrypt {
+        /// `field:TABLE`, `subject:ID` or `tenant`.
+        purpose: Purpose,
+        #[command(flatten)]
+        how: Work,
+    },
+    /// Make blind indexes again under the newest version of their key.
+    #[command(after_help = "Examples:\n  violentutf-api keys reindex index:users.email --wait")]
+    Reindex {
+        /// `index:TABLE.COLUMN`.
+        purpose: Purpose,
+        #[command(flatten)]
+        how: Work,
+    },
+    /// Work that was asked for, and how far it has come.
+    #[command(after_help = "Examples:
+  violentutf-api keys jobs list
+  violentutf-api keys jobs show 01937b6e-5b5c-7d3e-8f00-000000000003 --wait
+  violentutf-api keys jobs pause 01937b6e-5b5c-7d3e-8f00-000000000003")]
+    Jobs {
+        #[command(subcommand)]
+        action: KeyJobs,
+    },
+    /// Keys and algorithms as a CycloneDX 1.6 cryptography bill of materials (JSON).
+    #[command(after_help = "Examples:\n  violentutf-api keys inventory > cbom.json")]
+    Inventory,
     /// The key in use for each purpose, and when it is due for rotation.
     #[command(after_help = "Examples:\n  violentutf-api keys status")]
     Status,
@@ -68,4 +191,99 @@ pub(super) enum Keys {
         #[arg(value_name = "FILE")]
         shares: Vec<PathBuf>,
     },
+}
+
+/// Why a state changes.
+#[derive(Debug, Args)]
+pub(super) struct Why {
+    /// `unspecified`, `superseded`, `cryptoperiod`, `key_compromise`, `investigation` or `cessation`.
+    #[arg(long, value_name = "WORD", default_value = "unspecified", value_parser = reason)]
+    pub(super) reason: ReasonCode,
+    /// E.g. the number of a ticket, up to 200 bytes; in clear in the audit log, so no personal data.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) note: Option<String>,
+}
+
+/// How a job is done.
+#[derive(Debug, Args)]
+pub(super) struct Work {
+    /// Write so many rows a second at most.
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) rows_per_second: Option<u32>,
+    /// Work on it here as well, with a bar, until it is over.
+    #[arg(long)]
+    pub(super) wait: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyJobs {
+    /// List the newest jobs.
+    #[command(after_help = "Examples:\n  violentutf-api keys jobs list --json")]
+    List,
+    /// Show how far a job has come.
+    #[command(
+        after_help = "Examples:\n  violentutf-api keys jobs show 01937b6e-5b5c-7d3e-8f00-000000000003 --wait"
+    )]
+    Show {
+        /// The job's id.
+        #[arg(value_parser = job_id)]
+        id: JobId,
+        /// Work on it here as well, with a bar, until it is over.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Let a job stand still after its present batch.
+    #[command(
+        after_help = "Examples:\n  violentutf-api keys jobs pause 01937b6e-5b5c-7d3e-8f00-000000000003"
+    )]
+    Pause {
+        /// The job's id.
+        #[arg(value_parser = job_id)]
+        id: JobId,
+    },
+    /// Let a job go on where it stood.
+    #[command(
+        after_help = "Examples:\n  violentutf-api keys jobs resume 01937b6e-5b5c-7d3e-8f00-000000000003"
+    )]
+    Resume {
+        /// The job's id.
+        #[arg(value_parser = job_id)]
+        id: JobId,
+    },
+    /// End a job after its present batch; what it did stays done.
+    #[command(
+        after_help = "Examples:\n  violentutf-api keys jobs cancel 01937b6e-5b5c-7d3e-8f00-000000000003"
+    )]
+    Cancel {
+        /// The job's id.
+        #[arg(value_parser = job_id)]
+        id: JobId,
+    },
+}
+
+fn key_id(text: &str) -> Result<KeyId, String> {
+    text.parse()
+        .map_err(|_no_uuid| "expected the id of a key, see `keys list`".to_owned())
+}
+
+fn request_id(text: &str) -> Result<ApprovalId, String> {
+    text.parse()
+        .map_err(|_no_uuid| "expected the id of a request, see `keys requests`".to_owned())
+}
+
+fn job_id(text: &str) -> Result<JobId, String> {
+    text.parse()
+        .map_err(|_no_uuid| "expected the id of a job, see `keys jobs list`".to_owned())
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text)
+        .ok_or_else(|| "expected an RFC 3339 timestamp, e.g. 2027-01-01T00:00:00Z".to_owned())
+}
+
+fn reason(text: &str) -> Result<ReasonCode, String> {
+    let given = ReasonCode::ALL.into_iter().filter(|code| code.is_given());
+    let words: Vec<&str> = given.map(ReasonCode::as_str).collect();
+    let code = text.parse().ok().filter(|_| words.contains(&text));
+    code.ok_or_else(|| answer::one_of(&words))
 }

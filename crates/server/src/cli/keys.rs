@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use vutf_app::keys::{KeysError, Target};
+use vutf_app::keys::{KeysError, NewKey, Target};
 use vutf_crypto_keys::{KeyRecord, KeyState, Purpose};
 use vutf_kernel::Timestamp;
 
@@ -11,21 +11,14 @@ use super::{
     answer::table,
     args,
     failure::{Failure, Outcome},
-    kek,
+    kek, key_jobs, key_life,
     output::Output,
     start,
 };
 use crate::{config::Sources, service::Service};
 
 pub(super) async fn run(action: args::Keys, sources: &Sources, out: &mut Output) -> Outcome {
-    if let args::Keys::Rotate { purpose } = &action
-        && !purpose.is_rotatable()
-    {
-        // Known before anything is opened.
-        return Err(Failure::Usage(
-            KeysError::NotRotatable(purpose.clone()).to_string(),
-        ));
-    }
+    check(&action)?;
     if let args::Keys::JoinKek { shares } = &action {
         // There may be nothing yet but the shares.
         return kek::join(shares, sources, out);
@@ -34,37 +27,87 @@ pub(super) async fn run(action: args::Keys, sources: &Sources, out: &mut Output)
         return kek::import(key_from.as_deref(), sources, out);
     }
     let service = start::service(sources).await?;
-    let done = match action {
-        args::Keys::Rewrap => kek::rewrap(&service, out).await,
-        args::Keys::RotateKek {
-            forget_previous: false,
-        } => kek::rotate(&service, out).await,
+    let done = dispatch(&service, action, out).await;
+    service.close().await;
+    done
+}
+
+/// What is wrong with the call itself, before anything is opened.
+fn check(action: &args::Keys) -> Outcome {
+    match action {
+        args::Keys::Rotate { purpose } if !purpose.is_rotatable() => Err(Failure::Usage(
+            KeysError::NotRotatable(purpose.clone()).to_string(),
+        )),
+        args::Keys::Reencrypt { purpose, .. } => key_jobs::reencryption(purpose.clone()).map(|_| ()),
+        args::Keys::Reindex { purpose, .. } => key_jobs::reindexing(purpose.clone()).map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+async fn dispatch(service: &Service, action: args::Keys, out: &mut Output) -> Outcome {
+    use KeyState::{Active, Compromised, Deactivated, Suspended};
+    match action {
+        args::Keys::List => list(service, out).await,
+        args::Keys::Show { id } => key_life::show(service, id, out).await,
+        args::Keys::Create {
+            purpose,
+            inactive,
+            not_after,
+        } => {
+            let new = NewKey {
+                purpose,
+                activate: !inactive,
+                not_after,
+            };
+            key_life::create(service, new, out).await
+        }
+        args::Keys::Rotate { purpose } => rotate(service, &purpose, out).await,
+        args::Keys::Activate { id, why } => key_life::transition(service, id, Active, &why, out).await,
+        args::Keys::Suspend { id, why } => key_life::transition(service, id, Suspended, &why, out).await,
+        args::Keys::Deactivate { id, why } => key_life::transition(service, id, Deactivated, &why, out).await,
+        args::Keys::Compromise { id, why } => key_life::transition(service, id, Compromised, &why, out).await,
+        args::Keys::Destroy { id, why } => key_life::destroy(service, id, &why, out).await,
+        args::Keys::Requests => key_life::requests(service, out).await,
+        args::Keys::Approve { id } => key_life::approve(service, id, out).await,
+        args::Keys::Reject { id } => key_life::reject(service, id, out).await,
+        args::Keys::Reencrypt { purpose, how } => {
+            key_jobs::work(service, key_jobs::reencryption(purpose)?, &how, out).await
+        }
+        args::Keys::Reindex { purpose, how } => {
+            key_jobs::work(service, key_jobs::reindexing(purpose)?, &how, out).await
+        }
+        args::Keys::Jobs { action } => key_jobs::run(service, action, out).await,
+        args::Keys::Inventory => cbom(service, out).await,
+        args::Keys::Status => status(service, out).await,
+        args::Keys::Rewrap => kek::rewrap(service, out).await,
         args::Keys::RotateKek {
             forget_previous: true,
-        } => kek::forget(&service, out).await,
+        } => kek::forget(service, out).await,
+        args::Keys::RotateKek { .. } => kek::rotate(service, out).await,
         args::Keys::SplitKek {
             shares,
             threshold,
             into,
         } => {
-            kek::split(
-                &service,
-                &kek::Custody {
-                    shares,
-                    threshold,
-                    into,
-                },
-                out,
-            )
-            .await
+            let custody = kek::Custody {
+                shares,
+                threshold,
+                into,
+            };
+            kek::split(service, &custody, out).await
         }
+        // Before anything was opened.
         args::Keys::JoinKek { .. } | args::Keys::ImportKek { .. } => Ok(()),
-        args::Keys::List => list(&service, out).await,
-        args::Keys::Rotate { purpose } => rotate(&service, &purpose, out).await,
-        args::Keys::Status => status(&service, out).await,
-    };
-    service.close().await;
-    done
+    }
+}
+
+/// The same whoever reads: the format is for programs.
+async fn cbom(service: &Service, out: &mut Output) -> Outcome {
+    let taken = service.keys().inventory(&start::operator(service)).await;
+    let taken = taken.map_err(|error| Failure::of(&error))?;
+    let bom = taken.to_cyclonedx("violentutf-api", env!("CARGO_PKG_VERSION"));
+    let text = serde_json::to_string_pretty(&bom).map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(out.text(&text)?)
 }
 
 async fn list(service: &Service, out: &mut Output) -> Outcome {
@@ -158,7 +201,7 @@ async fn records(service: &Service) -> Result<Vec<KeyRecord>, Failure> {
     records.map_err(|error| Failure::of(&error))
 }
 
-fn described(record: &KeyRecord) -> Value {
+pub(super) fn described(record: &KeyRecord) -> Value {
     json!({
         "id": record.id,
         "purpose": record.purpose.to_string(),
@@ -166,6 +209,7 @@ fn described(record: &KeyRecord) -> Value {
         "algorithm": record.algorithm.as_str(),
         "state": record.state.as_str(),
         "wrapped_by": record.wrapped_by.to_string(),
+        "revision": record.revision,
         "created_at": record.created_at,
         "activated_at": record.activated_at,
         "not_after": record.not_after,

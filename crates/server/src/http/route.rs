@@ -100,6 +100,10 @@ impl Endpoint {
     pub fn takes_id(&self) -> bool {
         self.path.contains("{id}")
     }
+    /// Whether it takes the purpose of a key from its path.
+    pub fn takes_purpose(&self) -> bool {
+        self.path.contains("{purpose}")
+    }
 }
 
 /// An endpoint and what answers it.
@@ -121,6 +125,8 @@ pub struct Doc {
     pub body: Option<Shape>,
     /// Status and body of the answer.
     pub answer: (u16, Option<Shape>),
+    /// Another status and body that it may answer with.
+    pub other_answer: Option<(u16, Shape)>,
     /// Media type of the answer.
     pub media: &'static str,
     /// Query parameters: name and meaning.
@@ -129,6 +135,8 @@ pub struct Doc {
     pub tagged: bool,
     /// Whether `If-Match` is needed.
     pub conditional: bool,
+    /// Whether `If-Match` is honoured when it is there.
+    pub preconditioned: bool,
     /// Refusals beyond those that follow from the rest.
     pub refusals: &'static [u16],
 }
@@ -147,10 +155,12 @@ impl Doc {
             summary,
             body: None,
             answer: (204, None),
+            other_answer: None,
             media: "application/json",
             query: &[],
             tagged: false,
             conditional: false,
+            preconditioned: false,
             refusals: &[],
         }
     }
@@ -167,6 +177,14 @@ impl Doc {
     pub const fn answers<T: ToSchema>(self, status: u16) -> Self {
         Self {
             answer: (status, Some(Shape::of::<T>())),
+            ..self
+        }
+    }
+    /// May answer with another JSON body, too.
+    #[must_use]
+    pub const fn or_answers<T: ToSchema>(self, status: u16) -> Self {
+        Self {
+            other_answer: Some((status, Shape::of::<T>())),
             ..self
         }
     }
@@ -194,6 +212,14 @@ impl Doc {
     pub const fn conditional(self) -> Self {
         Self {
             conditional: true,
+            ..self
+        }
+    }
+    /// `If-Match` is honoured when it is there.
+    #[must_use]
+    pub const fn preconditioned(self) -> Self {
+        Self {
+            preconditioned: true,
             ..self
         }
     }

@@ -99,7 +99,11 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add(Shape::of::<problem::Document<'static>>());
     for route in ROUTES {
         let doc = &route.endpoint.doc;
-        [doc.body, doc.answer.1].into_iter().flatten().for_each(&mut add);
+        let other = doc.other_answer.map(|(_, shape)| shape);
+        [doc.body, doc.answer.1, other]
+            .into_iter()
+            .flatten()
+            .for_each(&mut add);
     }
     all.push((
         problem::FieldError::name().into_owned(),

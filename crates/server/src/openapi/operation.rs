@@ -49,7 +49,11 @@ pub(super) fn of(endpoint: &Endpoint) -> Operation {
             operation.security(SecurityRequirement::new(super::BEARER, Vec::<String>::new()))
         }
     };
-    let mut responses = ResponsesBuilder::new().response(doc.answer.0.to_string(), success(endpoint));
+    let mut responses =
+        ResponsesBuilder::new().response(doc.answer.0.to_string(), success(endpoint, doc.answer));
+    if let Some((status, shape)) = doc.other_answer {
+        responses = responses.response(status.to_string(), success(endpoint, (status, Some(shape))));
+    }
     for status in refusals(endpoint) {
         responses = responses.response(status.to_string(), refusal(status));
     }
@@ -94,12 +98,29 @@ fn parameters(endpoint: &Endpoint) -> Vec<Parameter> {
                 .build(),
         );
     }
-    if endpoint.doc.conditional {
+    if endpoint.takes_purpose() {
+        all.push(
+            ParameterBuilder::new()
+                .name("purpose")
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .description(Some("The purpose of a key."))
+                .schema(Some(text()))
+                .example(Some(json!("field:users")))
+                .build(),
+        );
+    }
+    if endpoint.doc.conditional || endpoint.doc.preconditioned {
+        let required = if endpoint.doc.conditional {
+            Required::True
+        } else {
+            Required::False
+        };
         all.push(
             ParameterBuilder::new()
                 .name("If-Match")
                 .parameter_in(ParameterIn::Header)
-                .required(Required::True)
+                .required(required)
                 .description(Some("The `ETag` of the version that you read."))
                 .schema(Some(text()))
                 .example(Some(json!("\"v3\"")))
@@ -131,17 +152,18 @@ fn content(shape: Shape) -> Content {
         .build()
 }
 
-fn success(endpoint: &Endpoint) -> Response {
+fn success(endpoint: &Endpoint, (status, shape): (u16, Option<Shape>)) -> Response {
     let doc = &endpoint.doc;
-    let meaning = match doc.answer.0 {
+    let meaning = match status {
         201 => "Made.",
+        202 => "Accepted; it is not done yet.",
         204 => "Done.",
         _ => "The answer.",
     };
     let mut response = ResponseBuilder::new().description(meaning);
-    if let Some(shape) = doc.answer.1 {
+    if let Some(shape) = shape {
         response = response.content(doc.media, content(shape));
-    } else if doc.answer.0 == 200 {
+    } else if status == 200 {
         response = response.content(doc.media, ContentBuilder::new().schema(Some(text())).build());
     }
     if doc.tagged {
@@ -159,7 +181,7 @@ fn refusals(endpoint: &Endpoint) -> Vec<u16> {
     if endpoint.doc.body.is_some() {
         all.extend([400, 413, 415]);
     }
-    if endpoint.takes_id() || !endpoint.doc.query.is_empty() {
+    if endpoint.takes_id() || endpoint.takes_purpose() || !endpoint.doc.query.is_empty() {
         all.push(400);
     }
     if endpoint.takes_id() {
@@ -172,6 +194,9 @@ fn refusals(endpoint: &Endpoint) -> Vec<u16> {
     }
     if endpoint.doc.conditional {
         all.extend([412, 428]);
+    }
+    if endpoint.doc.preconditioned {
+        all.push(412);
     }
     if endpoint.rate != RateClass::Unlimited {
         all.push(429);

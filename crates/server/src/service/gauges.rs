@@ -1,9 +1,16 @@
 //! Every few seconds: gauges that nothing pushes, memory that nothing uses, and keys that another replica rotated.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::task::JoinHandle;
-use vutf_crypto_keys::{KeyReader as _, KeyRecord, KeyState, Posture, Purpose};
+use vutf_crypto_keys::{
+    ApprovalState, KeyReader as _, KeyRecord, KeyState, Keyset, LifecycleReader as _, Posture, due,
+    job::{Job, JobReader as _, JobState},
+};
 use vutf_kernel::{PortError, Timestamp};
 
 use super::{SequencerStatus, Service, probes};
@@ -15,6 +22,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(5);
 /// How long a key provider may take to answer a look that nobody waits for.
 const KEK_PATIENCE: Duration = Duration::from_secs(5);
+/// Jobs and requests of an organization that are looked at, the newest first.
+const LISTED: u32 = 100;
 
 pub(super) fn spawn(
     service: Service,
@@ -87,6 +96,9 @@ fn in_memory(service: &Service, metrics: &KeyMetrics) {
         evictions: counts.evictions,
         refused: counts.refused,
     });
+    for (purpose, operation, total) in keyring.uses().each() {
+        metrics.set_uses(purpose, operation.as_str(), total);
+    }
     metrics.set_compromised_uses(keyring.flagged_uses());
     metrics.set_kms_posture(match keyring.posture() {
         Posture::Fresh => 0,
@@ -109,42 +121,51 @@ async fn registry(service: &Service, metrics: &KeyMetrics) -> Result<(), PortErr
         let number = records.iter().filter(|record| record.state == state).count();
         metrics.set_keys(state.as_str(), number);
     }
-    for (purpose, age) in ages(&records, service.ambient.now()) {
+    let (now, keysets) = (service.ambient.now(), service.store.keysets(None).await?);
+    for (purpose, age) in ages(&records, &keysets, now) {
         metrics.set_age(purpose, age);
+    }
+    let (mut requests, mut jobs) = (0, Vec::new());
+    for organization in service.keyring.organizations() {
+        let approvals = service.store.approvals(organization, LISTED).await?;
+        requests += approvals
+            .iter()
+            .filter(|request| request.state_at(now) == ApprovalState::Open)
+            .count();
+        jobs.extend(newest(service.store.jobs(organization, LISTED).await?));
+    }
+    metrics.set_requests(requests);
+    for state in JobState::ALL {
+        let number = jobs.iter().filter(|job| job.state == state).count();
+        metrics.set_jobs(state.as_str(), number);
     }
     Ok(())
 }
 
+/// The last job of each kind and purpose: one that failed and was done later is no news. `jobs` are the newest first.
+fn newest(jobs: Vec<Job>) -> impl Iterator<Item = Job> {
+    let mut seen = HashSet::new();
+    jobs.into_iter().filter(move |job| seen.insert(job.kind.clone()))
+}
+
 /// The active keys by kind of purpose.
-fn ages(records: &[KeyRecord], now: Timestamp) -> BTreeMap<&'static str, KeyAge> {
+fn ages(records: &[KeyRecord], keysets: &[Keyset], now: Timestamp) -> BTreeMap<&'static str, KeyAge> {
+    let policies = due::by_purpose(keysets);
     let mut ages: BTreeMap<&'static str, KeyAge> = BTreeMap::new();
     for record in records.iter().filter(|record| record.state == KeyState::Active) {
-        let age = ages.entry(kind(&record.purpose)).or_insert(KeyAge {
+        let age = ages.entry(record.purpose.kind()).or_insert(KeyAge {
             oldest: Duration::ZERO,
             remaining_secs: None,
         });
         let since = record.activated_at.unwrap_or(record.created_at);
         age.oldest = age.oldest.max(now.since(since));
-        let remaining = record
-            .not_after
-            .map(|end| end.as_secs().saturating_sub(now.as_secs()));
+        let policy = policies.get(&(record.organization_id, &record.purpose)).copied();
+        let end = due::end_of_period(record, policy);
+        let remaining = end.map(|end| end.as_secs().saturating_sub(now.as_secs()));
         age.remaining_secs = match (age.remaining_secs, remaining) {
             (Some(known), Some(remaining)) => Some(known.min(remaining)),
             (known, remaining) => known.or(remaining),
         };
     }
     ages
-}
-
-/// A label: kinds are few, names are many.
-const fn kind(purpose: &Purpose) -> &'static str {
-    match purpose {
-        Purpose::Tenant => "tenant",
-        Purpose::Field { .. } => "field",
-        Purpose::Index { .. } => "index",
-        Purpose::TokenSigning => "token_signing",
-        Purpose::Mac { .. } => "mac",
-        Purpose::Subject { .. } => "subject",
-        Purpose::Service { .. } => "service",
-    }
 }

@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const BREATHE: Duration = Duration::from_millis(500);
 
 /// The loop and the way to end it.
-pub(super) struct Worker {
+pub(crate) struct Worker {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -60,7 +60,7 @@ pub(super) fn spawn(service: Service, metrics: Arc<Metrics>) -> Worker {
 
 impl Worker {
     /// Lets the batch that is under way end, gives the lease back, and ends.
-    pub(super) async fn finish(self, patience: Duration) {
+    pub(crate) async fn finish(self, patience: Duration) {
         let _ended_already = self.stop.send(true);
         if tokio::time::timeout(patience, self.task).await.is_err() {
             tracing::warn!(

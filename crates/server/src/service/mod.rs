@@ -41,6 +41,7 @@ pub(crate) use self::{
     cache::connect as connect_cache,
     checks::all as compliance_checks,
     data_dir::prepare as prepare_data_dir,
+    jobs::Worker,
     kek::{CONFIGURED as CONFIGURED_KEK, open as open_kek, protection as kek_protection},
 };
 pub use self::{
@@ -48,7 +49,7 @@ pub use self::{
     run::{Running, serve, start},
     sequencer_status::SequencerStatus,
 };
-use crate::{config::Config, http::AppState};
+use crate::{config::Config, http::AppState, telemetry::Metrics};
 
 /// Everything but the listeners: what `serve` and the commands of the command line work with.
 #[derive(Clone)]
@@ -145,6 +146,12 @@ impl Service {
             leases: &self.store,
             settings: settings::jobs(&self.config),
         }
+    }
+
+    /// Works on jobs over keys, as a service that runs does.
+    pub(crate) fn work_on_jobs(&self) -> Result<Worker, StartError> {
+        let metrics = Metrics::new().map_err(|error| StartError::Server(error.to_string()))?;
+        Ok(jobs::spawn(self.clone(), Arc::new(metrics)))
     }
 
     /// The context of something that the service or an operator does by itself.

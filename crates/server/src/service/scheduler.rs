@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use uuid::Uuid;
-use vutf_app::keys::KeysError;
+use vutf_app::{jobs::JobsError, keys::KeysError};
 use vutf_kernel::{Actor, Ctx, Lease, Leases, PortError, id::uuid_v7};
 
 use super::Service;
@@ -31,6 +31,8 @@ enum RoundError {
     Port(#[from] PortError),
     #[error(transparent)]
     Keys(#[from] KeysError),
+    #[error(transparent)]
+    Jobs(#[from] JobsError),
     #[error("it panicked")]
     Panicked,
 }
@@ -81,11 +83,13 @@ impl Loop {
             }
             next = Instant::now() + self.turn().await;
         }
+        self.write_down().await;
         self.release().await;
     }
 
     /// A round if it is this replica's turn; how long to wait for the next.
     async fn turn(&mut self) -> Duration {
+        self.write_down().await;
         let done = self.attempt().await;
         match &done {
             Ok(false) => return self.pace.interval,
@@ -117,6 +121,13 @@ impl Loop {
         Ok(true)
     }
 
+    /// Every replica knows what it has used itself.
+    async fn write_down(&self) {
+        if let Err(error) = self.service.keys().flush_usage().await {
+            tracing::warn!(error = %error.chain(), "the use of keys could not be written down; it is tried again");
+        }
+    }
+
     async fn release(&mut self) {
         if let Some(lease) = self.lease.take()
             && let Err(error) = self.service.store.release(&lease).await
@@ -126,12 +137,47 @@ impl Loop {
     }
 }
 
-/// What is to be done about keys now. Each step is idempotent: a round that was cut off, or two at once, do no harm.
+/// What is to be done about keys now. Each step is idempotent: a round that was cut off, or two at once, do no harm. What
+/// fails in one organization, or in one step, does not keep the rest from being done.
 async fn round(service: &Service) -> Result<(), RoundError> {
-    let ctx = service.internal(Actor::System {
-        job: "key-scheduler".into(),
-    });
-    announce(service, &ctx).await
+    let mut outcome = Ok(());
+    for organization_id in service.keyring.organizations() {
+        let actor = Actor::System {
+            job: "key-scheduler".into(),
+        };
+        let ctx = Ctx {
+            organization_id,
+            ..service.internal(actor)
+        };
+        for done in [
+            rotate(service, &ctx).await,
+            mend(service, &ctx).await,
+            announce(service, &ctx).await,
+        ] {
+            outcome = outcome.and(done);
+        }
+    }
+    outcome
+}
+
+async fn rotate(service: &Service, ctx: &Ctx) -> Result<(), RoundError> {
+    for record in service.keys().rotate_due(ctx).await? {
+        let (purpose, version) = (record.purpose.to_string(), record.version);
+        tracing::info!(purpose, version, "a key was due and is rotated");
+    }
+    Ok(())
+}
+
+async fn mend(service: &Service, ctx: &Ctx) -> Result<(), RoundError> {
+    for job in service.jobs().mend_compromised(ctx).await? {
+        let (id, purpose) = (job.id.to_string(), job.kind.purpose().to_string());
+        tracing::warn!(
+            job = id,
+            purpose,
+            "what a compromised key protects is written anew"
+        );
+    }
+    Ok(())
 }
 
 async fn announce(service: &Service, ctx: &Ctx) -> Result<(), RoundError> {

@@ -112,7 +112,7 @@ impl KeyMetrics {
             )?,
             jobs: gauges(
                 "vutf_key_jobs",
-                "Re-encryption and rewrap jobs by state.",
+                "The last job of each kind and purpose, by state.",
                 "state",
             )?,
             rows_left: gauges(
@@ -196,8 +196,9 @@ impl KeyMetrics {
     }
 
     /// Jobs in a state.
-    pub fn set_jobs(&self, state: &'static str, number: u64) {
-        self.jobs.with_label_values(&[state]).set(signed(number));
+    pub fn set_jobs(&self, state: &'static str, number: usize) {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        self.jobs.with_label_values(&[state]).set(number);
     }
 
     /// Rows that jobs of a kind have yet to do.

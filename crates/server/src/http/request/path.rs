@@ -1,9 +1,10 @@
-//! Ids in paths.
+//! Ids and purposes in paths.
 
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use uuid::Uuid;
+use vutf_crypto_keys::Purpose;
 use vutf_kernel::Class;
 
 use crate::http::problem::{FieldError, Problem};
@@ -20,6 +21,24 @@ impl FromRequest for Id {
         let text = request.match_info().get("id").unwrap_or_default();
         ready(parse(text).map(Self).ok_or_else(|| {
             let error = FieldError::new("id", "invalid_parameter", "use a UUID such as the API gives out");
+            Problem::new(Class::Invalid, "invalid_parameter").errors(vec![error])
+        }))
+    }
+}
+
+/// The `{purpose}` of the path, in the form that the API gives out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfPurpose(pub Purpose);
+
+impl FromRequest for OfPurpose {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("purpose").unwrap_or_default();
+        ready(text.parse().map(Self).map_err(|_unknown| {
+            let detail = "use the purpose of a key such as the API gives out, e.g. field:users";
+            let error = FieldError::new("purpose", "invalid_parameter", detail);
             Problem::new(Class::Invalid, "invalid_parameter").errors(vec![error])
         }))
     }

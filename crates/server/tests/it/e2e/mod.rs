@@ -20,6 +20,6 @@ mod races;
 mod redis_outage;
 mod replicas;
 mod terminate;
-mod world;
+pub(crate) mod world;
 
 use world::{Admin, World, eventually, say};

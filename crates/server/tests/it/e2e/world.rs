@@ -21,25 +21,25 @@ use vutf_testkit::{
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everything outside of the process.
-pub(super) struct World {
+pub(crate) struct World {
     home: TempDir,
     kek: String,
     settings: Vec<(String, String)>,
     // Dropped before its server.
     database: Option<TestDatabase>,
-    pub(super) postgres: Option<Postgres>,
-    pub(super) redis: Option<Redis>,
+    pub(crate) postgres: Option<Postgres>,
+    pub(crate) redis: Option<Redis>,
 }
 
 /// An administrator who is signed in.
-pub(super) struct Admin {
-    pub(super) person: Person,
-    pub(super) tokens: Tokens,
+pub(crate) struct Admin {
+    pub(crate) person: Person,
+    pub(crate) tokens: Tokens,
 }
 
 impl World {
     /// SQLite in the data directory, the cache in the process.
-    pub(super) fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         Self {
             // SIGKILL leaves what was written with the system: only a power cut needs a disk to be survived.
             home: tempfile::tempdir_in(Place::Memory.root()).unwrap(),
@@ -52,7 +52,7 @@ impl World {
     }
 
     /// An empty database on the shared PostgreSQL, and the shared Redis. `None`: not to be had here, counted as skipped.
-    pub(super) async fn postgres() -> Option<Self> {
+    pub(crate) async fn postgres() -> Option<Self> {
         let (server, redis) = (require_postgres()?, require_redis()?);
         let mut world = Self::sqlite().with("VUTF__CACHE__URL", redis);
         world.database = Some(database::create_empty(server).await.unwrap());
@@ -60,7 +60,7 @@ impl World {
     }
 
     /// PostgreSQL and Redis of its own, for outages; with `durable`, commits reach the disk.
-    pub(super) async fn own_servers(durable: bool) -> Option<Self> {
+    pub(crate) async fn own_servers(durable: bool) -> Option<Self> {
         require_postgres()?;
         require_redis()?;
         let postgres = Postgres::start(&PostgresOptions {
@@ -77,18 +77,18 @@ impl World {
     }
 
     /// With a setting, by its environment variable.
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The server of this world.
-    pub(super) fn server(&self) -> ServerBuilder {
+    pub(crate) fn server(&self) -> ServerBuilder {
         self.replica("one")
     }
 
     /// One of several servers on the same database, cache and key-encryption key.
-    pub(super) fn replica(&self, name: &str) -> ServerBuilder {
+    pub(crate) fn replica(&self, name: &str) -> ServerBuilder {
         let home = self.home.path().join(name);
         std::fs::create_dir_all(&home).unwrap();
         let mut server = ServerProcess::builder(&home)
@@ -103,17 +103,17 @@ impl World {
     }
 
     /// The key-encryption key, in hex.
-    pub(super) fn kek(&self) -> &str {
+    pub(crate) fn kek(&self) -> &str {
         &self.kek
     }
 
     /// Where everything of the servers is kept.
-    pub(super) fn home(&self) -> &Path {
+    pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
 
     /// The URL by which a test looks behind the service's back.
-    pub(super) fn database_url(&self) -> String {
+    pub(crate) fn database_url(&self) -> String {
         self.database.as_ref().map_or_else(
             || format!("sqlite://{}", self.sqlite_file().display()),
             |database| database.url().to_owned(),
@@ -121,19 +121,19 @@ impl World {
     }
 
     /// Whether the database is SQLite.
-    pub(super) fn is_sqlite(&self) -> bool {
+    pub(crate) fn is_sqlite(&self) -> bool {
         self.database.is_none()
     }
 
     /// The SQLite file.
-    pub(super) fn sqlite_file(&self) -> PathBuf {
+    pub(crate) fn sqlite_file(&self) -> PathBuf {
         self.home.path().join("one/data/violentutf.db")
     }
 }
 
 impl Admin {
     /// Makes the first administrator and signs in.
-    pub(super) async fn bootstrap(server: &ServerProcess, api: &ApiClient) -> Self {
+    pub(crate) async fn bootstrap(server: &ServerProcess, api: &ApiClient) -> Self {
         let person = Person::new("admin");
         let token = server.bootstrap_token().expect("there is a bootstrap token");
         api.bootstrap(&token, &person).expect(201).await.unwrap();
@@ -141,20 +141,20 @@ impl Admin {
     }
 
     /// Signs in.
-    pub(super) async fn login(api: &ApiClient, person: Person) -> Self {
+    pub(crate) async fn login(api: &ApiClient, person: Person) -> Self {
         let tokens = api.login(&person).expect(200).await.unwrap().tokens().unwrap();
         Self { person, tokens }
     }
 }
 
 /// Makes an account and signs in.
-pub(super) async fn signed_in(api: &ApiClient, person: &Person) -> Tokens {
+pub(crate) async fn signed_in(api: &ApiClient, person: &Person) -> Tokens {
     api.register(person).expect(201).await.unwrap();
     api.login(person).expect(200).await.unwrap().tokens().unwrap()
 }
 
 /// Waits until every event has its place in the log.
-pub(super) async fn sequenced(api: &ApiClient, admin: &Admin) {
+pub(crate) async fn sequenced(api: &ApiClient, admin: &Admin) {
     eventually("every event has its place", async || {
         let status = api.get("/api/v1/audit/status").bearer(&admin.tokens.access);
         let answer = status.expect(200).await.unwrap().json().unwrap();
@@ -164,7 +164,7 @@ pub(super) async fn sequenced(api: &ApiClient, admin: &Admin) {
 }
 
 /// `audit verify` finds nothing wrong.
-pub(super) fn assert_verified(server: &ServerBuilder) {
+pub(crate) fn assert_verified(server: &ServerBuilder) {
     let verified = server.command(&["audit", "verify"]).unwrap();
     assert!(
         verified.status.success(),
@@ -176,7 +176,7 @@ pub(super) fn assert_verified(server: &ServerBuilder) {
 }
 
 /// Polls until `done` says so, and returns how long that took.
-pub(super) async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !done().await {
         assert!(started.elapsed() < PATIENCE, "it never came true: {what}");
@@ -186,6 +186,6 @@ pub(super) async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) 
 }
 
 /// A measured figure, for whoever reads the test's output.
-pub(super) fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stderr(), "measured: {line}");
 }

@@ -18,7 +18,12 @@ fn request(endpoint: &Endpoint) -> TestRequest {
     let method = HttpMethod::from_bytes(endpoint.method.as_str().as_bytes()).unwrap();
     TestRequest::default()
         .method(method)
-        .uri(&endpoint.path.replace("{id}", SOME_ID))
+        .uri(
+            &endpoint
+                .path
+                .replace("{id}", SOME_ID)
+                .replace("{purpose}", "field:users"),
+        )
 }
 
 #[actix_web::test]

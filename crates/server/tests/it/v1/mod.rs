@@ -1,3 +1,4 @@
 //! Routes under `/api/v1`, laid out as the URL.
 
 mod crypto;
+mod keys;

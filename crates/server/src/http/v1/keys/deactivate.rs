@@ -1,0 +1,43 @@
+use actix_web::{HttpResponse, web};
+use vutf_crypto_keys::{KeyState, action::KEY_DEACTIVATE};
+use vutf_identity::role::permission;
+
+use super::{KeyBody, ReasonRequest, changed, named};
+use crate::http::{
+    problem::Problem,
+    request::{Caller, Id, IfMatch, Json},
+    route::{Access, Doc, Endpoint, Method, RateClass},
+    state::AppState,
+};
+
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    method: Method::Post,
+    path: "/api/v1/keys/{id}/deactivate",
+    access: Access::Permission(permission::KEYS_MANAGE),
+    action: KEY_DEACTIVATE,
+    rate: RateClass::Admin,
+    doc: Doc::new(
+        "keys",
+        "End a key's protection; what it protected can still be read",
+    )
+    .takes::<ReasonRequest>()
+    .answers::<KeyBody>(200)
+    .tagged()
+    .preconditioned()
+    .refuses(&[409]),
+};
+
+pub(crate) async fn handle(
+    state: web::Data<AppState>,
+    caller: Caller,
+    id: Id,
+    read: IfMatch,
+    body: Json<ReasonRequest>,
+) -> Result<HttpResponse, Problem> {
+    let reason = body.0.parse()?;
+    let done = state
+        .keys()
+        .transition(&caller, named(id, read), KeyState::Deactivated, &reason)
+        .await?;
+    Ok(changed(done))
+}

@@ -1,0 +1,32 @@
+use actix_web::{HttpResponse, web};
+use vutf_crypto_keys::action::KEY_DESTROY_REJECT;
+use vutf_identity::role::permission;
+use vutf_kernel::ApprovalId;
+
+use super::RequestBody;
+use crate::http::{
+    problem::Problem,
+    request::{Caller, Id},
+    route::{Access, Doc, Endpoint, Method, RateClass},
+    state::AppState,
+};
+
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    method: Method::Post,
+    path: "/api/v1/keys/requests/{id}/reject",
+    access: Access::Permission(permission::KEYS_MANAGE),
+    action: KEY_DESTROY_REJECT,
+    rate: RateClass::Admin,
+    doc: Doc::new("keys", "Reject a request, or take one's own back")
+        .answers::<RequestBody>(200)
+        .refuses(&[409]),
+};
+
+pub(crate) async fn handle(
+    state: web::Data<AppState>,
+    caller: Caller,
+    id: Id,
+) -> Result<HttpResponse, Problem> {
+    let rejected = state.keys().reject(&caller, ApprovalId::from_uuid(id.0)).await?;
+    Ok(HttpResponse::Ok().json(RequestBody::new(rejected, state.identity.ambient.now())))
+}
