@@ -98,7 +98,18 @@ impl LiveCiphertext for MemoryKeys {
 #[async_trait]
 impl LifecycleRepo for MemoryKeysTx {
     async fn note(&mut self, line: &Transition) -> Result<(), PortError> {
-        self.rows.beside.transitions.push(line.clone());
+        let lines = &mut self.rows.beside.transitions;
+        if lines
+            .iter()
+            .any(|other| (other.key_id, other.revision) == (line.key_id, line.revision))
+        {
+            return Err(fault(
+                "transitions.insert",
+                Fault::Duplicate,
+                "the key has a line for this revision",
+            ));
+        }
+        lines.push(line.clone());
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use vutf_kernel::{Fault, KeyId, OrganizationId, PortError, Transaction, Units, U
 
 use super::{
     NEIGHBOUR,
+    keys_lifecycle::lifecycle_contract,
     unit::{Store, Unit},
 };
 use crate::factory::Factory;
@@ -32,12 +33,12 @@ pub enum KeyStore {
     Store(Arc<dyn Store>),
 }
 
-trait KeysUnit: KeysTx + Transaction {}
+pub(super) trait KeysUnit: KeysTx + Transaction {}
 impl KeysUnit for MemoryKeysTx {}
 impl KeysUnit for Unit {}
 
 impl KeyStore {
-    async fn begin(&self) -> Box<dyn KeysUnit> {
+    pub(super) async fn begin(&self) -> Box<dyn KeysUnit> {
         match self {
             Self::Memory(keys) => Box::new(keys.begin()),
             Self::Store(store) => {
@@ -59,7 +60,7 @@ impl KeyStore {
     async fn list(&self, organization: Option<OrganizationId>) -> Vec<KeyRecord> {
         self.reader().list(organization).await.unwrap()
     }
-    fn reader(&self) -> &dyn KeyReader {
+    pub(super) fn reader(&self) -> &dyn KeyReader {
         match self {
             Self::Memory(keys) => keys,
             Self::Store(store) => &**store,
@@ -82,6 +83,8 @@ pub async fn keys_contract(store: KeyStore) {
     one_of_many_replaces(&store, &mut factory).await;
     what_is_not_committed_is_not_there(&store, &mut factory).await;
     the_registry_is_listed_in_parts(&store, &mut factory).await;
+    one_key_is_found_whoever_it_belongs_to(&store, &mut factory).await;
+    lifecycle_contract(&store, &mut factory).await;
 }
 
 fn record(factory: &mut Factory, purpose: &str) -> KeyRecord {
@@ -293,4 +296,22 @@ async fn what_is_not_committed_is_not_there(store: &KeyStore, factory: &mut Fact
     drop(tx);
     assert_eq!(store.find(rolled_back.id).await, None);
     assert_eq!(store.find(dropped.id).await, None);
+}
+
+async fn one_key_is_found_whoever_it_belongs_to(store: &KeyStore, factory: &mut Factory) {
+    let own = record(factory, "found");
+    let theirs = KeyRecord {
+        organization_id: NEIGHBOUR,
+        ..record(factory, "found")
+    };
+    let person = KeyRecord {
+        purpose: Purpose::subject(UserId::from_uuid(factory.id())),
+        ..record(factory, "person")
+    };
+    for key in [&own, &theirs, &person] {
+        store.insert(key).await.unwrap();
+        assert_eq!(store.reader().find(key.id).await.unwrap().as_ref(), Some(key));
+    }
+    let unknown = KeyId::from_uuid(factory.id());
+    assert_eq!(store.reader().find(unknown).await.unwrap(), None);
 }

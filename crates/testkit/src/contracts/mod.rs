@@ -5,6 +5,7 @@ pub mod cache;
 pub mod identity;
 pub mod jobs;
 pub mod keys;
+mod keys_lifecycle;
 mod unit;
 
 pub use unit::Store;
