@@ -23,6 +23,9 @@ pub enum CryptoUseError {
     /// Every version was suspended or ended.
     #[error("no version of the key is active: rotate it")]
     NoActiveKey,
+    /// The newest version has protected as much as it ever may.
+    #[error("the key has reached its limit of use: rotate it")]
+    Exhausted,
     /// A port failed, or the key provider has been away for too long.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -35,7 +38,7 @@ impl CryptoUseError {
             Self::Denied(_) => Class::Forbidden,
             Self::Name | Self::Items => Class::Invalid,
             Self::NotFound => Class::NotFound,
-            Self::NoActiveKey => Class::Conflict,
+            Self::NoActiveKey | Self::Exhausted => Class::Conflict,
             Self::Port(error) => error.class(),
         }
     }
@@ -48,6 +51,7 @@ impl CryptoUseError {
             Self::Items => "number_of_items",
             Self::NotFound => "key_not_found",
             Self::NoActiveKey => "no_active_key",
+            Self::Exhausted => "key_exhausted",
             Self::Port(_) if self.class() == Class::Unavailable => "unavailable",
             Self::Port(_) => "internal",
         }
@@ -78,6 +82,14 @@ pub enum ItemError {
     /// The key has no such version.
     #[error("the key has no such version")]
     UnknownVersion,
+    /// The key's keyset admits newer versions only.
+    #[error("version {version} of the key may not be used any more, the oldest that may is {minimum}")]
+    BelowMinimum {
+        /// The version that it names.
+        version: u32,
+        /// The oldest that is admitted.
+        minimum: u32,
+    },
     /// The state of the version that it names does not allow it.
     #[error("the version of the key that it names is {0}")]
     Refused(KeyState),
@@ -101,6 +113,7 @@ impl ItemError {
             Self::Context(ContextError::TooLong) => "context_too_long",
             Self::Malformed => "malformed",
             Self::UnknownVersion => "unknown_key_version",
+            Self::BelowMinimum { .. } => "key_version_below_minimum",
             Self::Refused(KeyState::Suspended) => "key_suspended",
             Self::Refused(KeyState::Compromised) => "key_compromised",
             Self::Refused(KeyState::Destroyed) => "key_destroyed",
@@ -126,6 +139,9 @@ impl From<CryptoError> for Failure {
             CryptoError::KeyNotLoaded { .. } => Self::Item(ItemError::UnknownVersion),
             CryptoError::Malformed | CryptoError::UnknownSuite(_) => Self::Item(ItemError::Malformed),
             CryptoError::SuiteNotAdmitted(_) => Self::Item(ItemError::NotAdmitted),
+            CryptoError::BelowMinimumVersion { version, minimum } => {
+                Self::Item(ItemError::BelowMinimum { version, minimum })
+            }
             CryptoError::Refused(state) => Self::Item(ItemError::Refused(state)),
             // One answer for all: which of them it was helps nobody but somebody who tries.
             CryptoError::ForeignKey(_)
@@ -134,6 +150,7 @@ impl From<CryptoError> for Failure {
             | CryptoError::Authentication => Self::Item(ItemError::NotAuthentic),
             CryptoError::TooLong => Self::Item(ItemError::TooLong),
             CryptoError::NoActiveKey { .. } => Self::Whole(CryptoUseError::NoActiveKey),
+            CryptoError::Exhausted => Self::Whole(CryptoUseError::Exhausted),
             other => Self::Whole(CryptoUseError::Port(other.into_port("crypto.use"))),
         }
     }

@@ -443,6 +443,12 @@ pub const CODES: &[Code] = &[
         "Ask a key custodian to rotate it.",
     ),
     code(
+        "key_exhausted",
+        409,
+        "The key has reached its limit of use",
+        "Ask a key custodian to rotate it.",
+    ),
+    code(
         "authenticator_disabled",
         409,
         "The password was disabled",

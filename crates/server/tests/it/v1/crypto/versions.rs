@@ -5,10 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::json;
 use vutf_app::KeyReloader;
-use vutf_crypto_keys::{KeyRecord, KeyWrapper, Keyring, ServiceUse};
-use vutf_kernel::Detail;
+use vutf_crypto_keys::{
+    KeyRecord, KeyState, KeyWrapper, Keyring, KeysetPolicy, Purpose, ReasonCode, Registry, ServiceUse,
+    plan_keyset, plan_transition,
+};
+use vutf_kernel::{Clock as _, Detail, SystemClock};
 
-use super::{b64, setup};
+use super::{Setup, b64, setup};
 
 #[actix_web::test]
 async fn the_newest_version_protects_and_rewrap_brings_older_ones_up() {
@@ -94,4 +97,90 @@ async fn a_version_that_another_replica_made_is_loaded_when_it_is_met() {
     let event = setup.last_event("crypto.decrypt");
     assert_eq!(event.details["versions"], Detail::List(vec!["2".into()]));
     assert_eq!(event.details["failed"], Detail::Number(0));
+}
+
+impl Setup {
+    /// Brings the first version of `encrypt:orders` into a state.
+    async fn bring(&mut self, next: KeyState) {
+        let keyring = &self.world.state.keyring;
+        let purpose = Purpose::service(ServiceUse::Encrypt, "orders");
+        let mut rows = self.rows.iter_mut();
+        let row = rows
+            .find(|row| row.purpose == purpose && row.version == 1)
+            .unwrap();
+        let reason = ReasonCode::Unspecified.into();
+        *row = plan_transition(keyring, SystemClock.now(), row, next, reason)
+            .unwrap()
+            .record;
+        self.load().await;
+    }
+}
+
+#[actix_web::test]
+async fn the_state_of_a_version_decides_what_becomes_of_its_ciphertexts() {
+    let mut setup = setup().await;
+    let old = setup.encrypted("secret", "c").await;
+    for (state, code) in [
+        (KeyState::Suspended, "key_suspended"),
+        (KeyState::Deactivated, "ok"),
+        (KeyState::Compromised, "ok"),
+        (KeyState::Destroyed, "key_destroyed"),
+    ] {
+        setup.bring(state).await;
+        let items = json!([{"ciphertext": old, "context": b64("c")}]);
+        let opened = setup.results("decrypt", "orders", items).await;
+        assert_eq!(
+            opened[0]["error"]["code"].as_str().unwrap_or("ok"),
+            code,
+            "{state}"
+        );
+        let item = json!({"plaintext": b64("x"), "context": b64("c")});
+        let answer = setup
+            .send("encrypt", &json!({"key": "orders", "items": [item]}))
+            .await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (409, "VUTF_NO_ACTIVE_KEY"),
+            "{state}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn versions_below_the_minimum_are_refused_for_each_item() {
+    let mut setup = setup().await;
+    let old = setup.encrypted("secret", "c").await;
+    setup.rotate(ServiceUse::Encrypt).await;
+    let new = setup.encrypted("secret", "c").await;
+    let tenant = setup
+        .rows
+        .iter()
+        .find(|row| row.purpose == Purpose::Tenant)
+        .unwrap();
+    let state = &setup.world.state;
+    let policy = KeysetPolicy {
+        minimum_version: 2,
+        ..KeysetPolicy::default()
+    };
+    let purpose = Purpose::service(ServiceUse::Encrypt, "orders");
+    let keyset = plan_keyset(&state.keyring, SystemClock.now(), tenant, &purpose, None, policy).unwrap();
+    let registry = Registry {
+        keys: setup.rows.clone(),
+        keysets: vec![keyset],
+        ..Registry::default()
+    };
+    state
+        .keyring
+        .load_registry(&*state.wrapper, &registry)
+        .await
+        .unwrap();
+    let items = json!([
+        {"ciphertext": old, "context": b64("c")},
+        {"ciphertext": new, "context": b64("c")},
+    ]);
+    for verb in ["decrypt", "rewrap"] {
+        let results = setup.results(verb, "orders", items.clone()).await;
+        assert_eq!(results[0]["error"]["code"], "key_version_below_minimum", "{verb}");
+        assert!(results[1].get("error").is_none(), "{verb}: {}", results[1]);
+    }
 }
