@@ -32,7 +32,8 @@ impl Jobs<'_> {
         let known = self.reader.jobs(home, LISTED).await?;
         let mut started = Vec::new();
         for (kind, since) in kinds {
-            let tried = |job: &Job| job.kind == kind && (job.stamps.created_at >= since || !job.state.is_over());
+            let tried =
+                |job: &Job| job.kind == kind && (job.stamps.created_at >= since || !job.state.is_over());
             if known.iter().any(tried) {
                 continue;
             }

@@ -42,12 +42,20 @@ fn the_schema_goes_up_and_down_and_up() {
 fn what_holds_rows_is_not_taken_back_in_passing() {
     let site = Site::migrated();
     site.admin("ada").json();
-    let line = site.run(&["migrate", "down"]).failed(1);
-    assert!(line.contains("audit_intake"), "{line}");
+    // The newest tables may hold nothing yet.
+    let mut gone = 0;
+    let line = loop {
+        let done = site.run(&["migrate", "down"]);
+        if done.code != Some(0) {
+            break done.failed(1);
+        }
+        gone += 1;
+    };
+    let pending = |site: &Site| applied(site).iter().filter(|one| !**one).count();
     let (_, flag) = line.rsplit_once("add: ").unwrap();
     let named: Vec<&str> = flag.split_whitespace().collect();
     assert_eq!(named[0], "--destroy-data");
-    assert!(applied(&site).iter().all(|one| *one));
+    assert_eq!(pending(&site), gone);
 
     let arguments = [&["--set", "profile=production", "migrate", "down"], &named[..]].concat();
     let site = site
@@ -61,10 +69,10 @@ fn what_holds_rows_is_not_taken_back_in_passing() {
         line.contains("backup") && !line.contains("--destroy-data"),
         "{line}"
     );
-    assert!(applied(&site).iter().all(|one| *one));
+    assert_eq!(pending(&site), gone);
 
     site.run(&[&["migrate", "down"], &named[..]].concat()).ok();
-    assert_eq!(applied(&site).iter().filter(|one| !**one).count(), 1);
+    assert_eq!(pending(&site), gone + 1);
 }
 
 #[test]

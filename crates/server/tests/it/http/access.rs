@@ -16,14 +16,12 @@ const SOME_ID: &str = "01937b6e-5b5c-7d3e-8f00-000000000001";
 
 fn request(endpoint: &Endpoint) -> TestRequest {
     let method = HttpMethod::from_bytes(endpoint.method.as_str().as_bytes()).unwrap();
-    TestRequest::default()
-        .method(method)
-        .uri(
-            &endpoint
-                .path
-                .replace("{id}", SOME_ID)
-                .replace("{purpose}", "field:users"),
-        )
+    TestRequest::default().method(method).uri(
+        &endpoint
+            .path
+            .replace("{id}", SOME_ID)
+            .replace("{purpose}", "field:users"),
+    )
 }
 
 #[actix_web::test]

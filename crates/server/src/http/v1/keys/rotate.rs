@@ -4,7 +4,7 @@ use vutf_crypto_keys::action::KEY_ROTATE;
 use vutf_identity::role::permission;
 use vutf_kernel::KeyId;
 
-use super::KeyBody;
+use super::{KeyBody, changed};
 use crate::http::{
     problem::Problem,
     request::{Caller, Id},
@@ -23,6 +23,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
         "Make a new version of a key; what the old one protects can still be read",
     )
     .answers::<KeyBody>(200)
+    .tagged()
     .refuses(&[400, 409]),
 };
 
@@ -33,5 +34,5 @@ pub(crate) async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let target = Target::Key(KeyId::from_uuid(id.0));
     let made = state.keys().rotate(&caller, &target).await?;
-    Ok(HttpResponse::Ok().json(KeyBody::from(made)))
+    Ok(changed(made))
 }

@@ -2,6 +2,7 @@
 
 mod life;
 mod persons;
+mod policies;
 mod refusals;
 mod scheduler;
 mod work;

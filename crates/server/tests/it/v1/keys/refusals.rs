@@ -1,128 +1,64 @@
 //! What cannot be done, and how that is told.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Site, refused, text};
+
+const UNKNOWN: &str = "01937b6e-5b5c-7d3e-8f00-000000000001";
+
+/// What is posted where, and the status and the code of the refusal.
+type Wrong<'a> = (&'a str, Value, u16, &'a str);
+
+/// Values that a caller sends, and that no refusal repeats.
+const SENT: [&str; 2] = ["boredom", "everything"];
+
+async fn all_refused(site: &Site, under: &str, wrong: &[Wrong<'_>]) {
+    for (path, body, status, code) in wrong {
+        let answer = site.post(&site.first, &format!("{under}{path}"), body).await;
+        assert_eq!(refused(&answer, *status), *code, "{path} {body}");
+        assert!(
+            SENT.iter().all(|sent| !answer.text().contains(sent)),
+            "{}",
+            answer.text()
+        );
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_refusal_has_its_code_and_is_recorded() {
     let site = Site::sqlite().await;
-    let (keys, unknown) = ("/api/v1/keys", "01937b6e-5b5c-7d3e-8f00-000000000001");
-    let reason = json!({"reason": "unspecified"});
-    let field = text(&site.active("field:users").await["id"]);
-    for (path, body, status, code) in [
+    let make = |purpose: &str| json!({"purpose": purpose});
+    let wrong = [
+        ("", make("everything"), 400, "VUTF_INVALID_VALUE"),
         (
-            keys.to_owned(),
-            json!({"purpose": "everything"}),
-            400,
-            "VUTF_INVALID_VALUE",
-        ),
-        (
-            keys.to_owned(),
+            "",
             json!({"purpose": "encrypt:a", "not_after": "2001-01-01T00:00:00Z"}),
             400,
             "VUTF_PAST_END",
         ),
         (
-            keys.to_owned(),
-            json!({"purpose": "encrypt:a", "colour": "red"}),
+            "",
+            json!({"purpose": "encrypt:a", "colour": 1}),
             400,
             "VUTF_UNKNOWN_FIELD",
         ),
-        (
-            keys.to_owned(),
-            json!({"purpose": "field:nothing"}),
-            400,
-            "VUTF_NOT_CREATABLE",
-        ),
-        (
-            keys.to_owned(),
-            json!({"purpose": "field:users"}),
-            409,
-            "VUTF_KEY_EXISTS",
-        ),
-        (
-            format!("{keys}/{unknown}/suspend"),
-            reason.clone(),
-            404,
-            "VUTF_NOT_FOUND",
-        ),
-        (
-            format!("{keys}/{field}/suspend"),
-            json!({"reason": "boredom"}),
-            400,
-            "VUTF_INVALID_VALUE",
-        ),
-        (
-            format!("{keys}/{field}/suspend"),
-            json!({"reason": "erasure"}),
-            400,
-            "VUTF_INVALID_VALUE",
-        ),
-        (
-            format!("{keys}/{field}/suspend"),
-            json!({"reason": "unspecified", "note": "a\nb"}),
-            400,
-            "VUTF_INVALID_VALUE",
-        ),
-        (
-            format!("{keys}/{field}/suspend"),
-            reason.clone(),
-            409,
-            "VUTF_KEY_IN_USE",
-        ),
-        (
-            format!("{keys}/{field}/destroy"),
-            reason.clone(),
-            409,
-            "VUTF_KEY_ACTIVE",
-        ),
-        (
-            format!("{keys}/requests/{unknown}/approve"),
-            json!({}),
-            404,
-            "VUTF_REQUEST_NOT_FOUND",
-        ),
-        (
-            format!("{keys}/jobs"),
-            json!({"kind": "reencrypt", "purpose": "tenant"}),
-            400,
-            "VUTF_INVALID_VALUE",
-        ),
-        (
-            format!("{keys}/jobs"),
-            json!({"kind": "rewrap", "rows_per_second": 0}),
-            400,
-            "VUTF_INVALID_VALUE",
-        ),
-        (
-            format!("{keys}/jobs"),
-            json!({"kind": "reencrypt", "purpose": "field:nothing"}),
-            400,
-            "VUTF_NOTHING_SEALED",
-        ),
-        (
-            format!("{keys}/jobs"),
-            json!({"kind": "reencrypt", "purpose": "field:audit_intake"}),
-            400,
-            "VUTF_APPEND_ONLY",
-        ),
-        (
-            format!("{keys}/jobs/{unknown}/pause"),
-            json!({}),
-            404,
-            "VUTF_NOT_FOUND",
-        ),
-    ] {
-        let answer = site.post(&site.first, &path, &body).await;
-        assert_eq!(refused(&answer, status), code, "{path} {body}");
-        assert!(
-            !answer.text().contains("boredom") && !answer.text().contains("everything"),
-            "values are not repeated"
-        );
-    }
-    let missing = site.get(&site.first, &format!("{keys}/{unknown}")).await;
+        ("", make("field:nothing"), 400, "VUTF_NOT_CREATABLE"),
+        ("", make("field:users"), 409, "VUTF_KEY_EXISTS"),
+    ];
+    all_refused(&site, "/api/v1/keys", &wrong).await;
+    let missing = site.get(&site.first, &format!("/api/v1/keys/{UNKNOWN}")).await;
     assert_eq!(refused(&missing, 404), "VUTF_NOT_FOUND");
+    let why = |reason: &str| json!({"reason": reason});
+    let noted = json!({"reason": "unspecified", "note": "a\nb"});
+    let wrong = [
+        ("/suspend", why("boredom"), 400, "VUTF_INVALID_VALUE"),
+        ("/suspend", why("erasure"), 400, "VUTF_INVALID_VALUE"),
+        ("/suspend", noted, 400, "VUTF_INVALID_VALUE"),
+        ("/suspend", why("unspecified"), 409, "VUTF_KEY_IN_USE"),
+        ("/destroy", why("unspecified"), 409, "VUTF_KEY_ACTIVE"),
+    ];
+    let field = text(&site.active("field:users").await["id"]);
+    all_refused(&site, &format!("/api/v1/keys/{field}"), &wrong).await;
     let events = site
         .api
         .events("key.destroy_request", &site.admin.tokens)
@@ -130,6 +66,40 @@ async fn each_refusal_has_its_code_and_is_recorded() {
         .unwrap();
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["outcome"]["result"], "refused", "{}", events[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_and_jobs_that_cannot_be_are_refused() {
+    let site = Site::sqlite().await;
+    let job = |kind: &str, purpose: &str| json!({"kind": kind, "purpose": purpose});
+    let (approve, pause) = (
+        format!("/requests/{UNKNOWN}/approve"),
+        format!("/jobs/{UNKNOWN}/pause"),
+    );
+    let wrong = [
+        (approve.as_str(), json!({}), 404, "VUTF_REQUEST_NOT_FOUND"),
+        (pause.as_str(), json!({}), 404, "VUTF_NOT_FOUND"),
+        ("/jobs", job("reencrypt", "tenant"), 400, "VUTF_INVALID_VALUE"),
+        (
+            "/jobs",
+            json!({"kind": "rewrap", "rows_per_second": 0}),
+            400,
+            "VUTF_INVALID_VALUE",
+        ),
+        (
+            "/jobs",
+            job("reencrypt", "field:nothing"),
+            400,
+            "VUTF_NOTHING_SEALED",
+        ),
+        (
+            "/jobs",
+            job("reencrypt", "field:audit_intake"),
+            400,
+            "VUTF_APPEND_ONLY",
+        ),
+    ];
+    all_refused(&site, "/api/v1/keys", &wrong).await;
 }
 
 #[test]
