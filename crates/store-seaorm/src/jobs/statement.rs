@@ -76,7 +76,10 @@ pub(super) fn names_one_of(sql: &mut Sql, table: &SealedTable, keys: &[Vec<u8>],
     sql.push(")");
 }
 
-/// ` FROM (VALUES (…), …) AS v WHERE table.key = v.column1 AND table.organization_id = …`
+/// ` FROM (VALUES (…), …) AS v WHERE table.key = v.column1 AND COALESCE(table.organization_id, v.column1) = …`
+///
+/// The `COALESCE` keeps SQLite's planner to the primary key: with a plain comparison to a constant it takes the tenant to be the
+/// narrower choice, and reads the whole table for each batch.
 pub(super) fn from_values(
     sql: &mut Sql,
     table: &str,
@@ -92,7 +95,7 @@ pub(super) fn from_values(
     });
     let key = columns.key;
     sql.push(&format!(
-        ") AS v WHERE {table}.{key} = v.column1 AND {table}.organization_id = "
+        ") AS v WHERE {table}.{key} = v.column1 AND COALESCE({table}.organization_id, v.column1) = "
     ));
     sql.bind(organization);
 }
