@@ -1,6 +1,9 @@
 //! `user`.
 
-use vutf_testkit::sql;
+use vutf_testkit::{
+    client::{ApiClient, Person},
+    sql,
+};
 
 use super::Site;
 
@@ -78,17 +81,38 @@ fn a_name_that_is_none_is_wrong_usage_and_nothing_is_asked_for() {
     assert!(line.contains("--email"), "{line}");
 }
 
+/// Locks somebody, the way an administrator does.
+async fn lock(api: &ApiClient, token: &str, id: &str) {
+    let path = format!("/api/v1/users/{id}");
+    let seen = api.get(&path).bearer(token).send().await.unwrap();
+    let etag = seen.header("etag").unwrap().to_owned();
+    let call = api.post(&format!("{path}/lock"));
+    call.bearer(token)
+        .header("If-Match", &etag)
+        .expect(200)
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_lock_is_lifted_by_name_address_or_id() {
     let site = Site::migrated();
     let id = site.admin("ada").json()["id"].as_str().unwrap().to_owned();
+    site.admin("root").ok();
+    let mut server = site.server.spawn().unwrap();
+    let api = ApiClient::new(server.base_url()).unwrap();
+    let root = Person {
+        username: "root".to_owned(),
+        email: "root@example.org".to_owned(),
+        password: "correct horse battery staple".to_owned(),
+    };
+    let root = api.login(&root).send().await.unwrap().tokens().unwrap();
     for name in ["ada", "Ada@Example.org", &id] {
-        sql::execute(&site.database(), "UPDATE users SET status = 'locked'")
-            .await
-            .unwrap();
+        lock(&api, &root.access, &id).await;
         let unlocked = site.run(&["user", "unlock", name, "--json"]).json();
         assert_eq!(unlocked["status"], "active", "{name}");
     }
+    server.terminate().unwrap();
     let line = site.run(&["user", "unlock", "ada"]).failed(1);
     assert!(line.contains("cannot be unlocked"), "{line}");
     let found = "SELECT COUNT(*) FROM audit_intake i JOIN audit_subject_ref s ON s.event_id = i.id \
