@@ -97,7 +97,10 @@ impl Ours {
             server,
         };
         ours.sign_in()?;
-        let made = ours.ask("/api/v1/keys", &json!({"purpose": "encrypt:orders"}))?;
+        let made = ours.ask(
+            "/api/v1/keys",
+            &json!({"purpose": "encrypt:orders", "activate": true}),
+        )?;
         ensure!(made["state"] == "active", "the key was not made: {made}");
         Ok(ours)
     }

@@ -7,122 +7,98 @@ use vutf_kernel::{Detail, Outcome};
 use super::{b64, setup, setup_with};
 use crate::http::world::{bearer, get, post};
 
-#[actix_web::test]
-async fn a_request_that_is_not_one_is_refused_with_a_reason() {
+type Case<'a> = (&'a str, Value, u16, &'a str);
+
+/// Each is refused with status and code, and is one event with the same reason.
+async fn refused(cases: &[Case<'_>]) {
     let setup = setup().await;
-    let item = json!({"plaintext": b64("x"), "context": b64("c")});
-    let many: Vec<_> = std::iter::repeat_n(item.clone(), 101).collect();
-    let claim = json!({"input": b64("x"), "hmac": "vutf:v1:AAAA"});
-    let both = json!({"input": b64("x"), "hmac": "vutf:v1:AAAA", "signature": "vutf:v1:AAAA"});
-    let signed = json!({"input": b64("x"), "signature": "vutf:v1:AAAA"});
-    let cases = [
+    for (verb, body, status, code) in cases {
+        let before = setup.world.events().len();
+        let answer = setup.send(verb, body).await;
+        let expected = (*status, format!("VUTF_{code}"));
+        assert_eq!((answer.status, answer.code()), expected, "{verb} {body}");
+        let event = (
+            format!("crypto.{verb}"),
+            "refused".to_owned(),
+            code.to_lowercase(),
+        );
+        assert_eq!(setup.world.events()[before..], [event], "{verb} {body}");
+    }
+}
+
+fn item() -> Value {
+    json!({"plaintext": b64("x"), "context": b64("c")})
+}
+
+fn of_key(key: &str, items: &[Value]) -> Value {
+    json!({"key": key, "items": items})
+}
+
+#[actix_web::test]
+async fn one_to_a_hundred_items_are_a_request() {
+    refused(&[
         (
             "encrypt",
-            json!({"key": "orders", "items": many}),
+            of_key("orders", &vec![item(); 101]),
             400,
             "NUMBER_OF_ITEMS",
         ),
-        (
-            "encrypt",
-            json!({"key": "orders", "items": []}),
-            400,
-            "NUMBER_OF_ITEMS",
-        ),
-        (
-            "encrypt",
-            json!({"key": "Orders", "items": [item]}),
-            400,
-            "INVALID_KEY_NAME",
-        ),
-        (
-            "encrypt",
-            json!({"key": "", "items": [item]}),
-            400,
-            "INVALID_KEY_NAME",
-        ),
-        (
-            "encrypt",
-            json!({"key": "nothing", "items": [item]}),
-            404,
-            "KEY_NOT_FOUND",
-        ),
+        ("encrypt", of_key("orders", &[]), 400, "NUMBER_OF_ITEMS"),
+    ])
+    .await;
+}
+
+#[actix_web::test]
+async fn a_key_has_a_name_and_one_use() {
+    let input = json!({"input": b64("x")});
+    refused(&[
+        ("encrypt", of_key("Orders", &[item()]), 400, "INVALID_KEY_NAME"),
+        ("encrypt", of_key("", &[item()]), 400, "INVALID_KEY_NAME"),
+        ("encrypt", of_key("nothing", &[item()]), 404, "KEY_NOT_FOUND"),
         (
             "hmac",
-            json!({"key": "invoices", "items": [{"input": b64("x")}]}),
+            of_key("invoices", std::slice::from_ref(&input)),
             404,
             "KEY_NOT_FOUND",
         ),
-        (
-            "sign",
-            json!({"key": "invoices", "items": [{"input": b64("x")}]}),
-            404,
-            "KEY_NOT_FOUND",
-        ),
+        ("sign", of_key("invoices", &[input]), 404, "KEY_NOT_FOUND"),
+    ])
+    .await;
+}
+
+#[actix_web::test]
+async fn a_body_has_the_documented_form() {
+    let bare = json!({"plaintext": ""});
+    let number = json!({"plaintext": 7, "context": "YQ=="});
+    refused(&[
         ("encrypt", json!({"key": "orders"}), 400, "MISSING_FIELD"),
-        ("encrypt", json!({"items": [item]}), 400, "MISSING_FIELD"),
+        ("encrypt", json!({"items": [item()]}), 400, "MISSING_FIELD"),
+        ("encrypt", of_key("orders", &[bare]), 400, "MISSING_FIELD"),
         (
             "encrypt",
-            json!({"key": "orders", "items": [{"plaintext": ""}]}),
-            400,
-            "MISSING_FIELD",
-        ),
-        (
-            "encrypt",
-            json!({"key": "orders", "items": [item], "nonce": "AAAA"}),
+            json!({"key": "orders", "items": [item()], "nonce": "AAAA"}),
             400,
             "UNKNOWN_FIELD",
         ),
-        (
-            "encrypt",
-            json!({"key": "orders", "items": [7]}),
-            400,
-            "WRONG_TYPE",
-        ),
-        (
-            "encrypt",
-            json!({"key": "orders", "items": [{"plaintext": 7, "context": "YQ=="}]}),
-            400,
-            "WRONG_TYPE",
-        ),
-        ("encrypt", json!(["orders", [item]]), 400, "WRONG_TYPE"),
-        (
-            "verify",
-            json!({"key": "orders", "items": [both]}),
-            400,
-            "INVALID_VALUE",
-        ),
-        (
-            "verify",
-            json!({"key": "orders", "items": [{"input": "YQ=="}]}),
-            400,
-            "INVALID_VALUE",
-        ),
-        (
-            "verify",
-            json!({"key": "orders", "items": [claim, signed]}),
-            400,
-            "INVALID_VALUE",
-        ),
-    ];
-    for (verb, body, status, code) in cases {
-        let before = setup.world.events().len();
-        let answer = setup.send(verb, &body).await;
-        assert_eq!(
-            (answer.status, answer.code().as_str()),
-            (status, format!("VUTF_{code}").as_str()),
-            "{verb} {body}"
-        );
-        let events = setup.world.events();
-        assert_eq!(
-            events[before..],
-            [(
-                format!("crypto.{verb}"),
-                "refused".to_owned(),
-                code.to_lowercase()
-            )],
-            "{verb} {body}"
-        );
-    }
+        ("encrypt", of_key("orders", &[json!(7)]), 400, "WRONG_TYPE"),
+        ("encrypt", of_key("orders", &[number]), 400, "WRONG_TYPE"),
+        ("encrypt", json!(["orders", [item()]]), 400, "WRONG_TYPE"),
+    ])
+    .await;
+}
+
+#[actix_web::test]
+async fn what_is_verified_is_of_one_kind() {
+    let claim = json!({"input": b64("x"), "hmac": "vutf:v1:AAAA"});
+    let signed = json!({"input": b64("x"), "signature": "vutf:v1:AAAA"});
+    let both = json!({"input": b64("x"), "hmac": "vutf:v1:AAAA", "signature": "vutf:v1:AAAA"});
+    let neither = json!({"input": b64("x")});
+    refused(&[
+        ("verify", of_key("orders", &[both]), 400, "INVALID_VALUE"),
+        ("verify", of_key("orders", &[neither]), 400, "INVALID_VALUE"),
+        ("verify", of_key("orders", &[claim, signed]), 400, "INVALID_VALUE"),
+    ])
+    .await;
 }
 
 #[actix_web::test]
