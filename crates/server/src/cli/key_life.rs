@@ -1,6 +1,8 @@
 //! `keys show` to `keys reject`: the life of one key. Whoever has a shell is one person, however often they log in: what needs
 //! two persons cannot be asked for and approved from here alone.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use vutf_app::keys::{Destruction, KeyView, KeysError, NewKey};
 use vutf_crypto_keys::{Approval, KeyRecord, KeyState, Reason, Transition};
@@ -146,10 +148,10 @@ fn page(view: &KeyView) -> String {
             format!("{} messages, {} bytes", view.usage.messages, view.usage.bytes),
         ),
     ];
-    let facts: String = facts
-        .iter()
-        .map(|(name, fact)| format!("{name:13} {fact}\n"))
-        .collect();
+    let mut text = String::new();
+    for (name, fact) in facts {
+        let _infallible = writeln!(text, "{name:13} {fact}");
+    }
     let row = |line: &Transition| {
         [
             line.at.rfc3339(),
@@ -165,7 +167,7 @@ fn page(view: &KeyView) -> String {
     };
     let rows: Vec<_> = view.transitions.iter().map(row).collect();
     format!(
-        "{facts}\n{}",
+        "{text}\n{}",
         table(["AT", "FROM", "TO", "BY", "REASON", "NOTE"], &rows)
     )
 }

@@ -24,6 +24,29 @@ async fn a_key_whose_time_is_over_is_rotated_without_anybody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_replicas_one_rotates_and_the_other_takes_over() {
+    let Some(mut site) = Site::postgres().await else {
+        return;
+    };
+    let other = site.world.replica("two").spawn().unwrap();
+    let rotated = async |site: &Site| {
+        let soon = time::in_seconds(1);
+        let name = format!("hmac:{}", vutf_testkit::random::hex::<4>());
+        site.create(&json!({"purpose": name, "not_after": soon})).await;
+        eventually("the key is rotated", async || {
+            site.versions(&name).await == [(1, "deactivated".to_owned()), (2, "active".to_owned())]
+        })
+        .await;
+    };
+    rotated(&site).await;
+    assert_eq!(site.server.terminate().unwrap(), Some(0));
+    site.api = site.api.at(other.base_url());
+    rotated(&site).await;
+    let events = site.api.events("key.rotate", &site.admin.tokens).await.unwrap();
+    assert_eq!(events.len(), 2, "each once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_compromise_everything_is_written_anew_on_sqlite() {
     written_anew(Site::sqlite().await).await;
 }

@@ -55,7 +55,7 @@ impl From<LimitBody> for Usage {
 }
 
 /// 200 with the policy and its tag.
-fn shown(view: PolicyView) -> HttpResponse {
+fn shown(view: &PolicyView) -> HttpResponse {
     // A tag of its own for what nobody has decided yet.
     let tag = revision_tag(view.revision.saturating_add(1));
     HttpResponse::Ok().insert_header(tag).json(PolicyBody {

@@ -61,7 +61,7 @@ pub(crate) async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let change = body.0.change(read)?;
     state.keys().set_policy(&caller, &purpose.0, &change).await?;
-    Ok(shown(state.keys().policy(&caller, &purpose.0).await?))
+    Ok(shown(&state.keys().policy(&caller, &purpose.0).await?))
 }
 
 impl UpdatePolicyRequest {
@@ -95,17 +95,16 @@ impl UpdatePolicyRequest {
             revision: Some(revision.unwrap_or(u64::MAX)),
             minimum_version: self.minimum_version,
             suspended_may_process: self.suspended_may_process,
-            cryptoperiod: change(self.cryptoperiod_seconds).map(|seconds| seconds.map(Duration::from_secs)),
-            limit: change(self.limit).map(|limit| limit.map(Into::into)),
+            cryptoperiod: match self.cryptoperiod_seconds {
+                Member::Absent => None,
+                Member::Null => Some(None),
+                Member::Given(seconds) => Some(Some(Duration::from_secs(seconds))),
+            },
+            limit: match self.limit {
+                Member::Absent => None,
+                Member::Null => Some(None),
+                Member::Given(limit) => Some(Some(limit.into())),
+            },
         })
-    }
-}
-
-/// Absent: as it is. `null`: as the purpose says.
-fn change<T>(member: Member<T>) -> Option<Option<T>> {
-    match member {
-        Member::Absent => None,
-        Member::Null => Some(None),
-        Member::Given(value) => Some(Some(value)),
     }
 }

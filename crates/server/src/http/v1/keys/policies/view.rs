@@ -27,5 +27,5 @@ pub(crate) async fn handle(
     caller: Caller,
     purpose: OfPurpose,
 ) -> Result<HttpResponse, Problem> {
-    Ok(shown(state.keys().policy(&caller, &purpose.0).await?))
+    Ok(shown(&state.keys().policy(&caller, &purpose.0).await?))
 }
