@@ -52,7 +52,7 @@ impl Ledger {
             each(log, organization, action, |record| ledger.note_key(record)).await?;
         }
         each(log, organization, KEYSET_UPDATE, |record| {
-            ledger.note_keyset(record)
+            ledger.note_keyset(record);
         })
         .await?;
         Ok(ledger)

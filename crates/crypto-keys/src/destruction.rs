@@ -134,8 +134,8 @@ pub async fn commit_destruction(
             .detail("approval", Detail::Text(approval.id.to_string()))
             .detail("requested_by", Detail::Text(approval.requested_by.to_string()));
     }
-    let line = history_line(&event, Some(change.from), &change.record, &change.reason);
-    tx.lifecycle().note(&line).await?;
+    let passage = history_line(&event, Some(change.from), &change.record, &change.reason);
+    tx.lifecycle().note(&passage).await?;
     tx.events().append(event).await
 }
 

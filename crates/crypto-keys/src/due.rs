@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, HashMap},
+    hash::BuildHasher,
     time::Duration,
 };
 
@@ -59,10 +60,10 @@ pub fn by_purpose(keysets: &[Keyset]) -> Keysets<'_> {
 }
 
 /// The active keys that are to be rotated at `now`, in the order of tenant and purpose. Persons' keys are not among them.
-pub fn due(
+pub fn due<S: BuildHasher>(
     now: Timestamp,
     records: &[KeyRecord],
-    usage: &HashMap<KeyId, Usage>,
+    usage: &HashMap<KeyId, Usage, S>,
     keysets: &[Keyset],
 ) -> Vec<Due> {
     let policies = by_purpose(keysets);

@@ -91,7 +91,7 @@ impl Inventory {
                 )],
             },
             components,
-            self.dependencies(&keys),
+            dependencies(&keys),
         )
     }
 
@@ -136,26 +136,26 @@ impl Inventory {
             Property::new("vutf:fingerprint", hex(&key.fingerprint)),
         ])
     }
+}
 
-    fn dependencies(&self, keys: &[&KeyRecord]) -> Vec<Dependency> {
-        let mut all: Vec<Dependency> = Algorithm::ALL
-            .into_iter()
-            .filter(|algorithm| keys.iter().any(|key| key.algorithm == *algorithm))
-            .filter(|algorithm| algorithm.suite().is_some())
-            .map(|algorithm| Dependency::new(algorithm_reference(algorithm), vec![HKDF_SHA512.to_owned()]))
-            .collect();
-        all.extend(keys.iter().map(|key| {
-            let parent = match &key.wrapped_by {
-                WrappedBy::Kek(id) => kek_reference(id),
-                WrappedBy::Tenant(id) => key_reference(*id),
-            };
-            Dependency::new(
-                key_reference(key.id),
-                vec![algorithm_reference(key.algorithm), parent],
-            )
-        }));
-        all
-    }
+fn dependencies(keys: &[&KeyRecord]) -> Vec<Dependency> {
+    let mut all: Vec<Dependency> = Algorithm::ALL
+        .into_iter()
+        .filter(|algorithm| keys.iter().any(|key| key.algorithm == *algorithm))
+        .filter(|algorithm| algorithm.suite().is_some())
+        .map(|algorithm| Dependency::new(algorithm_reference(algorithm), vec![HKDF_SHA512.to_owned()]))
+        .collect();
+    all.extend(keys.iter().map(|key| {
+        let parent = match &key.wrapped_by {
+            WrappedBy::Kek(id) => kek_reference(id),
+            WrappedBy::Tenant(id) => key_reference(*id),
+        };
+        Dependency::new(
+            key_reference(key.id),
+            vec![algorithm_reference(key.algorithm), parent],
+        )
+    }));
+    all
 }
 
 fn kek(id: &str, technology: Option<&'static str>) -> Component {

@@ -1,13 +1,15 @@
 //! Versions of one purpose follow one another: in two steps, where replicas must know a key before it protects, or at once,
 //! where the one that protects is in other hands.
 
+use std::sync::Arc;
+
 use vutf_kernel::{Ctx, Env, OrganizationId, PortError, Timestamp};
 
 use crate::{
     Change, KeyRecord, KeyState, KeyWrapper, Keyring, KeysTx, LoadError, Purpose, Reason, ReasonCode,
-    Rotation,
+    Rotation, WrappedBy,
     due::active,
-    lifecycle::{make, make_tenant},
+    lifecycle::{commit_rotation, make, make_tenant},
     transition::{commit_transition, plan_transition},
 };
 
@@ -80,8 +82,20 @@ pub async fn commit_transitions(
     Ok(())
 }
 
+/// What becomes of a registry when a key is compromised, in the order in which it is to be committed.
+#[derive(Clone, Debug)]
+pub struct Compromise {
+    /// Active keys that are compromised, each with the version that takes its place.
+    pub rotations: Vec<Rotation>,
+    /// Others that are compromised with them.
+    pub changes: Vec<Change>,
+}
+
 /// The active key `record` is compromised, and another version takes its place in the same transaction. Only a tenant key takes
 /// its provider; any other is made under the tenant key that is loaded, so that it can be done while the provider is away.
+///
+/// Whoever has a tenant key has what it wraps: every key below it is compromised with it, and those that protect get a
+/// successor under the new tenant key. Keys of single persons are tainted by the state of their tenant key.
 pub async fn plan_compromise(
     env: &mut Env<'_>,
     wrapper: &dyn KeyWrapper,
@@ -89,26 +103,69 @@ pub async fn plan_compromise(
     existing: &[KeyRecord],
     record: &KeyRecord,
     reason: Reason,
-) -> Result<Rotation, LoadError> {
+) -> Result<Compromise, LoadError> {
     let organization_id = record.organization_id;
-    let now = env.now();
-    let change = plan_transition(keyring, now, record, KeyState::Compromised, reason.clone())?;
-    let version = next_version(existing, organization_id, &record.purpose);
-    let new = if record.purpose == Purpose::Tenant {
-        make_tenant(env, keyring.policy(), wrapper, organization_id, version)
-            .await?
-            .0
+    let mut plan = Compromise {
+        rotations: Vec::new(),
+        changes: Vec::new(),
+    };
+    let tenant = if record.purpose == Purpose::Tenant {
+        let version = next_version(existing, organization_id, &record.purpose);
+        let (new, tenant) = make_tenant(env, keyring.policy(), wrapper, organization_id, version).await?;
+        let change = compromised(env, keyring, record, &reason)?;
+        plan.rotations.push(replaced(change, new));
+        Arc::new(tenant)
     } else {
         let tenant = active(existing, organization_id, &Purpose::Tenant)
             .ok_or(LoadError::NoTenantKey { organization_id })?;
-        let authority = keyring.active_authority(tenant)?;
-        make(env, &authority, &record.purpose, version)?
+        keyring.active_authority(tenant)?
     };
-    Ok(Rotation {
+    let below = WrappedBy::Tenant(record.id);
+    let lost = existing.iter().filter(|other| {
+        (other.id == record.id && other.purpose != Purpose::Tenant)
+            || (other.wrapped_by == below && other.state.may_become(KeyState::Compromised))
+    });
+    for other in lost {
+        let change = compromised(env, keyring, other, &reason)?;
+        if other.state == KeyState::Active {
+            let version = next_version(existing, organization_id, &other.purpose);
+            let new = make(env, &tenant, &other.purpose, version)?;
+            plan.rotations.push(replaced(change, new));
+        } else {
+            plan.changes.push(change);
+        }
+    }
+    Ok(plan)
+}
+
+/// Writes a compromise; [`vutf_kernel::Fault::Stale`] or [`vutf_kernel::Fault::Duplicate`] when any of it was changed meanwhile.
+pub async fn commit_compromise(
+    ctx: &Ctx,
+    env: &mut Env<'_>,
+    tx: &mut dyn KeysTx,
+    compromise: Compromise,
+) -> Result<(), PortError> {
+    for rotation in compromise.rotations {
+        commit_rotation(ctx, env, tx, rotation).await?;
+    }
+    commit_transitions(ctx, env, tx, &compromise.changes).await
+}
+
+fn compromised(
+    env: &Env<'_>,
+    keyring: &Keyring,
+    record: &KeyRecord,
+    reason: &Reason,
+) -> Result<Change, LoadError> {
+    plan_transition(keyring, env.now(), record, KeyState::Compromised, reason.clone())
+}
+
+fn replaced(change: Change, new: KeyRecord) -> Rotation {
+    Rotation {
         new,
         previous: vec![change.record],
-        reason,
-    })
+        reason: change.reason,
+    }
 }
 
 fn next_version(existing: &[KeyRecord], organization: OrganizationId, purpose: &Purpose) -> u32 {

@@ -182,6 +182,10 @@ impl Keys<'_> {
         if request.state == ApprovalState::Approved && record.state == KeyState::Destroyed {
             return Ok(record.clone());
         }
+        if record.state == KeyState::Destroyed {
+            // Between the two somebody else approved.
+            return Err(KeysError::ChangedMeanwhile);
+        }
         let now = self.ambient.now();
         let approved = request.approve(self.keyring, &ctx.actor, now, record.revision)?;
         may_destroy(record, self.wraps(record).await?)?;
@@ -216,8 +220,10 @@ impl Keys<'_> {
 
     /// The registry, and the authentic request for the destruction of one of its keys.
     async fn decidable(&self, ctx: &Ctx, id: ApprovalId) -> Result<(Home, Approval), KeysError> {
-        let registry = self.opened(ctx).await?;
+        require(ctx, &permission::KEYS_MANAGE)?;
+        // The request before the registry: whoever finds it decided finds what came of it, too.
         let found = self.reader.approval(id).await?;
+        let registry = self.opened(ctx).await?;
         let request = found
             .filter(|request| {
                 request.organization_id == ctx.organization_id && request.action == KEY_DESTROY.name

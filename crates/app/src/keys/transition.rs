@@ -2,7 +2,7 @@
 
 use vutf_crypto_keys::{
     Change, KeyRecord, KeyState, Purpose, Reason, action, plan_transition,
-    succession::{commit_transitions, plan_activation, plan_compromise},
+    succession::{commit_compromise, commit_transitions, plan_activation, plan_compromise},
 };
 use vutf_kernel::{Ctx, Env, PortError, transact};
 
@@ -15,7 +15,7 @@ impl Keys<'_> {
     /// - Active: from pre-activation or suspension; the version that was active until now is deactivated.
     /// - Suspended, deactivated: not the only active key that the service itself needs.
     /// - Compromised: the active version gets a successor in the same transaction; what it protects is to be written anew, see
-    ///   [`vutf_crypto_keys::due::to_reencrypt`].
+    ///   [`vutf_crypto_keys::due::to_reencrypt`]. With a tenant key every key below it is compromised.
     ///
     /// To destroy a key is [`Keys::request_destruction`].
     pub async fn transition(
@@ -72,7 +72,7 @@ impl Keys<'_> {
         record: &KeyRecord,
         reason: &Reason,
     ) -> Result<KeyRecord, KeysError> {
-        let rotation = {
+        let plan = {
             let mut entropy = self.ambient.entropy();
             let mut env = Env {
                 clock: self.ambient.clock(),
@@ -82,12 +82,17 @@ impl Keys<'_> {
             let reason = reason.clone();
             plan_compromise(&mut env, self.wrapper, self.keyring, existing, record, reason).await?
         };
-        let compromised = rotation.previous.first().cloned();
-        match self.replace(ctx, rotation).await {
-            Ok(_successor) => compromised.ok_or(KeysError::NotFound),
-            Err(KeysError::RotatedMeanwhile) => Err(KeysError::ChangedMeanwhile),
-            Err(error) => Err(error),
-        }
+        let committed: Result<(), PortError> = transact(self.units, self.ambient, |unit, mut env| {
+            let (ctx, plan) = (ctx.clone(), plan.clone());
+            Box::pin(async move { commit_compromise(&ctx, &mut env, unit, plan).await })
+        })
+        .await;
+        self.reload().await?;
+        committed.map_err(|error| KeysError::of_commit(error, KeysError::ChangedMeanwhile))?;
+        let mut lost = plan.rotations.iter().flat_map(|rotation| &rotation.previous);
+        lost.find(|lost| lost.id == record.id)
+            .cloned()
+            .ok_or(KeysError::NotFound)
     }
 
     /// Commits changes of state and loads what came of them; answers the last one's key.

@@ -6,7 +6,8 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bom {
-    bom_format: &'static str,
+    #[serde(rename = "bomFormat")]
+    format: &'static str,
     spec_version: &'static str,
     serial_number: String,
     version: u32,
@@ -23,7 +24,7 @@ impl Bom {
         dependencies: Vec<Dependency>,
     ) -> Self {
         Self {
-            bom_format: "CycloneDX",
+            format: "CycloneDX",
             spec_version: "1.6",
             serial_number: format!("urn:uuid:{serial}"),
             version: 1,

@@ -122,7 +122,15 @@ async fn those_that_nobody_rotates_by_themselves_are_announced_ahead() {
     assert!(announced.contains(&tenant.id));
     let signing = world.newest(&Purpose::TokenSigning).await;
     assert!(!announced.contains(&signing.id), "it rotates by itself");
-    assert!(ending(now.minus(DAY), DAY - SECOND, &registry.keys, &registry.keysets).is_empty());
+    assert!(
+        ending(
+            now.minus(DAY),
+            DAY.saturating_sub(SECOND),
+            &registry.keys,
+            &registry.keysets
+        )
+        .is_empty()
+    );
 }
 
 #[tokio::test]

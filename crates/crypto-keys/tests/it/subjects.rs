@@ -184,6 +184,8 @@ async fn the_ring_tells_which_keys_must_be_loaded() {
     assert_eq!(error.fault(), Fault::KeyNotLoaded);
 }
 
+type Edit = Box<dyn Fn(&mut KeyRecord)>;
+
 #[tokio::test]
 async fn a_changed_row_of_a_persons_key_is_refused() {
     let world = world().await;
@@ -192,7 +194,7 @@ async fn a_changed_row_of_a_persons_key_is_refused() {
     let (record, _) = made(&world.ring, HOME, person());
     let (other, _) = made(&world.ring, HOME, person());
     let theirs = made(&world.ring, elsewhere, person()).0.wrapped_by;
-    let edits: [(&str, Box<dyn Fn(&mut KeyRecord)>); 5] = [
+    let edits: [(&str, Edit); 5] = [
         (
             "bytes",
             Box::new(move |row| row.wrapped.clone_from(&other.wrapped)),
@@ -399,7 +401,7 @@ async fn an_outage_of_the_provider_ends_writing_then_reading_and_is_over_by_itse
         (25, Posture::Closed),
     ] {
         let start = world.ring.confirmed_at().unwrap();
-        hands.turn(Duration::from_hours(hours) - hands.now().since(start));
+        hands.turn(Duration::from_hours(hours).saturating_sub(hands.now().since(start)));
         world.reload().await.unwrap();
         assert_eq!(world.ring.posture(), posture, "{hours} h");
         let key = world.ring.subject_key(&record).unwrap();

@@ -12,8 +12,8 @@ use std::{
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Ambient, Event, EventRecorder, EventSink, FamilyId, Fault, OrganizationId, PortError, Secret, SessionId, Timestamp,
-    Transaction, Units, UserId,
+    Ambient, Event, EventRecorder, EventSink, FamilyId, Fault, OrganizationId, PortError, Secret, SessionId,
+    Timestamp, Transaction, Units, UserId,
 };
 
 pub use self::signer::MemorySigner;

@@ -7,11 +7,7 @@ use vutf_kernel::{
 };
 
 use super::SessionStatus;
-use crate::{
-    Identity,
-    refusal::use_case_error,
-    token::TokenError,
-};
+use crate::{Identity, refusal::use_case_error, token::TokenError};
 
 /// How far another replica's clock may run ahead. FAPI 2.0 Security Profile §5.3.2.1: 10 s.
 const CLOCK_LEEWAY: Duration = Duration::from_secs(10);

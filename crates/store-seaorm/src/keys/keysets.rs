@@ -34,7 +34,7 @@ pub(super) fn row(keyset: &Keyset) -> Result<keysets::ActiveModel, PortError> {
     })
 }
 
-pub(super) fn keyset(row: keysets::Model) -> Result<Keyset, PortError> {
+pub(super) fn keyset(row: &keysets::Model) -> Result<Keyset, PortError> {
     let id = format!("{} of {}", row.purpose, row.organization_id);
     let bad = |column: &'static str, problem: &dyn std::fmt::Display| corrupt(TABLE, column, &id, problem);
     let unsigned =

@@ -34,7 +34,7 @@ impl LifecycleReader for SeaStore {
             query = query.filter(keysets::Column::OrganizationId.eq(organization.as_uuid()));
         }
         let rows = self.read("keysets.list", |db| query.all(db)).await?;
-        rows.into_iter().map(keyset).collect()
+        rows.iter().map(keyset).collect()
     }
 
     async fn transitions(&self, key: KeyId) -> Result<Vec<Transition>, PortError> {

@@ -170,7 +170,7 @@ fn assert_hidden(dump: &str, secrets: &[String]) {
     }
 }
 
-async fn indexes(world: &World, user: &User) -> Vec<String> {
+fn indexes(world: &World, user: &User) -> Vec<String> {
     let canonical = user.email.canonical();
     let index = world
         .keyring
@@ -188,6 +188,106 @@ async fn indexes(world: &World, user: &User) -> Vec<String> {
     vec![hex(&index.value), hex(&name.value)]
 }
 
+/// Every way to them answers that there is nobody.
+async fn nobody_answers(world: &World, gone: &Person, other: &Person) {
+    let mut unit = world.unit().await;
+    assert_eq!(unit.users().find(HOME, gone.user.id).await.unwrap(), None);
+    let with_deleted = unit.users().find_with_deleted(HOME, gone.user.id).await;
+    assert_eq!(with_deleted.unwrap(), None);
+    for name in [
+        LoginName::Email(gone.user.email.clone()),
+        LoginName::Username(gone.user.username.clone()),
+    ] {
+        assert_eq!(unit.users().find_by_login(HOME, &name).await.unwrap(), None);
+    }
+    let page = unit
+        .users()
+        .list(
+            HOME,
+            &vutf_identity::repo::UserFilter::default(),
+            &PageRequest::default(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(page.items, std::slice::from_ref(&other.user));
+    assert!(unit.passwords().find(HOME, gone.user.id).await.unwrap().is_none());
+    let session = unit
+        .sessions()
+        .find(HOME, gone.session.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((session.ip, session.user_agent), (None, None));
+    let status = world
+        .store
+        .session_status(gone.session.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!status.is_live(gone.session.stamps.created_at));
+    unit.rollback().await.unwrap();
+}
+
+/// The log verifies, and says what happened; the parts cannot be read, and say so.
+async fn the_log_tells_of_it(world: &World, certificate: &Certificate, gone: &Person) {
+    let report = verify(&world.store, &mut |_| {}).await.unwrap();
+    assert_eq!(report.first_bad, None);
+    let record = world.store.entry(certificate.event_id).await.unwrap().unwrap();
+    let body = parse_body(&record.intake.body).unwrap();
+    let fingerprints = Detail::List(vec![certificate.keys[0].fingerprint.clone()]);
+    assert_eq!(
+        (body.action.as_str(), &body.details["fingerprints"]),
+        ("subject.erase", &fingerprints)
+    );
+    assert_eq!(body.details["reference"], Detail::Text("DSR-7".into()));
+    let parts = world
+        .store
+        .private_parts(HOME, gone.event.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(parts.len(), gone.event.private.len());
+    assert!(parts.iter().all(|(_, part)| matches!(part, PrivatePart::Erased)));
+    let filter = EventFilter {
+        actor_id: Some(gone.user.id.as_uuid()),
+        ..EventFilter::within(HOME)
+    };
+    let found = world
+        .store
+        .search(&filter, &PageRequest::default())
+        .await
+        .unwrap();
+    let names: BTreeSet<_> = gone.event.private.keys().map(ToString::to_string).collect();
+    let erased: BTreeSet<_> = found.items[0].erased.iter().cloned().collect();
+    assert_eq!(erased, names);
+}
+
+/// Nobody else lost anything.
+async fn is_untouched(world: &World, other: &Person) {
+    let parts = world
+        .store
+        .private_parts(HOME, other.event.id)
+        .await
+        .unwrap()
+        .unwrap();
+    for (name, part) in parts {
+        let PrivatePart::Readable(text) = part else {
+            panic!("{name} cannot be read")
+        };
+        assert_eq!(&text, &other.event.private[name.as_str()]);
+    }
+    assert!(
+        world
+            .store
+            .entry(other.event.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .erased
+            .is_empty()
+    );
+}
+
 async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
     let mut factory = Factory::new(0xE1);
     let (gone, other) = (
@@ -198,7 +298,7 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
     world.log().sequence_all(&lease).await;
     let site = Site::of(&world);
     let before = dump(&world).await;
-    let indexes = indexes(&world, &gone.user).await;
+    let indexes = indexes(&world, &gone.user);
     assert!(indexes.iter().all(|index| before.contains(index)));
     let ciphertexts = world
         .rows(&format!(
@@ -246,100 +346,10 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
         assert_eq!(keys[0].try_get_by_index::<i32>(1).unwrap(), 0);
     }
 
-    // Every way to them answers that there is nobody.
-    let mut unit = world.unit().await;
-    assert_eq!(unit.users().find(HOME, gone.user.id).await.unwrap(), None);
-    let with_deleted = unit.users().find_with_deleted(HOME, gone.user.id).await;
-    assert_eq!(with_deleted.unwrap(), None);
-    for name in [
-        LoginName::Email(gone.user.email.clone()),
-        LoginName::Username(gone.user.username.clone()),
-    ] {
-        assert_eq!(unit.users().find_by_login(HOME, &name).await.unwrap(), None);
-    }
-    let page = unit
-        .users()
-        .list(
-            HOME,
-            &vutf_identity::repo::UserFilter::default(),
-            &PageRequest::default(),
-        )
-        .await
-        .unwrap();
-    assert_eq!(page.items, [other.user.clone()]);
-    assert!(unit.passwords().find(HOME, gone.user.id).await.unwrap().is_none());
-    let session = unit
-        .sessions()
-        .find(HOME, gone.session.id)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!((session.ip, session.user_agent), (None, None));
-    let status = world
-        .store
-        .session_status(gone.session.id)
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(!status.is_live(gone.session.stamps.created_at));
-    unit.rollback().await.unwrap();
-
-    // The log verifies, and says what happened; the parts cannot be read, and say so.
+    nobody_answers(&world, &gone, &other).await;
     world.log().sequence_all(&lease).await;
-    let report = verify(&world.store, &mut |_| {}).await.unwrap();
-    assert_eq!(report.first_bad, None);
-    let record = world.store.entry(certificate.event_id).await.unwrap().unwrap();
-    let body = parse_body(&record.intake.body).unwrap();
-    let fingerprints = Detail::List(vec![certificate.keys[0].fingerprint.clone()]);
-    assert_eq!(
-        (body.action.as_str(), &body.details["fingerprints"]),
-        ("subject.erase", &fingerprints)
-    );
-    assert_eq!(body.details["reference"], Detail::Text("DSR-7".into()));
-    let parts = world
-        .store
-        .private_parts(HOME, gone.event.id)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(parts.len(), gone.event.private.len());
-    assert!(parts.iter().all(|(_, part)| matches!(part, PrivatePart::Erased)));
-    let filter = EventFilter {
-        actor_id: Some(gone.user.id.as_uuid()),
-        ..EventFilter::within(HOME)
-    };
-    let found = world
-        .store
-        .search(&filter, &PageRequest::default())
-        .await
-        .unwrap();
-    let names: BTreeSet<_> = gone.event.private.keys().map(ToString::to_string).collect();
-    let erased: BTreeSet<_> = found.items[0].erased.iter().cloned().collect();
-    assert_eq!(erased, names);
-
-    // Nobody else lost anything.
-    let parts = world
-        .store
-        .private_parts(HOME, other.event.id)
-        .await
-        .unwrap()
-        .unwrap();
-    for (name, part) in parts {
-        let PrivatePart::Readable(text) = part else {
-            panic!("{name} cannot be read")
-        };
-        assert_eq!(&text, &other.event.private[name.as_str()]);
-    }
-    assert!(
-        world
-            .store
-            .entry(other.event.id)
-            .await
-            .unwrap()
-            .unwrap()
-            .erased
-            .is_empty()
-    );
+    the_log_tells_of_it(&world, &certificate, &gone).await;
+    is_untouched(&world, &other).await;
 
     // The names are free again.
     let heir = User {
@@ -591,7 +601,7 @@ async fn a_restored_backup_is_erased_again(world: World) {
     assert!(nobody.is_empty());
     let replayed = site
         .erasure()
-        .replay(&ctx_in(HOME), &world.store, &[tombstone.clone()])
+        .replay(&ctx_in(HOME), &world.store, std::slice::from_ref(&tombstone))
         .await;
     assert!(replayed.unwrap().is_empty(), "nothing to do");
 
@@ -624,7 +634,7 @@ async fn a_restored_backup_is_erased_again(world: World) {
     // Only the row, or only the key: as much is erased as came back.
     let again = site
         .erasure()
-        .replay(&ctx_in(HOME), &world.store, &[tombstone.clone()])
+        .replay(&ctx_in(HOME), &world.store, std::slice::from_ref(&tombstone))
         .await;
     assert!(again.unwrap().is_empty());
     let id = world.id(gone.user.id.as_uuid());

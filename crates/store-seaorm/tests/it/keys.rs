@@ -1,13 +1,16 @@
 //! The use cases of the key registry: who may, in which tenant, what is recorded, and what a lost race looks like.
 
-use vutf_app::keys::{Keys, KeysError, Target};
-use vutf_crypto_keys::{KeyState, Purpose, memory::MemoryWrapper};
+use vutf_app::keys::{KeysError, Target};
+use vutf_crypto_keys::{KeyState, Purpose};
 use vutf_identity::role::permission;
-use vutf_kernel::{Actor, Ambient, Class, Ctx, Fault, Grants, KeyId, Permission, SessionId, UserId};
+use vutf_kernel::{Class, Fault, KeyId, Permission};
 use vutf_store_seaorm::key_purposes;
 use vutf_testkit::{contracts::NEIGHBOUR, factory::Factory};
 
-use crate::world::{World, ctx_in, wrapper};
+use crate::{
+    keys_world::{Handles, person},
+    world::{World, ctx_in},
+};
 
 on_both!(
     a_list_is_of_one_tenant_and_is_an_event,
@@ -21,41 +24,8 @@ on_both!(
 
 const HOME: vutf_kernel::OrganizationId = vutf_kernel::OrganizationId::DEFAULT;
 
-struct Handles {
-    wrapper: MemoryWrapper,
-    ambient: Ambient,
-}
-
-impl Handles {
-    fn new() -> Self {
-        Self {
-            wrapper: wrapper(),
-            ambient: Ambient::system(),
-        }
-    }
-    fn keys<'a>(&'a self, world: &'a World) -> Keys<'a> {
-        Keys {
-            units: &world.store,
-            reader: &world.store,
-            wrapper: &self.wrapper,
-            keyring: &world.keyring,
-            ambient: &self.ambient,
-            settle: vutf_crypto_keys::destruction::SETTLE,
-        }
-    }
-}
-
-fn user(grants: impl IntoIterator<Item = Permission>) -> Ctx {
-    let mut factory = Factory::new(7);
-    let actor = Actor::User {
-        user_id: UserId::from_uuid(factory.id()),
-        session_id: SessionId::from_uuid(factory.id()),
-    };
-    Ctx {
-        actor,
-        grants: Grants::from_iter(grants),
-        ..ctx_in(HOME)
-    }
+fn user(grants: &[Permission]) -> vutf_kernel::Ctx {
+    person(7, grants)
 }
 
 async fn events(world: &World, action: &str) -> i64 {
@@ -66,7 +36,7 @@ async fn events(world: &World, action: &str) -> i64 {
 async fn a_list_is_of_one_tenant_and_is_an_event(world: World) {
     let handles = Handles::new();
     let keys = handles.keys(&world);
-    let own = keys.list(&user([permission::KEYS_READ])).await.unwrap();
+    let own = keys.list(&user(&[permission::KEYS_READ])).await.unwrap();
     assert!(own.iter().all(|record| record.organization_id == HOME));
     assert_eq!(own.len(), key_purposes().len() + 1, "and the tenant key");
     assert!(own.is_sorted_by_key(|record| (record.purpose.clone(), record.version)));
@@ -79,10 +49,10 @@ async fn without_the_permission_nothing_is_shown_or_made_and_the_refusal_is_reco
     let handles = Handles::new();
     let keys = handles.keys(&world);
     let before = world.number("SELECT COUNT(*) FROM crypto_keys").await;
-    let shown = keys.list(&user([permission::KEYS_MANAGE])).await.unwrap_err();
+    let shown = keys.list(&user(&[permission::KEYS_MANAGE])).await.unwrap_err();
     let target = Target::Purpose(Purpose::field("users"));
     let made = keys
-        .rotate(&user([permission::KEYS_READ]), &target)
+        .rotate(&user(&[permission::KEYS_READ]), &target)
         .await
         .unwrap_err();
     for error in [shown, made] {
@@ -96,7 +66,7 @@ async fn without_the_permission_nothing_is_shown_or_made_and_the_refusal_is_reco
 
 async fn of_two_rotations_at_once_one_is_done_and_the_other_is_told(world: World) {
     let handles = Handles::new();
-    let ctx = user([permission::KEYS_MANAGE, permission::KEYS_READ]);
+    let ctx = user(&[permission::KEYS_MANAGE, permission::KEYS_READ]);
     let (mut done, mut told) = (0_u32, 0_u32);
     for _ in 0..8 {
         let target = Target::Purpose(Purpose::field("users"));
