@@ -65,14 +65,14 @@ impl Tx {
     }
 
     async fn insert(&self, intakes: &[Intake]) -> Result<(), PortError> {
-        for rows in powers_of_two(intakes) {
+        for rows in pieces(intakes) {
             audit_intake::Entity::insert_many(rows.iter().map(intake_row))
                 .exec_without_returning(&self.db)
                 .await
                 .map_err(port("audit.append"))?;
         }
         let references: Vec<_> = intakes.iter().flat_map(references).collect();
-        for rows in powers_of_two(&references) {
+        for rows in pieces(&references) {
             audit_subject_ref::Entity::insert_many(rows.iter().cloned())
                 .exec_without_returning(&self.db)
                 .await
@@ -112,10 +112,18 @@ fn references(intake: &Intake) -> impl Iterator<Item = audit_subject_ref::Active
 /// Rows in one INSERT at most: 14 parameters each, far below the 32,766 that SQLite and the 65,535 that PostgreSQL allow.
 const MOST_ROWS: usize = 256;
 
-/// Cuts `rows` into pieces of 256, …, 4, 2, 1: few statements, so that each connection keeps all of them prepared.
-fn powers_of_two<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+/// So many rows have a statement of their own number.
+const FEW_ROWS: usize = 16;
+
+/// Cuts `rows` into pieces of 256, …, 64, 32 and a last one of 16 or fewer: a small group is one statement, and there are so few
+/// different ones that each connection keeps all of them prepared.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = 1_usize << rows.len().min(MOST_ROWS).checked_ilog2()?;
+        let size = match rows.len() {
+            0 => return None,
+            few @ 1..=FEW_ROWS => few,
+            many => 1 << many.min(MOST_ROWS).ilog2(),
+        };
         let (piece, rest) = rows.split_at(size);
         rows = rest;
         Some(piece)
@@ -130,14 +138,11 @@ mod tests {
     fn rows_are_cut_into_few_sizes_and_none_is_lost() {
         let rows: Vec<u16> = (0..1_000).collect();
         for count in 0..rows.len() {
-            let pieces: Vec<_> = powers_of_two(&rows[..count]).collect();
+            let pieces: Vec<_> = pieces(&rows[..count]).collect();
             assert_eq!(pieces.concat(), rows[..count]);
-            assert!(
-                pieces
-                    .iter()
-                    .all(|piece| piece.len().is_power_of_two() && piece.len() <= MOST_ROWS)
-            );
-            assert!(pieces.len() <= count / MOST_ROWS + 8, "{count}");
+            let prepared = |size: usize| size <= FEW_ROWS || size.is_power_of_two() && size <= MOST_ROWS;
+            assert!(pieces.iter().all(|piece| prepared(piece.len())));
+            assert!(pieces.len() <= count / MOST_ROWS + 5, "{count}");
         }
     }
 }
