@@ -52,8 +52,10 @@ pub const KEY_JOB_CANCEL: Action = Action::new("key_job.cancel", "key_job");
 pub const KEY_JOB_BATCH: Action = Action::new("key_job.batch", "key_job");
 /// That work is over.
 pub const KEY_JOB_FINISH: Action = Action::new("key_job.finish", "key_job");
-/// That work is shown.
+/// Jobs are shown.
 pub const KEY_JOB_LIST: Action = Action::new("key_job.list", "key_job");
+/// One job is shown.
+pub const KEY_JOB_READ: Action = Action::new("key_job.read", "key_job");
 
 /// The action by which a key comes into `state`.
 pub const fn of_state(state: KeyState) -> Action {

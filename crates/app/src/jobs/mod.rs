@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use vutf_crypto_keys::{
     KeysTx,
-    action::{KEY_JOB_CANCEL, KEY_JOB_LIST, KEY_JOB_PAUSE, KEY_JOB_RESUME, KEY_JOB_START},
+    action::{KEY_JOB_CANCEL, KEY_JOB_LIST, KEY_JOB_PAUSE, KEY_JOB_READ, KEY_JOB_RESUME, KEY_JOB_START},
     job::{BATCH, Job, JobKind, JobReader, SealedRows, WrongState, indexed, protected},
 };
 use vutf_identity::{records_refusal, role::permission};
 use vutf_kernel::{
-    Action, Ctx, Env, Event, Fault, JobId, Leases, Outcome, Permission, Resource, Timestamp, UseCaseError,
-    UserId, transact,
+    Action, Ctx, Detail, Env, Event, Fault, JobId, Leases, Outcome, Permission, Resource, Timestamp,
+    UseCaseError, UserId, transact,
 };
 
 pub use self::{error::JobsError, run::Step};
@@ -77,19 +77,32 @@ impl Jobs<'_> {
         self.audited(ctx, KEY_JOB_START, KEY_JOB_START.none(), done).await
     }
 
-    /// The newest jobs of `ctx`'s organization, newest first.
+    /// The newest jobs of `ctx`'s organization, newest first. What cannot be recorded is not shown (AU-5).
     pub async fn list(&self, ctx: &Ctx) -> Result<Vec<Job>, JobsError> {
-        let done = match require(ctx, &permission::KEYS_READ) {
-            Ok(()) => Ok(self.reader.jobs(ctx.organization_id, LISTED).await?),
-            Err(error) => Err(error),
-        };
+        let done = self.find_all(ctx).await;
         self.audited(ctx, KEY_JOB_LIST, KEY_JOB_LIST.none(), done).await
     }
 
     /// One job, and how far it has come.
     pub async fn get(&self, ctx: &Ctx, id: JobId) -> Result<Job, JobsError> {
+        let resource = KEY_JOB_READ.one(id.as_uuid());
+        let done = match self.find(ctx, id).await {
+            Ok(job) => self
+                .keys
+                .record(ctx, KEY_JOB_READ, resource.clone(), |event| event)
+                .await
+                .map(|()| job)
+                .map_err(JobsError::from),
+            Err(error) => Err(error),
+        };
+        self.audited(ctx, KEY_JOB_READ, resource, done).await
+    }
+
+    /// How far a job has come since it was started by or shown to whoever waits for it: that was recorded, and a record of
+    /// each look would bury it. Refusals are recorded as ever.
+    pub async fn follow(&self, ctx: &Ctx, id: JobId) -> Result<Job, JobsError> {
         let done = self.find(ctx, id).await;
-        self.audited(ctx, KEY_JOB_LIST, KEY_JOB_LIST.one(id.as_uuid()), done)
+        self.audited(ctx, KEY_JOB_READ, KEY_JOB_READ.one(id.as_uuid()), done)
             .await
     }
 
@@ -145,6 +158,18 @@ impl Jobs<'_> {
                 found.first().map(|_| ()).ok_or_else(unknown)
             }
         }
+    }
+
+    async fn find_all(&self, ctx: &Ctx) -> Result<Vec<Job>, JobsError> {
+        require(ctx, &permission::KEYS_READ)?;
+        let jobs = self.reader.jobs(ctx.organization_id, LISTED).await?;
+        let count = Detail::Number(i64::try_from(jobs.len()).unwrap_or(i64::MAX));
+        self.keys
+            .record(ctx, KEY_JOB_LIST, KEY_JOB_LIST.none(), |event| {
+                event.detail("count", count.clone())
+            })
+            .await?;
+        Ok(jobs)
     }
 
     async fn find(&self, ctx: &Ctx, id: JobId) -> Result<Job, JobsError> {

@@ -100,7 +100,7 @@ async fn wait(service: &Service, mut job: Job, out: &mut Output) -> Outcome {
     let mut progress = None;
     while !job.state.is_over() && job.state != JobState::Paused {
         tokio::time::sleep(LOOK_EVERY).await;
-        job = match service.jobs().get(&ctx, job.id).await {
+        job = match service.jobs().follow(&ctx, job.id).await {
             Ok(job) => job,
             // A database that is away for a moment is no reason to leave.
             Err(error) if error.class() == vutf_kernel::Class::Unavailable => continue,

@@ -3,6 +3,7 @@
 mod life;
 mod persons;
 mod policies;
+mod reads;
 mod refusals;
 mod scheduler;
 mod work;

@@ -1,5 +1,5 @@
 use actix_web::{HttpResponse, web};
-use vutf_crypto_keys::action::KEY_JOB_LIST;
+use vutf_crypto_keys::action::KEY_JOB_READ;
 use vutf_identity::role::permission;
 use vutf_kernel::JobId;
 
@@ -15,7 +15,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     method: Method::Get,
     path: "/api/v1/keys/jobs/{id}",
     access: Access::Permission(permission::KEYS_READ),
-    action: KEY_JOB_LIST,
+    action: KEY_JOB_READ,
     rate: RateClass::Admin,
     doc: Doc::new("keys", "See how far a job has come")
         .answers::<JobBody>(200)
