@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vutf_crypto_keys::{
-    KeyRecord, KeysTx, LoadError, Rewrap, Wraps,
+    KeyReader, KeyRecord, KeysTx, LoadError, Rewrap, Wraps,
     action::KEY_REWRAP,
     rewrap::{commit_rewrap, holds_tenant_key, plan_rewrap, verify_wraps},
 };
@@ -83,13 +83,7 @@ impl Keys<'_> {
     /// backups are another matter.
     pub async fn keks_in_use(&self, ctx: &Ctx) -> Result<BTreeMap<String, usize>, KeysError> {
         require(ctx, &permission::KEYS_READ)?;
-        let mut named = BTreeMap::new();
-        for record in self.tenant_keys(ctx).await? {
-            for kek_id in keks_of(&record) {
-                *named.entry(kek_id).or_default() += 1;
-            }
-        }
-        Ok(named)
+        Ok(count_keks(&self.tenant_keys(ctx).await?))
     }
 
     /// Records what was done, or is about to be done, with a key-encryption key itself.
@@ -171,6 +165,22 @@ impl Keys<'_> {
         records.retain(holds_tenant_key);
         Ok(records)
     }
+}
+
+/// The key-encryption keys that tenant keys in the store name, and how many name each. Needs none of them, so that it can be
+/// asked before one is made: what rows name cannot be replaced by a new key.
+pub async fn keks_named(reader: &dyn KeyReader) -> Result<BTreeMap<String, usize>, PortError> {
+    let mut records = reader.list_tenant_keys(None).await?;
+    records.retain(holds_tenant_key);
+    Ok(count_keks(&records))
+}
+
+fn count_keks(records: &[KeyRecord]) -> BTreeMap<String, usize> {
+    let mut named = BTreeMap::new();
+    for kek_id in records.iter().flat_map(keks_of) {
+        *named.entry(kek_id).or_default() += 1;
+    }
+    named
 }
 
 fn reach(ctx: &Ctx) -> Option<OrganizationId> {

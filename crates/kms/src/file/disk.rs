@@ -4,9 +4,10 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
 };
 
-use vutf_kernel::Entropy;
+use vutf_kernel::{Entropy, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{error::FileError, format::MAX_LEN};
@@ -37,7 +38,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
 /// Makes the file; [`FileError::Exists`] when there is one. A hard link is atomic and, unlike a rename, never replaces.
 pub(super) fn create(path: &Path, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<(), FileError> {
     let temporary = Temporary::write(path, bytes, entropy)?;
-    fs::hard_link(&temporary.0, path).map_err(|source| FileError::io(path, source))?;
+    fs::hard_link(&temporary.path, path).map_err(|source| FileError::io(path, source))?;
     drop(temporary);
     sync_directory(path)
 }
@@ -45,7 +46,7 @@ pub(super) fn create(path: &Path, bytes: &[u8], entropy: &mut dyn Entropy) -> Re
 /// Replaces the file in one step.
 pub(super) fn replace(path: &Path, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<(), FileError> {
     let temporary = Temporary::write(path, bytes, entropy)?;
-    fs::rename(&temporary.0, path).map_err(|source| FileError::io(path, source))?;
+    fs::rename(&temporary.path, path).map_err(|source| FileError::io(path, source))?;
     sync_directory(path)
 }
 
@@ -105,12 +106,48 @@ pub(super) fn lock(path: &Path, lock: &Path) -> Result<File, FileError> {
     }
 }
 
-/// A complete file beside the real one; removed when it goes out of scope.
-struct Temporary(PathBuf);
+/// Removes the drafts in the directory of `path` that processes left which were killed; answers how many.
+///
+/// One that is being written is locked, and was made less than [`ABANDONED_AFTER`] before `now`: between making a draft and
+/// locking it lie microseconds. A draft is never the only copy of a key that anything was wrapped by.
+pub(super) fn sweep(path: &Path, now: Timestamp) -> Result<usize, FileError> {
+    let mut removed = 0;
+    let names = names_after(path, DRAFT.0)?;
+    for name in names.iter().filter_map(|name| name.strip_suffix(DRAFT.1)) {
+        let draft = path.with_file_name(format!("{}{name}{}", DRAFT.0, DRAFT.1));
+        if is_abandoned(&draft, now).unwrap_or(false) {
+            remove(&draft)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn is_abandoned(draft: &Path, now: Timestamp) -> io::Result<bool> {
+    let metadata = fs::symlink_metadata(draft)?;
+    let made = metadata.modified()?.duration_since(UNIX_EPOCH);
+    let made = Timestamp::from_micros(0).plus(made.unwrap_or_default());
+    if !metadata.is_file() || now.since(made) < ABANDONED_AFTER {
+        return Ok(false);
+    }
+    Ok(File::open(draft)?.try_lock().is_ok())
+}
+
+/// What the name of a draft begins and ends with.
+const DRAFT: (&str, &str) = (".kek-", ".tmp");
+
+/// Nobody takes so long to write 4096 bytes and to give them their name.
+const ABANDONED_AFTER: Duration = Duration::from_mins(1);
+
+/// A complete file beside the real one, locked as long as somebody is at work on it; removed when it goes out of scope.
+struct Temporary {
+    path: PathBuf,
+    locked: File,
+}
 
 impl Temporary {
     fn write(path: &Path, bytes: &[u8], entropy: &mut dyn Entropy) -> Result<Self, FileError> {
-        let name = format!(".kek-{}.tmp", hex::encode(entropy.bytes::<8>()));
+        let name = format!("{}{}{}", DRAFT.0, hex::encode(entropy.bytes::<8>()), DRAFT.1);
         let temporary = path.with_file_name(name);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -121,10 +158,16 @@ impl Temporary {
             path: path.to_owned(),
             source,
         };
-        let mut file = options.open(&temporary).map_err(failed)?;
-        let this = Self(temporary);
-        file.write_all(bytes)
-            .and_then(|()| file.sync_all())
+        let file = options.open(&temporary).map_err(failed)?;
+        let mut this = Self {
+            path: temporary,
+            locked: file,
+        };
+        // A file system without locks leaves it to the age.
+        let _told = this.locked.try_lock();
+        this.locked
+            .write_all(bytes)
+            .and_then(|()| this.locked.sync_all())
             .map_err(failed)?;
         Ok(this)
     }
@@ -133,7 +176,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         // After a rename it is gone, and that is as good.
-        let _gone = fs::remove_file(&self.0);
+        let _gone = fs::remove_file(&self.path);
     }
 }
 

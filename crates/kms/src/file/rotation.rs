@@ -12,7 +12,7 @@
 
 use std::path::{Path, PathBuf};
 
-use vutf_kernel::Entropy;
+use vutf_kernel::{Entropy, Timestamp};
 
 use super::{FileError, FileKek, FileWrapper, disk, encode, format, new_key, open_key};
 
@@ -44,8 +44,20 @@ impl FileKeks {
         protection: &FileKek,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, FileError> {
-        // In this order: a rotation that is done meanwhile names the previous key before it puts the next in place.
-        let current = FileWrapper::open_or_create(path, protection, entropy)?;
+        Self::beside(
+            FileWrapper::open_or_create(path, protection, entropy)?,
+            path,
+            protection,
+        )
+    }
+
+    /// The same, and [`FileError::Missing`] when there is no file: for whoever knows that something is wrapped by its key.
+    pub fn open(path: &Path, protection: &FileKek) -> Result<Self, FileError> {
+        Self::beside(FileWrapper::open(path, protection)?, path, protection)
+    }
+
+    /// After the current key: a rotation that is done meanwhile names the previous key before it puts the next in place.
+    fn beside(current: FileWrapper, path: &Path, protection: &FileKek) -> Result<Self, FileError> {
         let previous = open_previous(path, protection, &current.kek_id)?;
         Ok(Self { current, previous })
     }
@@ -86,6 +98,18 @@ impl FileWrapper {
         let mut ids = disk::names_after(path, &previous_prefix(path))?;
         ids.retain(|id| format::is_kek_id(id));
         Ok(ids)
+    }
+
+    /// Removes drafts of key files that processes left which were killed, and answers how many; what another process is
+    /// writing at this moment stays.
+    pub fn sweep(path: &Path, now: Timestamp) -> Result<usize, FileError> {
+        disk::sweep(path, now)
+    }
+
+    /// Whether rows that name this id were wrapped by a key in a file or in the configuration, and not by a provider elsewhere:
+    /// the ids of those have a colon.
+    pub fn is_file_id(kek_id: &str) -> bool {
+        format::is_kek_id(kek_id)
     }
 
     /// Removes a previous key, which cannot be undone: whatever is still wrapped by it, in backups too, is lost unless it is

@@ -6,11 +6,12 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Barrier},
+    time::Duration,
 };
 
 use tempfile::TempDir;
 use vutf_crypto_keys::KeyWrapper;
-use vutf_kernel::{BreakerOptions, OsEntropy, Secret};
+use vutf_kernel::{BreakerOptions, Clock as _, OsEntropy, Secret, SystemClock};
 use vutf_kms::{Breaking, FileError, FileKek, FileKeks, FileWrapper, Rotated};
 
 use crate::conformance::{Candidates, conforms};
@@ -134,6 +135,37 @@ fn of_many_that_start_together_one_makes_the_file_and_all_use_it() {
         assert_eq!(ids.len(), 1);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }
+}
+
+#[test]
+fn drafts_that_nobody_is_writing_are_swept_away_and_nothing_else() {
+    let (directory, path) = place();
+    create(&path, &FileKek::Unsealed).unwrap();
+    let names =
+        [".kek-00.tmp", ".kek-01.tmp", ".kek-x", "kek-00.tmp"].map(|name| directory.path().join(name));
+    for name in &names {
+        fs::write(name, "x").unwrap();
+    }
+    let [abandoned, at_work, other, another] = names;
+    let writer = fs::File::open(&at_work).unwrap();
+    writer.lock().unwrap();
+    let now = |later: u64| SystemClock.now().plus(Duration::from_secs(later));
+    assert_eq!(FileWrapper::sweep(&path, now(0)).unwrap(), 0, "too new");
+    assert_eq!(FileWrapper::sweep(&path, now(61)).unwrap(), 1);
+    assert!(!abandoned.exists() && at_work.exists());
+    drop(writer);
+    assert_eq!(FileWrapper::sweep(&path, now(61)).unwrap(), 1);
+    assert!(!at_work.exists() && other.exists() && another.exists() && path.exists());
+}
+
+#[test]
+fn where_a_key_is_needed_none_is_made() {
+    let (_directory, path) = place();
+    let answer = FileKeks::open(&path, &FileKek::Unsealed);
+    assert!(matches!(answer, Err(FileError::Missing { .. })));
+    assert!(!path.exists());
+    create(&path, &FileKek::Unsealed).unwrap();
+    FileKeks::open(&path, &FileKek::Unsealed).unwrap();
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Why the service does not start: one line each, with the way to mend it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vutf_app::keys::KeysError;
 use vutf_crypto_keys::CryptoError;
 use vutf_kernel::PortError;
 use vutf_store_seaorm::{ConnectError, SchemaError};
+
+use super::CONFIGURED_KEK;
 
 /// Why the service does not start. The cause is for the log at level `debug`; the message is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,17 @@ pub enum StartError {
     /// The key-encryption key cannot be opened.
     #[error("the key-encryption key cannot be opened: {0}")]
     Kek(String),
+    /// There is no key file, and the database may need the one that was there.
+    #[error("{}", no_key_file(path, needed))]
+    NoKeyFile {
+        /// Where it should be.
+        path: PathBuf,
+        /// The ids of the keys in files that the database names.
+        needed: Vec<String>,
+    },
+    /// Which key-encryption keys the database names cannot be read.
+    #[error("the key registry cannot be read: {}", .0.chain())]
+    Registry(PortError),
     /// The database cannot be reached.
     #[error(transparent)]
     Database(ConnectError),
@@ -63,4 +76,19 @@ pub enum StartError {
     /// A server ended by itself.
     #[error("the HTTP server ended: {0}")]
     Server(String),
+}
+
+fn no_key_file(path: &Path, needed: &[String]) -> String {
+    let path = path.display();
+    let lost = needed.join(", ");
+    let configured = if needed.iter().any(|kek_id| kek_id == CONFIGURED_KEK) {
+        ", set VUTF__KEYS__KEK_KEY again or run `violentutf-api keys import-kek`"
+    } else {
+        ""
+    };
+    format!(
+        "there is no key file at {path}, and what is in the database opens only under the key-encryption key {lost}: restore \
+         the file from its backup, or run `violentutf-api keys join-kek` with the custodians' shares{configured}; no new key \
+         was made"
+    )
 }

@@ -2,8 +2,9 @@
 
 use std::{fmt::Display, sync::Arc};
 
-use vutf_crypto_keys::{KekSet, KeyWrapper};
-use vutf_kernel::{Ambient, BreakerOptions};
+use vutf_app::kek::keks_named;
+use vutf_crypto_keys::{KekSet, KeyReader, KeyWrapper};
+use vutf_kernel::{Ambient, BreakerOptions, PortError};
 use vutf_kms::{Breaking, FileError, FileKek, FileKeks, FileWrapper};
 
 use super::StartError;
@@ -20,13 +21,81 @@ struct Opened {
     away: Option<String>,
 }
 
+/// What to do when there is no key file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absent {
+    Refuse,
+    Make,
+}
+
+/// Every key-encryption key that is configured. A key file that is missing is made, once it is known that the registry in
+/// `reader` needs none: a new key opens nothing that another has wrapped, and would hide that the other one is lost.
+pub(crate) async fn open_or_make(
+    config: &Config,
+    ambient: &Ambient,
+    reader: &dyn KeyReader,
+) -> Result<Arc<dyn KeyWrapper>, StartError> {
+    let needed = files_needed(reader).await.map_err(StartError::Registry)?;
+    if needed.is_empty() {
+        return collect(config, ambient, Absent::Make).await;
+    }
+    // Of several processes that start together, another may have made both the file and the rows since this one looked.
+    match collect(config, ambient, Absent::Refuse).await {
+        Err(StartError::NoKeyFile { path, .. }) => Err(StartError::NoKeyFile { path, needed }),
+        answer => answer,
+    }
+}
+
+/// The key-encryption keys in files, or in the configuration, without which tenant keys in the registry may not open.
+pub(crate) async fn files_needed(reader: &dyn KeyReader) -> Result<Vec<String>, PortError> {
+    let mut named: Vec<String> = keks_named(reader).await?.into_keys().collect();
+    named.retain(|kek_id| FileWrapper::is_file_id(kek_id));
+    Ok(named)
+}
+
+/// Removes what is left of key files that were being written when their process was killed.
+pub(crate) fn sweep(config: &Config, ambient: &Ambient) {
+    if !config.keys.uses(KeyProvider::File) {
+        return;
+    }
+    match FileWrapper::sweep(&config.kek_file(), ambient.now()) {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(
+            removed,
+            "drafts of key files were left by a process that was killed"
+        ),
+        // They do no harm; a directory that cannot be read ends the start elsewhere.
+        Err(error) => tracing::warn!(%error, "drafts of key files cannot be looked for"),
+    }
+}
+
+/// Every key-encryption key that is configured, or `None` when a key file is missing: the database decides what that means.
+pub(crate) async fn open_if_there(
+    config: &Config,
+    ambient: &Ambient,
+) -> Result<Option<Arc<dyn KeyWrapper>>, StartError> {
+    match open(config, ambient).await {
+        Err(StartError::NoKeyFile { .. }) => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+/// Every key-encryption key that is configured; none is made. [`StartError::NoKeyFile`] when the key file is missing.
+pub(crate) async fn open(config: &Config, ambient: &Ambient) -> Result<Arc<dyn KeyWrapper>, StartError> {
+    collect(config, ambient, Absent::Refuse).await
+}
+
 /// Every provider that is named, each behind a circuit breaker of its own. One that cannot be reached is left for later as
 /// long as another answers: that is what the others are for. One that refuses ends the start.
-pub(crate) async fn open(config: &Config, ambient: &Ambient) -> Result<Arc<dyn KeyWrapper>, StartError> {
+async fn collect(
+    config: &Config,
+    ambient: &Ambient,
+    absent: Absent,
+) -> Result<Arc<dyn KeyWrapper>, StartError> {
     let keys = &config.keys;
     let (mut wrapping, mut opening, mut away, mut answering) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for (path, provider) in keys.providers() {
-        let opened = member(config, ambient, provider).await?;
+        let opened = member(config, ambient, absent, provider).await?;
         match opened.away {
             Some(reason) => away.push((provider, reason)),
             None => answering += 1,
@@ -56,9 +125,14 @@ pub(crate) async fn open(config: &Config, ambient: &Ambient) -> Result<Arc<dyn K
     Ok(Arc::new(set))
 }
 
-async fn member(config: &Config, ambient: &Ambient, provider: KeyProvider) -> Result<Opened, StartError> {
+async fn member(
+    config: &Config,
+    ambient: &Ambient,
+    absent: Absent,
+    provider: KeyProvider,
+) -> Result<Opened, StartError> {
     match provider {
-        KeyProvider::File => file(config, ambient),
+        KeyProvider::File => file(config, ambient, absent),
         #[cfg(feature = "pkcs11")]
         KeyProvider::Pkcs11 => remote::pkcs11(config).await,
         #[cfg(feature = "aws-kms")]
@@ -71,9 +145,16 @@ async fn member(config: &Config, ambient: &Ambient, provider: KeyProvider) -> Re
     }
 }
 
-fn file(config: &Config, ambient: &Ambient) -> Result<Opened, StartError> {
+fn file(config: &Config, ambient: &Ambient, absent: Absent) -> Result<Opened, StartError> {
     let breaker = config.breaker_options();
-    let FileKeks { current, previous } = keys_of_file(config, ambient).map_err(|error| failed(&error))?;
+    let opened = keys_of_file(config, ambient, absent);
+    let FileKeks { current, previous } = opened.map_err(|error| match error {
+        FileError::Missing { path } => StartError::NoKeyFile {
+            path,
+            needed: Vec::new(),
+        },
+        other => failed(&other),
+    })?;
     Ok(Opened {
         current: behind(current, breaker),
         previous: previous.into_iter().map(|file| behind(file, breaker)).collect(),
@@ -81,14 +162,18 @@ fn file(config: &Config, ambient: &Ambient) -> Result<Opened, StartError> {
     })
 }
 
-fn keys_of_file(config: &Config, ambient: &Ambient) -> Result<FileKeks, FileError> {
+fn keys_of_file(config: &Config, ambient: &Ambient, absent: Absent) -> Result<FileKeks, FileError> {
     if let Some(text) = &config.keys.kek_key {
         return Ok(FileKeks {
             current: FileWrapper::from_key(CONFIGURED, FileKek::parse_key(text)?)?,
             previous: Vec::new(),
         });
     }
-    FileKeks::open_or_create(&config.kek_file(), &protection(config), &mut *ambient.entropy())
+    let (path, protection) = (config.kek_file(), protection(config));
+    match absent {
+        Absent::Refuse => FileKeks::open(&path, &protection),
+        Absent::Make => FileKeks::open_or_create(&path, &protection, &mut *ambient.entropy()),
+    }
 }
 
 /// How the key file is protected.

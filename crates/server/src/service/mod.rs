@@ -42,7 +42,7 @@ pub(crate) use self::{
     checks::all as compliance_checks,
     data_dir::prepare as prepare_data_dir,
     jobs::Worker,
-    kek::{CONFIGURED as CONFIGURED_KEK, open as open_kek, protection as kek_protection},
+    kek::{CONFIGURED as CONFIGURED_KEK, files_needed, open as open_kek, protection as kek_protection},
 };
 pub use self::{
     error::StartError,
@@ -86,11 +86,16 @@ impl Service {
     /// Brings everything up but the listeners.
     pub async fn assemble(config: Arc<Config>, ambient: Ambient, schema: Schema) -> Result<Self, StartError> {
         data_dir::prepare(&config.data_dir)?;
-        let wrapper = kek::open(&config, &ambient).await?;
+        kek::sweep(&config, &ambient);
+        let known = kek::open_if_there(&config, &ambient).await?;
         let keyring = Keyring::new().with_limits(settings::key_limits(&config), ambient.shared_clock());
         let keyring = Arc::new(keyring);
         let store = connect(&config, Arc::clone(&keyring), ambient.clone()).await?;
         bring_schema(&store, schema).await?;
+        let wrapper = match known {
+            Some(wrapper) => wrapper,
+            None => kek::open_or_make(&config, &ambient, &store).await?,
+        };
         let cache = cache::connect(&config).await?;
         let hasher = hashing::hasher(&config)?;
         let recorder = Arc::new(GroupRecorder::spawn(

@@ -149,7 +149,7 @@ async fn log(store: &SeaStore) -> Check {
 async fn registry(store: &SeaStore, wrapper: Option<Arc<dyn KeyWrapper>>) -> Check {
     const NAME: &str = "keys";
     let Some(wrapper) = wrapper else {
-        return Check::warn(NAME, "not looked at: there is no key-encryption key", "");
+        return without_key(store).await;
     };
     let records = match KeyReader::list(store, None).await {
         Ok(records) => records,
@@ -174,6 +174,25 @@ async fn registry(store: &SeaStore, wrapper: Option<Arc<dyn KeyWrapper>>) -> Che
             let mend = "configure the key-encryption key that the database was made with";
             Check::fail(NAME, error.to_string(), mend)
         }
+    }
+}
+
+/// Without a key-encryption key: that is as it should be where nothing needs one.
+async fn without_key(store: &SeaStore) -> Check {
+    const NAME: &str = "keys";
+    match service::files_needed(store).await {
+        Ok(needed) if needed.is_empty() => {
+            Check::warn(NAME, "not looked at: there is no key-encryption key", "")
+        }
+        Ok(needed) => Check::fail(
+            NAME,
+            format!(
+                "they open only under the key-encryption key {}",
+                needed.join(", ")
+            ),
+            "restore its key file, or run `violentutf-api keys join-kek` with the custodians' shares",
+        ),
+        Err(error) => Check::fail(NAME, error.chain(), "look at the server's log"),
     }
 }
 

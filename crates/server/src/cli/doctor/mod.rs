@@ -144,7 +144,7 @@ async fn key_encryption_key(config: &Config) -> (Option<Arc<dyn KeyWrapper>>, Ch
     if from_file && !config.kek_file().exists() {
         let file = config.kek_file();
         let found = format!(
-            "there is no key file at {} yet; the first start makes one",
+            "there is no key file at {}; the first start makes one",
             file.display()
         );
         return (None, Check::ok(NAME, found));

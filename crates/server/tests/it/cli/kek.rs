@@ -1,6 +1,11 @@
 //! `keys`: the key-encryption key in its file.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use vutf_kernel::OsEntropy;
 use vutf_kms::{FileKek, FileWrapper};
@@ -173,6 +178,9 @@ async fn a_lost_key_file_comes_back_from_its_custodians() {
     assert!(join(&[0, 1]).failed(1).contains("2 of the 3"));
     assert!(join(&[0, 1, 1]).failed(1).contains("twice"));
     assert!(!site.kek().exists());
+    let line = site.run(&["keys", "list"]).failed(1);
+    assert!(line.contains(&kek_id) && line.contains("join-kek"), "{line}");
+    assert!(!site.kek().exists(), "no new key is in the way of the old one");
     join(&[4, 0, 2]).ok();
     assert_eq!(site.kek_id(), kek_id);
     site.reads();
@@ -183,6 +191,81 @@ async fn a_lost_key_file_comes_back_from_its_custodians() {
         .concat();
     site.run_with_input(&["keys", "join-kek"], &typed).ok();
     site.reads();
+}
+
+#[tokio::test]
+async fn without_its_key_file_a_database_with_keys_is_refused_and_no_file_is_made() {
+    let site = with_a_user();
+    let (kek_id, path) = (site.kek_id(), site.kek().display().to_string());
+    let away = site.kek().with_file_name("elsewhere");
+    let keys = "SELECT count(*) FROM crypto_keys";
+    let before = sql::number(&site.database(), keys).await.unwrap();
+    fs::rename(site.kek(), &away).unwrap();
+    for arguments in [
+        &["serve"][..],
+        &["keys", "list"],
+        &["keys", "status"],
+        &["keys", "rewrap"],
+        &["keys", "rotate-kek"],
+        &["keys", "rotate-kek", "--forget-previous"],
+        &["user", "list"],
+    ] {
+        let line = site.run(arguments).failed(1);
+        for part in [&path, &kek_id, "restore", "join-kek"] {
+            assert!(line.contains(part), "{part:?} is not in {line:?}");
+        }
+        assert!(!site.kek().exists(), "{arguments:?} made a key file");
+    }
+    let found = site.run(&["doctor", "--json"]);
+    assert_eq!(found.code, Some(1), "{}", found.out);
+    assert!(found.out.contains(&kek_id), "{}", found.out);
+    assert_eq!(sql::number(&site.database(), keys).await.unwrap(), before);
+    fs::rename(&away, site.kek()).unwrap();
+    site.reads();
+}
+
+#[tokio::test]
+async fn a_key_that_was_in_the_configuration_is_asked_for_and_not_replaced() {
+    let site = Site::new().env("VUTF__KEYS__KEK_KEY", &"ab".repeat(32));
+    site.run(&["migrate", "up"]).ok();
+    site.admin("ada").json();
+    let server = ServerProcess::builder(site.home()).unwrap();
+    let site = Site { server, ..site };
+    let line = site.run(&["keys", "list"]).failed(1);
+    for part in ["configured", "VUTF__KEYS__KEK_KEY", "import-kek"] {
+        assert!(line.contains(part), "{part:?} is not in {line:?}");
+    }
+    assert!(!site.kek().exists());
+}
+
+#[test]
+fn on_an_empty_database_the_first_start_makes_the_key_file() {
+    let site = Site::migrated();
+    assert!(!site.kek().exists());
+    let mut server = site.server.spawn().unwrap();
+    assert_eq!(server.terminate().unwrap(), Some(0));
+    let first = site.kek_id();
+    site.run(&["keys", "list"]).ok();
+    assert_eq!(site.kek_id(), first);
+}
+
+#[test]
+fn drafts_of_processes_that_were_killed_are_gone_after_the_next_start() {
+    let site = with_a_user();
+    let draft = |name: &str| site.kek().with_file_name(format!(".kek-{name}.tmp"));
+    let (old, new) = (draft("0011223344556677"), draft("8899aabbccddeeff"));
+    fs::write(&old, "half a key file").unwrap();
+    fs::write(&new, "half a key file").unwrap();
+    let hour_ago = SystemTime::now() - Duration::from_hours(1);
+    fs::File::options()
+        .append(true)
+        .open(&old)
+        .unwrap()
+        .set_modified(hour_ago)
+        .unwrap();
+    site.reads();
+    assert!(!old.exists());
+    assert!(new.exists(), "another process may be writing it");
 }
 
 #[test]
