@@ -1,6 +1,11 @@
 //! What holds for all versions of a purpose's key is shown.
 
-use vutf_crypto_keys::{KeysetPolicy, Purpose, action::KEY_READ};
+use std::collections::BTreeMap;
+
+use vutf_crypto_keys::{
+    KeysetPolicy, Purpose,
+    action::{KEY_LIST, KEY_READ},
+};
 use vutf_identity::role::permission;
 use vutf_kernel::{Ctx, Detail, Timestamp};
 
@@ -26,32 +31,61 @@ impl Keys<'_> {
         self.audited(ctx, KEY_READ, KEY_READ.none(), done).await
     }
 
+    /// The same of every purpose of `ctx`'s organization, by purpose; those of single persons are not listed: each would name a
+    /// person.
+    pub async fn policies(&self, ctx: &Ctx) -> Result<Vec<PolicyView>, KeysError> {
+        let done = self.find_policies(ctx).await;
+        self.audited(ctx, KEY_LIST, KEY_LIST.none(), done).await
+    }
+
     async fn find_policy(&self, ctx: &Ctx, purpose: &Purpose) -> Result<PolicyView, KeysError> {
-        require(ctx, &permission::KEYS_READ)?;
-        // Which refuses what is not authentic.
-        self.reload().await?;
-        let home = Some(ctx.organization_id);
-        if !self
-            .reader
-            .list(home)
-            .await?
-            .iter()
-            .any(|record| record.purpose == *purpose)
-        {
-            return Err(KeysError::NotFound);
-        }
-        let keysets = self.reader.keysets(home).await?;
-        let decided = keysets.into_iter().find(|keyset| keyset.purpose == *purpose);
+        let mut views = self.views(ctx).await?;
+        let view = views.remove(purpose).ok_or(KeysError::NotFound)?;
         let text = purpose.to_string();
         self.record(ctx, KEY_READ, KEY_READ.none(), |event| {
             event.detail("policy_of", Detail::Text(text.clone()))
         })
         .await?;
-        Ok(PolicyView {
-            purpose: purpose.clone(),
-            revision: decided.as_ref().map_or(0, |keyset| keyset.revision),
-            updated_at: decided.as_ref().map(|keyset| keyset.updated_at),
-            policy: decided.map(|keyset| keyset.policy).unwrap_or_default(),
+        Ok(view)
+    }
+
+    async fn find_policies(&self, ctx: &Ctx) -> Result<Vec<PolicyView>, KeysError> {
+        let views = self.views(ctx).await?;
+        let count = Detail::Number(i64::try_from(views.len()).unwrap_or(i64::MAX));
+        self.record(ctx, KEY_LIST, KEY_LIST.none(), |event| {
+            event.detail("policies", count.clone())
         })
+        .await?;
+        Ok(views.into_values().collect())
+    }
+
+    async fn views(&self, ctx: &Ctx) -> Result<BTreeMap<Purpose, PolicyView>, KeysError> {
+        require(ctx, &permission::KEYS_READ)?;
+        // Which refuses what is not authentic.
+        self.reload().await?;
+        let home = Some(ctx.organization_id);
+        let records = self.reader.list(home).await?;
+        let purposes = records.into_iter().map(|record| record.purpose);
+        let undecided = purposes.map(|purpose| (purpose.clone(), PolicyView::undecided(purpose)));
+        let mut views: BTreeMap<Purpose, PolicyView> = undecided.collect();
+        for keyset in self.reader.keysets(home).await? {
+            if let Some(view) = views.get_mut(&keyset.purpose) {
+                view.revision = keyset.revision;
+                view.updated_at = Some(keyset.updated_at);
+                view.policy = keyset.policy;
+            }
+        }
+        Ok(views)
+    }
+}
+
+impl PolicyView {
+    fn undecided(purpose: Purpose) -> Self {
+        Self {
+            purpose,
+            policy: KeysetPolicy::default(),
+            revision: 0,
+            updated_at: None,
+        }
     }
 }

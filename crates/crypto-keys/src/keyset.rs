@@ -25,6 +25,18 @@ pub struct KeysetPolicy {
     pub limit: Option<Usage>,
 }
 
+impl KeysetPolicy {
+    /// Whether a cryptoperiod may be decided: from an hour, below which rotations overtake one another, to ten years.
+    pub fn admits_cryptoperiod(period: Duration) -> bool {
+        (Duration::from_hours(1)..=Duration::from_secs(10 * 366 * 86_400)).contains(&period)
+    }
+
+    /// Whether a limit of use may be decided: one that is reached before the first use would rotate without end.
+    pub const fn admits_limit(limit: Usage) -> bool {
+        limit.messages > 0 && limit.bytes > 0
+    }
+}
+
 impl Default for KeysetPolicy {
     fn default() -> Self {
         Self {

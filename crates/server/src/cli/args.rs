@@ -7,7 +7,7 @@ use vutf_audit::Anchor;
 use vutf_identity::UserStatus;
 
 use super::answer;
-pub(super) use super::key_args::{KeyJobs, Keys, Why, Work};
+pub(super) use super::key_args::{KeyJobs, KeyPolicies, Keys, PolicyChange, Why, Work};
 
 #[derive(Debug, Parser)]
 #[command(

@@ -1,12 +1,13 @@
 //! What may stand after `keys` on the command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
-use vutf_crypto_keys::{Purpose, ReasonCode};
+use vutf_crypto_keys::{KeysetPolicy, Purpose, ReasonCode};
 use vutf_kernel::{ApprovalId, JobId, KeyId, Timestamp};
 
 use super::answer;
+use crate::config::duration;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
@@ -138,6 +139,15 @@ pub(super) enum Keys {
         #[command(subcommand)]
         action: KeyJobs,
     },
+    /// What holds for all versions of a purpose's key: how long and how much one protects, and which may still be used.
+    #[command(after_help = "Examples:
+  violentutf-api keys policies list
+  violentutf-api keys policies show field:users --json
+  violentutf-api keys policies set field:users --cryptoperiod 30d --messages 1000000 --bytes 1000000000")]
+    Policies {
+        #[command(subcommand)]
+        action: KeyPolicies,
+    },
     /// Keys and algorithms as a CycloneDX 1.6 cryptography bill of materials (JSON).
     #[command(after_help = "Examples:\n  violentutf-api keys inventory > cbom.json")]
     Inventory,
@@ -259,6 +269,69 @@ pub(super) enum KeyJobs {
         #[arg(value_parser = job_id)]
         id: JobId,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyPolicies {
+    /// List what holds for every purpose that has a key.
+    #[command(after_help = "Examples:\n  violentutf-api keys policies list --json")]
+    List,
+    /// Show what holds for one purpose.
+    #[command(after_help = "Examples:\n  violentutf-api keys policies show field:users")]
+    Show {
+        /// A purpose that `keys list` shows.
+        purpose: Purpose,
+    },
+    /// Decide what holds for one purpose; what is left out stays as it is.
+    #[command(after_help = "Examples:
+  violentutf-api keys policies set field:users --cryptoperiod 30d --revision 2
+  violentutf-api keys policies set field:users --minimum-version 3
+  violentutf-api keys policies set field:users --default-cryptoperiod --default-limit")]
+    Set {
+        /// A purpose that `keys list` shows.
+        purpose: Purpose,
+        /// Only if the policy still is in this revision, which `keys policies show` told.
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<u64>,
+        #[command(flatten)]
+        change: PolicyChange,
+    },
+}
+
+/// What is to be different.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(super) struct PolicyChange {
+    /// Refuse versions below it from now on; not above what rows still need.
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) minimum_version: Option<u32>,
+    /// Whether a suspended version may read what it protected.
+    #[arg(long, value_name = "BOOL")]
+    pub(super) suspended_may_process: Option<bool>,
+    /// How long a version protects, 1h to 3660d.
+    #[arg(long, value_name = "DURATION", value_parser = cryptoperiod)]
+    pub(super) cryptoperiod: Option<Duration>,
+    /// As long as the purpose says.
+    #[arg(long, conflicts_with = "cryptoperiod")]
+    pub(super) default_cryptoperiod: bool,
+    /// How many messages a version protects before it is rotated.
+    #[arg(long, value_name = "NUMBER", requires = "bytes", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) messages: Option<u64>,
+    /// How many bytes of plaintext a version protects before it is rotated.
+    #[arg(long, value_name = "NUMBER", requires = "messages", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) bytes: Option<u64>,
+    /// As much as the purpose says.
+    #[arg(long, conflicts_with_all = ["messages", "bytes"])]
+    pub(super) default_limit: bool,
+}
+
+fn cryptoperiod(text: &str) -> Result<Duration, String> {
+    let period = duration(text)?;
+    if KeysetPolicy::admits_cryptoperiod(period) {
+        Ok(period)
+    } else {
+        Err("expected an hour to ten years, e.g. 90d".to_owned())
+    }
 }
 
 fn key_id(text: &str) -> Result<KeyId, String> {

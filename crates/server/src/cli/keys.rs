@@ -11,7 +11,7 @@ use super::{
     answer::table,
     args,
     failure::{Failure, Outcome},
-    kek, key_jobs, key_life,
+    kek, key_jobs, key_life, key_policies,
     output::Output,
     start,
 };
@@ -77,6 +77,7 @@ async fn dispatch(service: &Service, action: args::Keys, out: &mut Output) -> Ou
             key_jobs::work(service, key_jobs::reindexing(purpose)?, &how, out).await
         }
         args::Keys::Jobs { action } => key_jobs::run(service, action, out).await,
+        args::Keys::Policies { action } => key_policies::run(service, action, out).await,
         args::Keys::Inventory => cbom(service, out).await,
         args::Keys::Status => status(service, out).await,
         args::Keys::Rewrap => kek::rewrap(service, out).await,

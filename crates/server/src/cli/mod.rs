@@ -19,6 +19,7 @@ mod kek;
 mod key_args;
 mod key_jobs;
 mod key_life;
+mod key_policies;
 mod keys;
 mod migrate;
 mod openapi;

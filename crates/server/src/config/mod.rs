@@ -50,6 +50,7 @@ pub use sections::{
 };
 pub use sources::Sources;
 pub use units::ByteSize;
+pub(crate) use units::{duration, shown as shown_duration};
 
 use reader::Reader;
 

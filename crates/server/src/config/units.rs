@@ -69,6 +69,16 @@ impl Setting for Duration {
     }
 }
 
+/// A duration as settings write it, e.g. `90d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    Duration::parse(&Value::String(text.to_owned()))
+}
+
+/// The same, back.
+pub(crate) fn shown(duration: Duration) -> String {
+    duration.show()
+}
+
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);

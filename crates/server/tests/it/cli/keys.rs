@@ -82,3 +82,105 @@ fn no_answer_holds_a_key() {
         assert!(words.into_iter().all(|word| !shown.contains(word)));
     }
 }
+
+#[tokio::test]
+async fn a_policy_is_decided_in_the_revision_that_was_shown_and_recorded() {
+    let site = Site::migrated();
+    let policies = |arguments: &[&str]| site.run(&[&["keys", "policies"], arguments, &["--json"]].concat());
+    let undecided = policies(&["show", "field:users"]).json();
+    assert_eq!(
+        (&undecided["revision"], &undecided["cryptoperiod_seconds"]),
+        (&0.into(), &Value::Null)
+    );
+    let first = policies(&[
+        "set",
+        "field:users",
+        "--cryptoperiod",
+        "30d",
+        "--messages",
+        "5",
+        "--bytes",
+        "500",
+        "--revision",
+        "0",
+    ])
+    .json();
+    assert_eq!(
+        (
+            &first["cryptoperiod_seconds"],
+            &first["limit"]["bytes"],
+            &first["revision"]
+        ),
+        (&(30 * 86_400).into(), &500.into(), &1.into())
+    );
+    let stale = ["set", "field:users", "--default-limit", "--revision", "0"];
+    assert!(policies(&stale).failed(1).contains("changed"));
+    let second = policies(&[
+        "set",
+        "field:users",
+        "--default-limit",
+        "--suspended-may-process",
+        "true",
+    ])
+    .json();
+    assert_eq!(
+        (
+            &second["limit"],
+            &second["cryptoperiod_seconds"],
+            &second["suspended_may_process"]
+        ),
+        (&Value::Null, &(30 * 86_400).into(), &true.into()),
+        "what is left out stays"
+    );
+    let all = policies(&["list"]).json();
+    let found = all["policies"].as_array().unwrap();
+    assert!(found.contains(&second), "{all}");
+    assert!(
+        found.iter().any(|policy| policy["purpose"] == "token-signing"),
+        "{all}"
+    );
+    assert!(site.run(&["keys", "policies", "list"]).ok().contains("30d"));
+    let events = async |action: &str| {
+        let query = format!("SELECT COUNT(*) FROM audit_intake WHERE action = '{action}'");
+        sql::number(&site.database(), &query).await.unwrap()
+    };
+    let (updates, lists, reads) = (
+        events("keyset.update").await,
+        events("key.list").await,
+        events("key.read").await,
+    );
+    assert_eq!(
+        (updates, lists, reads),
+        (2, 2, 3),
+        "two decisions; two lists; three looks"
+    );
+}
+
+#[test]
+fn a_policy_that_cannot_be_is_refused() {
+    let site = Site::new();
+    for arguments in [
+        &["set", "field:users"][..],
+        &["set", "field:users", "--cryptoperiod", "1s"],
+        &["set", "field:users", "--cryptoperiod", "4000d"],
+        &["set", "field:users", "--messages", "1"],
+        &["set", "field:users", "--messages", "0", "--bytes", "1"],
+        &[
+            "set",
+            "field:users",
+            "--cryptoperiod",
+            "30d",
+            "--default-cryptoperiod",
+        ],
+        &["set", "everything", "--minimum-version", "1"],
+        &["show", "everything"],
+    ] {
+        let done = site.run(&[&["keys", "policies"], arguments].concat());
+        assert_eq!(done.code, Some(2), "{arguments:?}: {}{}", done.out, done.err);
+    }
+    let site = Site::migrated();
+    let line = site.run(&["keys", "policies", "show", "field:nothing"]).failed(1);
+    assert!(line.contains("field:nothing"), "{line}");
+    let raise = ["keys", "policies", "set", "field:users", "--minimum-version", "2"];
+    assert!(site.run(&raise).failed(1).contains("minimum version"));
+}

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use vutf_app::keys::KeysetChange;
-use vutf_crypto_keys::action::KEYSET_UPDATE;
+use vutf_crypto_keys::{KeysetPolicy, action::KEYSET_UPDATE};
 use vutf_identity::role::permission;
 use vutf_kernel::Class;
 
@@ -49,9 +49,6 @@ pub(crate) struct UpdatePolicyRequest {
     limit: Member<LimitBody>,
 }
 
-const SHORTEST: u64 = 3_600;
-const LONGEST: u64 = 10 * 366 * 86_400;
-
 pub(crate) async fn handle(
     state: web::Data<AppState>,
     caller: Caller,
@@ -78,7 +75,7 @@ impl UpdatePolicyRequest {
             .checked_sub(1)
             .and_then(|revision| u64::try_from(revision).ok());
         if let Member::Given(seconds) = self.cryptoperiod_seconds
-            && !(SHORTEST..=LONGEST).contains(&seconds)
+            && !KeysetPolicy::admits_cryptoperiod(Duration::from_secs(seconds))
         {
             return Err(refused(
                 "/cryptoperiod_seconds",
@@ -87,7 +84,7 @@ impl UpdatePolicyRequest {
             ));
         }
         if let Member::Given(limit) = self.limit
-            && (limit.messages == 0 || limit.bytes == 0)
+            && !KeysetPolicy::admits_limit(limit.into())
         {
             return Err(refused("/limit", "limit", "at least one message and one byte"));
         }
