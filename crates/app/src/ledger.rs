@@ -11,7 +11,7 @@ use vutf_crypto_keys::{
         KEY_REWRAP, KEY_ROTATE, KEY_SUSPEND, KEYSET_UPDATE,
     },
 };
-use vutf_kernel::{Action, Detail, KeyId, OrganizationId, PageRequest, PortError};
+use vutf_kernel::{Action, Detail, KeyId, OrganizationId, PageRequest, PortError, Timestamp};
 
 use crate::keys::KeysError;
 
@@ -114,11 +114,23 @@ async fn each(
     log: &dyn LogReader,
     organization: OrganizationId,
     action: Action,
+    note: impl FnMut(&Record) + Send,
+) -> Result<(), PortError> {
+    each_since(log, organization, action, None, note).await
+}
+
+/// What succeeded of an action, oldest first.
+pub(crate) async fn each_since(
+    log: &dyn LogReader,
+    organization: OrganizationId,
+    action: Action,
+    from: Option<Timestamp>,
     mut note: impl FnMut(&Record) + Send,
 ) -> Result<(), PortError> {
     let filter = EventFilter {
         action: Some(action.name.to_owned()),
         outcome: Some(Ending::Success),
+        from,
         ..EventFilter::within(organization)
     };
     let mut page = PageRequest {

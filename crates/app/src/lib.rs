@@ -4,6 +4,7 @@ pub mod crypto;
 pub mod erasure;
 pub mod jobs;
 pub mod kek;
+pub mod kek_age;
 pub mod key_policy;
 mod key_watch;
 pub mod keys;

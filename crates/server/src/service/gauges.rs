@@ -7,11 +7,12 @@ use std::{
 };
 
 use tokio::task::JoinHandle;
+use vutf_app::kek_age::KekSince;
 use vutf_crypto_keys::{
-    ApprovalState, KeyReader as _, KeyRecord, KeyState, Keyset, LifecycleReader as _, Posture, due,
+    ApprovalState, Keks, KeyReader as _, KeyRecord, KeyState, Keyset, LifecycleReader as _, Posture, due,
     job::{Job, JobReader as _, JobState},
 };
-use vutf_kernel::{PortError, Timestamp};
+use vutf_kernel::{OrganizationId, PortError, Timestamp};
 
 use super::{SequencerStatus, Service, probes};
 use crate::{
@@ -24,6 +25,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const KEK_PATIENCE: Duration = Duration::from_secs(5);
 /// Jobs and requests of an organization that are looked at, the newest first.
 const LISTED: u32 = 100;
+/// What key-encryption keys are called beside the kinds of purposes.
+const KEK: &str = "kek";
 
 pub(super) fn spawn(
     service: Service,
@@ -37,6 +40,7 @@ pub(super) fn spawn(
         let every = EVERY.min(reload);
         let rounds_between_keys = u64::try_from(reload.as_millis() / every.as_millis().max(1)).unwrap_or(1);
         let mut ticks = tokio::time::interval(every);
+        let mut keks = KekSince::default();
         for round in 0_u64.. {
             ticks.tick().await;
             read(&service, &metrics, &sequencer);
@@ -48,7 +52,7 @@ pub(super) fn spawn(
                 tracing::warn!(error = %error, "the key registry could not be read again; trying again later");
             }
             if round.is_multiple_of(rounds_between_keys)
-                && let Err(error) = registry(&service, metrics.keys()).await
+                && let Err(error) = registry(&service, metrics.keys(), &mut keks).await
             {
                 tracing::warn!(error = %error.chain(), "the figures about keys could not be read; trying again later");
             }
@@ -112,7 +116,7 @@ fn in_memory(service: &Service, metrics: &KeyMetrics) {
 }
 
 /// What the registry and the key providers say.
-async fn registry(service: &Service, metrics: &KeyMetrics) -> Result<(), PortError> {
+async fn registry(service: &Service, metrics: &KeyMetrics, keks: &mut KekSince) -> Result<(), PortError> {
     for kek in probes::kek_health(&*service.wrapper, KEK_PATIENCE).await {
         metrics.set_kek_up(kek.role, kek.technology, kek.status != ProbeStatus::Failed);
     }
@@ -124,6 +128,9 @@ async fn registry(service: &Service, metrics: &KeyMetrics) -> Result<(), PortErr
     let (now, keysets) = (service.ambient.now(), service.store.keysets(None).await?);
     for (purpose, age) in ages(&records, &keysets, now) {
         metrics.set_age(purpose, age);
+    }
+    if let Some(age) = kek_age(service, keks, now).await? {
+        metrics.set_age(KEK, age);
     }
     let (mut requests, mut jobs) = (0, Vec::new());
     for organization in service.keyring.organizations() {
@@ -140,6 +147,26 @@ async fn registry(service: &Service, metrics: &KeyMetrics) -> Result<(), PortErr
         metrics.set_jobs(state.as_str(), number);
     }
     Ok(())
+}
+
+/// The age of the key-encryption keys that wrap. One that has wrapped nothing yet has none, and is looked for again.
+async fn kek_age(
+    service: &Service,
+    keks: &mut KekSince,
+    now: Timestamp,
+) -> Result<Option<KeyAge>, PortError> {
+    let wrapping: Vec<&str> = Keks::of(&*service.wrapper).wrapping_ids().collect();
+    if wrapping.iter().any(|kek_id| keks.of(kek_id).is_none()) {
+        keks.read_on(&service.store, OrganizationId::DEFAULT, now).await?;
+    }
+    let oldest = wrapping.iter().filter_map(|kek_id| keks.of(kek_id)).min();
+    Ok(oldest.map(|since| {
+        let end = since.plus(service.config.keys.kek_cryptoperiod);
+        KeyAge {
+            oldest: now.since(since),
+            remaining_secs: Some(end.as_secs().saturating_sub(now.as_secs())),
+        }
+    }))
 }
 
 /// The last job of each kind and purpose: one that failed and was done later is no news. `jobs` are the newest first.

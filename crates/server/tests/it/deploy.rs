@@ -56,6 +56,25 @@ fn alerts_and_dashboard_read_metrics_that_exist_and_the_guide_explains_all() {
     );
 }
 
+/// A selector that names no kind of key is an alert that never fires.
+#[test]
+fn alerts_name_kinds_of_keys_that_there_are() {
+    let uses = vutf_crypto_keys::Uses::default();
+    let mut kinds: BTreeSet<&str> = uses.each().map(|(kind, ..)| kind).collect();
+    kinds.insert("kek");
+    let rules = read("deploy/prometheus/rules.yaml");
+    let selectors = ["purpose=~\"", "purpose=\""].map(|start| rules.split(start).skip(1));
+    let named: BTreeSet<&str> = selectors
+        .into_iter()
+        .flatten()
+        .filter_map(|rest| rest.split('"').next())
+        .flat_map(|names| names.split('|'))
+        .collect();
+    assert!(named.contains("kek") && named.contains("tenant"), "{named:?}");
+    let unknown: Vec<_> = named.difference(&kinds).collect();
+    assert_eq!(unknown, Vec::<&&str>::new(), "of {kinds:?}");
+}
+
 #[test]
 fn every_runbook_that_an_alert_names_is_written() {
     let guide = read("docs/guides/operate.md");

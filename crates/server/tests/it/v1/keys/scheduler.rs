@@ -24,6 +24,37 @@ async fn a_key_whose_time_is_over_is_rotated_without_anybody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_age_of_tenant_keys_and_of_the_key_above_them_is_measured_against_their_time() {
+    const YEAR: i64 = 365 * 86_400;
+    let mut site = Site::sqlite().await;
+    // What may have passed since the keys were made.
+    let slack = 600;
+    for period in [YEAR, 30 * 86_400] {
+        let metrics = site.api.at(site.server.management_url());
+        let measured = async |name: &str, purpose: &str| {
+            let text = metrics.get("/metrics").send().await.unwrap().text();
+            let start = format!("{name}{{purpose=\"{purpose}\"}} ");
+            let mut lines = text.lines();
+            lines.find_map(|line| line.strip_prefix(&start)?.parse::<i64>().ok())
+        };
+        let remaining = "vutf_key_cryptoperiod_remaining_seconds";
+        eventually("the age of the key-encryption key is known", async || {
+            measured(remaining, "kek").await.is_some()
+        })
+        .await;
+        for (purpose, expected) in [("kek", period), ("tenant", YEAR)] {
+            let left = measured(remaining, purpose).await.unwrap();
+            assert!((expected - slack..=expected).contains(&left), "{purpose}: {left}");
+            let age = measured("vutf_key_oldest_active_seconds", purpose).await.unwrap();
+            assert!((0..slack).contains(&age), "{purpose}: {age}");
+        }
+        assert_eq!(site.server.terminate().unwrap(), Some(0));
+        site.builder = site.builder.env("VUTF__KEYS__KEK_CRYPTOPERIOD", "30d");
+        site.server = site.builder.spawn().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_replicas_one_rotates_and_the_other_takes_over() {
     let Some(mut site) = Site::postgres().await else {
         return;
