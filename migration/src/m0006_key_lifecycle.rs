@@ -64,7 +64,10 @@ CREATE TABLE key_usage (
     key_id {uuid} PRIMARY KEY,
     organization_id {uuid} NOT NULL REFERENCES organizations (id),
     messages BIGINT NOT NULL,
-    bytes BIGINT NOT NULL
+    bytes BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
+    authenticated_by {uuid} NOT NULL,
+    mac {blob} NOT NULL
 );
 CREATE INDEX key_usage_tenant ON key_usage (organization_id);
 ";

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use vutf_audit::{Ending, EventFilter, LogReader, Record, parse_body};
 use vutf_crypto_keys::{
-    KeyRecord, KeyState, Keyset, Purpose,
+    KeyRecord, KeyState, Keyset, Purpose, UsageRecord,
     action::{
         KEY_ACTIVATE, KEY_COMPROMISE, KEY_CREATE, KEY_DEACTIVATE, KEY_DESTROY, KEY_DESTROY_REJECT,
-        KEY_REWRAP, KEY_ROTATE, KEY_SUSPEND, KEYSET_UPDATE,
+        KEY_REWRAP, KEY_ROTATE, KEY_SUSPEND, KEY_USAGE, KEYSET_UPDATE,
     },
 };
 use vutf_kernel::{Action, Detail, KeyId, OrganizationId, PageRequest, PortError, Timestamp};
@@ -42,6 +42,7 @@ struct Known {
 pub(crate) struct Ledger {
     keys: HashMap<KeyId, Known>,
     keysets: BTreeMap<Purpose, u64>,
+    usage: HashMap<KeyId, u64>,
 }
 
 impl Ledger {
@@ -55,7 +56,24 @@ impl Ledger {
             ledger.note_keyset(record);
         })
         .await?;
+        each(log, organization, KEY_USAGE, |record| ledger.note_usage(record)).await?;
         Ok(ledger)
+    }
+
+    /// Refuses rows of keys' use that are older than the log tells of, or gone.
+    pub(crate) fn check_usage(&self, rows: &[UsageRecord]) -> Result<(), KeysError> {
+        let rows: HashMap<KeyId, u64> = rows.iter().map(|row| (row.key_id, row.revision)).collect();
+        for (key_id, log) in &self.usage {
+            let row = rows.get(key_id).copied().unwrap_or(0);
+            if row < *log {
+                return Err(KeysError::UsageRolledBack {
+                    key_id: *key_id,
+                    row,
+                    log: *log,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a registry that lacks a key which was made, or holds an older row than the log tells of.
@@ -99,6 +117,13 @@ impl Ledger {
             if newest {
                 self.keys.insert(id, told);
             }
+        }
+    }
+
+    fn note_usage(&mut self, record: &Record) {
+        if let Some((key_id, revision)) = told_of_usage(record) {
+            let known = self.usage.entry(key_id).or_insert(revision);
+            *known = revision.max(*known);
         }
     }
 
@@ -171,6 +196,12 @@ fn told_of_keyset(record: &Record) -> Option<(Purpose, u64)> {
         text(details.get("purpose")?)?.parse().ok()?,
         number(details.get("revision")?)?,
     ))
+}
+
+fn told_of_usage(record: &Record) -> Option<(KeyId, u64)> {
+    let body = parse_body(&record.intake.body).ok()?;
+    let revision = number(body.details.get("revision")?)?;
+    Some((KeyId::from_uuid(body.resource.id?), revision))
 }
 
 fn text(detail: &Detail) -> Option<&str> {

@@ -16,6 +16,8 @@ pub const KEY_DUE: Action = Action::new("key.due", "key");
 pub const SUBJECT_KEY_CREATE: Action = Action::new("subject_key.create", "key");
 /// One key is shown with its history.
 pub const KEY_READ: Action = Action::new("key.read", "key");
+/// What a key protected has doubled since it was last told.
+pub const KEY_USAGE: Action = Action::new("key.usage", "key");
 /// A key begins to protect, or does so again.
 pub const KEY_ACTIVATE: Action = Action::new("key.activate", "key");
 /// A key is put aside.

@@ -167,6 +167,28 @@ pub enum LoadError {
         /// What was seen.
         seen: u64,
     },
+    /// What is written down of the key's use was changed by someone without the registry key.
+    #[error(
+        "what is written down of the use of key {key_id} is not authentic: restore its row of key_usage from a backup; it was \
+         changed outside this service"
+    )]
+    UsageMac {
+        /// The key.
+        key_id: KeyId,
+    },
+    /// What is written down of the key's use is less than it was.
+    #[error(
+        "what is written down of the use of key {key_id} was put back: it is revision {row}, and revision {seen} was seen \
+         before; restore its row of key_usage, and rotate the key"
+    )]
+    UsageRolledBack {
+        /// The key.
+        key_id: KeyId,
+        /// The row's revision; 0 when there is none.
+        row: u64,
+        /// The newest that is known.
+        seen: u64,
+    },
     /// The request was changed, or made, by someone without the registry key.
     #[error("the request {id} is not authentic: it was changed or made outside this service")]
     ApprovalMac {

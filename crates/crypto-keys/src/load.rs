@@ -9,7 +9,7 @@ use vutf_kernel::{KeyId, OrganizationId};
 
 use crate::{
     Algorithm, Decision, KeyRecord, KeyState, KeyWrapper, Keyring, Keyset, LoadError, Operation, Purpose,
-    ServiceUse, Usage, WrappedBy,
+    ServiceUse, UsageRecord, WrappedBy,
     due::by_purpose,
     outage::Posture,
     record::fingerprint,
@@ -26,7 +26,7 @@ pub struct Registry {
     /// What was decided about their purposes.
     pub keysets: Vec<Keyset>,
     /// How much they were used, as far as it was written down.
-    pub usage: Vec<(KeyId, Usage)>,
+    pub usage: Vec<UsageRecord>,
 }
 
 impl From<Vec<KeyRecord>> for Registry {
@@ -129,6 +129,8 @@ impl Keyring {
         for keyset in &registry.keysets {
             self.authenticate_keyset(keyset)?;
         }
+        let wholly = records.iter().map(|record| record.id);
+        self.check_usages(&registry.usage, wholly)?;
         let keysets = by_purpose(&registry.keysets);
         let mut keys = Vec::new();
         for record in records.iter().filter(|record| record.purpose != Purpose::Tenant) {
@@ -144,8 +146,8 @@ impl Keyring {
         *current = Arc::new(current.with(&organizations, held, keys, &registry.keysets));
         drop(current);
         self.forget_subjects_of_lost_tenants();
-        for (key, usage) in &registry.usage {
-            self.counter(*key).learn(*usage);
+        for row in &registry.usage {
+            self.counter(row.key_id).learn(row.usage, row.revision);
         }
         Ok(report)
     }

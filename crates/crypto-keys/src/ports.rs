@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use vutf_kernel::{ApprovalId, BreakerState, EventSink, KeyId, OrganizationId, PortError, Secret};
 
-use crate::{Approval, KekSet, KeyRecord, Keyset, Live, Transition, Usage, UsageDelta};
+use crate::{Approval, KekSet, KeyRecord, Keyset, Live, Transition, UsageRecord};
 
 /// A key-encryption key that never leaves its provider. It wraps one tenant key an organization, and nothing else.
 #[async_trait]
@@ -66,7 +66,7 @@ pub trait LifecycleReader: Send + Sync {
     /// The request about a subject that is not decided, be its time over or not.
     async fn open_approval(&self, subject: uuid::Uuid) -> Result<Option<Approval>, PortError>;
     /// What each key was used for, as far as it was written down, of one organization or of all.
-    async fn usage(&self, organization: Option<OrganizationId>) -> Result<Vec<(KeyId, Usage)>, PortError>;
+    async fn usage(&self, organization: Option<OrganizationId>) -> Result<Vec<UsageRecord>, PortError>;
 }
 
 /// Counts what is lost with a key.
@@ -101,8 +101,11 @@ pub trait LifecycleRepo: Send {
     async fn insert_approval(&mut self, approval: &Approval) -> Result<(), PortError>;
     /// Replaces the request with the same id if its revision is one less; [`vutf_kernel::Fault::Stale`] otherwise.
     async fn replace_approval(&mut self, approval: &Approval) -> Result<(), PortError>;
-    /// Adds to what was written down of each key's use; several replicas do so at once.
-    async fn add_usage(&mut self, deltas: &[UsageDelta]) -> Result<(), PortError>;
+    /// Writes down a key's use for the first time; [`vutf_kernel::Fault::Duplicate`] when somebody else did.
+    async fn insert_usage(&mut self, usage: &UsageRecord) -> Result<(), PortError>;
+    /// Replaces what is written down if its revision is one less; [`vutf_kernel::Fault::Stale`] otherwise. Several replicas do
+    /// so at once.
+    async fn replace_usage(&mut self, usage: &UsageRecord) -> Result<(), PortError>;
 }
 
 /// The transaction that the use cases of this crate are given.

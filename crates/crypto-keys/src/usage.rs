@@ -37,6 +37,14 @@ impl Usage {
         self.plus(self)
     }
 
+    /// How often each amount has doubled, from nothing.
+    pub(crate) const fn doublings(self) -> (u32, u32) {
+        (
+            u64::BITS - self.messages.leading_zeros(),
+            u64::BITS - self.bytes.leading_zeros(),
+        )
+    }
+
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         [self.messages.to_be_bytes(), self.bytes.to_be_bytes()].concat()
     }
@@ -81,6 +89,7 @@ impl Purpose {
 pub(crate) struct UsageCounter {
     known_messages: AtomicU64,
     known_bytes: AtomicU64,
+    seen_revision: AtomicU64,
     messages: AtomicU64,
     bytes: AtomicU64,
 }
@@ -105,8 +114,15 @@ impl UsageCounter {
         })
     }
 
-    /// What the store says. It only grows, and may have been read before the last [`UsageCounter::take`].
-    pub(crate) fn learn(&self, stored: Usage) {
+    /// The newest revision of the store's row that this process has read.
+    pub(crate) fn seen_revision(&self) -> u64 {
+        load(&self.seen_revision)
+    }
+
+    /// What the store says in a revision of its row. It only grows, and may have been read before the last
+    /// [`UsageCounter::take`].
+    pub(crate) fn learn(&self, stored: Usage, revision: u64) {
+        self.seen_revision.fetch_max(revision, Ordering::Relaxed);
         self.known_messages.fetch_max(stored.messages, Ordering::Relaxed);
         self.known_bytes.fetch_max(stored.bytes, Ordering::Relaxed);
     }
@@ -155,17 +171,26 @@ mod tests {
     #[test]
     fn nothing_is_counted_twice_or_lost() {
         let counter = UsageCounter::default();
-        counter.learn(usage(5, 50));
+        counter.learn(usage(5, 50), 1);
         counter.count(10);
         assert_eq!(counter.total(), usage(6, 60));
         let taken = counter.take().unwrap();
         assert_eq!((taken, counter.total()), (usage(1, 10), usage(6, 60)));
         assert_eq!(counter.take(), None);
-        counter.learn(usage(5, 50));
+        counter.learn(usage(5, 50), 1);
         assert_eq!(counter.total(), usage(6, 60), "the store was read before");
         counter.give_back(taken);
         assert_eq!(counter.total(), usage(6, 60));
         assert_eq!(counter.take(), Some(taken));
+    }
+
+    #[test]
+    fn an_amount_is_told_when_it_has_doubled() {
+        let told: Vec<u64> = (1..=9)
+            .filter(|n| usage(n - 1, 0).doublings() != usage(*n, 0).doublings())
+            .collect();
+        assert_eq!(told, [1, 2, 4, 8]);
+        assert_ne!(usage(4, 3).doublings(), usage(4, 4).doublings());
     }
 
     #[test]

@@ -294,6 +294,9 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("organization_id", Id),
             ("messages", Count),
             ("bytes", Count),
+            ("revision", Count),
+            ("authenticated_by", Id),
+            ("mac", Mac),
         ],
     ),
     (

@@ -3,6 +3,7 @@
 mod approvals;
 mod keysets;
 mod lifecycle;
+mod usage;
 
 use async_trait::async_trait;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};

@@ -2,7 +2,7 @@
 
 use vutf_crypto_keys::{
     Approval, ApprovalError, ApprovalState, Change, KeyRecord, KeyState, Keyset, Live, LoadError, Person,
-    Persons, Purpose, Reason,
+    Persons, Purpose, Reason, Usage, UsageDelta, UsageRecord,
     action::{KEY_DESTROY, KEY_DESTROY_APPROVE, KEY_DESTROY_REJECT, KEY_DESTROY_REQUEST, KEY_REQUEST_LIST},
     approval::Ask,
     commit_keyset,
@@ -10,7 +10,7 @@ use vutf_crypto_keys::{
         commit_destruction, commit_rejection, commit_request, has_settled, may_destroy, plan_destruction,
         plan_rejection,
     },
-    plan_keyset,
+    plan_keyset, plan_usage,
 };
 use vutf_identity::role::permission;
 use vutf_kernel::{ApprovalId, Ctx, Detail, Env, KeyId, PortError, transact};
@@ -39,6 +39,7 @@ struct Plan {
     live: Live,
     /// What the destroyed tenant key vouched for, and its successor does from now on.
     keysets: Vec<Keyset>,
+    usage: Vec<UsageRecord>,
     approval: Option<Approval>,
 }
 
@@ -243,12 +244,14 @@ impl Keys<'_> {
         let now = self.ambient.now();
         let successor = registry.tenant(ctx)?;
         let live = self.reader.count(record).await?;
-        let keysets = if record.purpose == Purpose::Tenant {
-            self.handed_over(ctx, record, successor).await?
+        let (keysets, usage) = if record.purpose == Purpose::Tenant {
+            let keysets = self.handed_over(ctx, record, successor).await?;
+            (keysets, self.usage_handed_over(ctx, record).await?)
         } else {
-            Vec::new()
+            (Vec::new(), Vec::new())
         };
         Ok(Plan {
+            usage,
             change: plan_destruction(self.keyring, now, record, successor, reason)?,
             live,
             keysets,
@@ -282,12 +285,30 @@ impl Keys<'_> {
         Ok(again.collect::<Result<_, LoadError>>()?)
     }
 
+    /// What is written down of keys' use that a tenant key vouches for, as the active one vouches for it.
+    async fn usage_handed_over(&self, ctx: &Ctx, tenant: &KeyRecord) -> Result<Vec<UsageRecord>, KeysError> {
+        let rows = self.reader.usage(Some(ctx.organization_id)).await?;
+        let own = rows.iter().filter(|row| row.authenticated_by == tenant.id);
+        let again = own.map(|row| {
+            let nothing = UsageDelta {
+                key_id: row.key_id,
+                organization_id: row.organization_id,
+                more: Usage::default(),
+            };
+            plan_usage(self.keyring, Some(row), &nothing)
+        });
+        Ok(again.collect::<Result<_, LoadError>>()?)
+    }
+
     async fn destroy(&self, ctx: &Ctx, plan: Plan) -> Result<KeyRecord, KeysError> {
         let written: Result<(), PortError> = transact(self.units, self.ambient, |unit, mut env| {
             let (ctx, plan) = (ctx.clone(), plan.clone());
             Box::pin(async move {
                 for keyset in &plan.keysets {
                     commit_keyset(&ctx, &mut env, unit, keyset).await?;
+                }
+                for usage in &plan.usage {
+                    unit.lifecycle().replace_usage(usage).await?;
                 }
                 let approval = plan.approval.as_ref();
                 commit_destruction(&ctx, &mut env, unit, &plan.change, plan.live, approval).await

@@ -26,6 +26,7 @@ impl Keys<'_> {
         let ledger = Ledger::read(log, ctx.organization_id).await?;
         let existing = self.reader.list(home).await?;
         ledger.check(&existing, &self.reader.keysets(home).await?)?;
+        ledger.check_usage(&self.reader.usage(home).await?)?;
         let mut entropy = self.ambient.entropy();
         let mut env = Env {
             clock: self.ambient.clock(),

@@ -117,6 +117,19 @@ pub enum KeysError {
         /// The newest that the log tells of.
         log: u64,
     },
+    /// The audit log tells of more use of the key than is written down: somebody put an older row back, or took it away.
+    #[error(
+        "what is written down of the use of key {key_id} was put back: it is revision {row}, and the audit log tells of revision \
+         {log}; restore its row of key_usage, and rotate the key"
+    )]
+    UsageRolledBack {
+        /// The key.
+        key_id: KeyId,
+        /// The row's revision; 0 when there is none.
+        row: u64,
+        /// The newest that the log tells of.
+        log: u64,
+    },
     /// A record was refused, or the key-encryption key does not fit.
     #[error(transparent)]
     Load(LoadError),
@@ -149,7 +162,10 @@ impl KeysError {
             | Self::RotatedMeanwhile
             | Self::ChangedMeanwhile => Class::Conflict,
             Self::Stale => Class::Stale,
-            Self::Lost { .. } | Self::RolledBack { .. } | Self::KeysetRolledBack { .. } => Class::Internal,
+            Self::Lost { .. }
+            | Self::RolledBack { .. }
+            | Self::KeysetRolledBack { .. }
+            | Self::UsageRolledBack { .. } => Class::Internal,
             Self::Load(error) => error.class(),
             Self::Port(error) => error.class(),
         }
@@ -187,6 +203,7 @@ impl KeysError {
             Self::Lost { .. }
             | Self::RolledBack { .. }
             | Self::KeysetRolledBack { .. }
+            | Self::UsageRolledBack { .. }
             | Self::Load(_)
             | Self::Port(_) => "internal",
         }

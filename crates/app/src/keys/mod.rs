@@ -112,7 +112,11 @@ impl Keys<'_> {
             match loaded {
                 // Of two loads that overlap, the one that began first may end last: what it brings is no longer the newest,
                 // and nobody put it back.
-                Err(LoadError::RolledBack { .. } | LoadError::KeysetRolledBack { .. }) if left > 0 => {}
+                Err(
+                    LoadError::RolledBack { .. }
+                    | LoadError::KeysetRolledBack { .. }
+                    | LoadError::UsageRolledBack { .. },
+                ) if left > 0 => {}
                 done => return Ok(done?),
             }
         }

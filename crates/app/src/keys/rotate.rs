@@ -1,7 +1,5 @@
 //! A new version takes over.
 
-use std::collections::HashMap;
-
 use vutf_crypto_keys::{
     KeyRecord, Purpose, ReasonCode, Rotation, action::KEY_ROTATE, commit_rotation, due, due::active,
     lifecycle::plan_rotation_under,
@@ -36,7 +34,7 @@ impl Keys<'_> {
     pub async fn rotate_due(&self, ctx: &Ctx) -> Result<Vec<KeyRecord>, KeysError> {
         let records = self.opened(ctx).await?.records;
         let home = Some(ctx.organization_id);
-        let usage: HashMap<_, _> = self.reader.usage(home).await?.into_iter().collect();
+        let usage = self.checked_usage(home).await?;
         let keysets = self.reader.keysets(home).await?;
         let mut made = Vec::new();
         let due = due::due(self.ambient.now(), &records, &usage, &keysets);

@@ -7,7 +7,7 @@ use vutf_crypto_keys::{
     action::{KEY_LIST, KEY_READ},
 };
 use vutf_identity::role::permission;
-use vutf_kernel::{Ctx, Detail, KeyId};
+use vutf_kernel::{Ctx, Detail, KeyId, OrganizationId};
 
 use super::{Keys, KeysError, require};
 
@@ -42,6 +42,18 @@ impl Keys<'_> {
             .await
     }
 
+    /// How much keys protected, as it is written down; what is not authentic is no answer.
+    pub(super) async fn checked_usage(
+        &self,
+        organization: Option<OrganizationId>,
+    ) -> Result<HashMap<KeyId, Usage>, KeysError> {
+        let rows = self.reader.usage(organization).await?;
+        for row in &rows {
+            self.keyring.check_usage(row)?;
+        }
+        Ok(rows.into_iter().map(|row| (row.key_id, row.usage)).collect())
+    }
+
     async fn find_all(&self, ctx: &Ctx) -> Result<Vec<KeyRecord>, KeysError> {
         require(ctx, &permission::KEYS_READ)?;
         let mut records = self.reader.list(Some(ctx.organization_id)).await?;
@@ -66,7 +78,7 @@ impl Keys<'_> {
         let keyset = keysets
             .into_iter()
             .find(|keyset| keyset.purpose == record.purpose);
-        let usage: HashMap<KeyId, Usage> = self.reader.usage(Some(home)).await?.into_iter().collect();
+        let usage = self.checked_usage(Some(home)).await?;
         let now = self.ambient.now();
         let request = self.reader.open_approval(id.as_uuid()).await?;
         let view = KeyView {

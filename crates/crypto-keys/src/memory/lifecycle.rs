@@ -9,7 +9,7 @@ use vutf_kernel::{ApprovalId, Fault, KeyId, OrganizationId, PortError};
 use super::{MemoryKeys, MemoryKeysTx};
 use crate::{
     Approval, ApprovalState, KeyRecord, Keyset, LifecycleReader, LifecycleRepo, Live, LiveCiphertext,
-    Transition, Usage, UsageDelta,
+    Transition, UsageRecord,
 };
 
 #[derive(Clone, Default)]
@@ -17,7 +17,7 @@ pub(super) struct Beside {
     keysets: Vec<Keyset>,
     transitions: Vec<Transition>,
     approvals: Vec<Approval>,
-    usage: HashMap<KeyId, (OrganizationId, Usage)>,
+    usage: HashMap<KeyId, UsageRecord>,
 }
 
 #[async_trait]
@@ -76,14 +76,14 @@ impl LifecycleReader for MemoryKeys {
         Ok(rows.beside.open(subject).cloned())
     }
 
-    async fn usage(&self, organization: Option<OrganizationId>) -> Result<Vec<(KeyId, Usage)>, PortError> {
+    async fn usage(&self, organization: Option<OrganizationId>) -> Result<Vec<UsageRecord>, PortError> {
         let rows = self.rows();
         let wanted = rows
             .beside
             .usage
-            .iter()
-            .filter(|(_, (owner, _))| organization.is_none_or(|id| *owner == id));
-        Ok(wanted.map(|(key, (_, usage))| (*key, *usage)).collect())
+            .values()
+            .filter(|row| organization.is_none_or(|id| row.organization_id == id));
+        Ok(wanted.cloned().collect())
     }
 }
 
@@ -172,12 +172,20 @@ impl LifecycleRepo for MemoryKeysTx {
         Ok(())
     }
 
-    async fn add_usage(&mut self, deltas: &[UsageDelta]) -> Result<(), PortError> {
-        for delta in deltas {
-            let entry = self.rows.beside.usage.entry(delta.key_id);
-            let (_, usage) = entry.or_insert((delta.organization_id, Usage::default()));
-            *usage = usage.plus(delta.more);
+    async fn insert_usage(&mut self, usage: &UsageRecord) -> Result<(), PortError> {
+        let all = &mut self.rows.beside.usage;
+        if all.contains_key(&usage.key_id) {
+            return Err(fault("usage.insert", Fault::Duplicate, "the key has a row"));
         }
+        all.insert(usage.key_id, usage.clone());
+        Ok(())
+    }
+
+    async fn replace_usage(&mut self, usage: &UsageRecord) -> Result<(), PortError> {
+        let row = self.rows.beside.usage.get_mut(&usage.key_id);
+        let row = row.filter(|row| row.revision.checked_add(1) == Some(usage.revision));
+        let row = row.ok_or_else(|| fault("usage.replace", Fault::Stale, "the row was changed meanwhile"))?;
+        *row = usage.clone();
         Ok(())
     }
 }

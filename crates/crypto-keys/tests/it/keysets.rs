@@ -2,8 +2,8 @@
 //! decides it.
 
 use vutf_crypto_keys::{
-    CryptoError, FieldRef, KeyState, KeysTx, Keyset, KeysetPolicy, LoadError, Purpose, Registry, ServiceUse,
-    Usage,
+    CryptoError, FieldRef, KeyState, KeysTx, Keyset, KeysetPolicy, LifecycleReader as _, LoadError, Purpose,
+    Registry, ServiceUse, Usage, plan_usage,
 };
 use vutf_kernel::{KeyId, OsEntropy, Transaction};
 
@@ -149,7 +149,15 @@ async fn use_is_written_down_by_several_processes_and_counts_in_each() {
     assert_eq!((own.more, own.organization_id), (three, HOME));
     for _replica in 0..2 {
         let mut tx = Box::new(world.keys.begin());
-        tx.lifecycle().add_usage(&deltas).await.unwrap();
+        for delta in &deltas {
+            let rows = world.keys.usage(None).await.unwrap();
+            let row = rows.into_iter().find(|row| row.key_id == delta.key_id);
+            let next = plan_usage(&world.ring, row.as_ref(), delta).unwrap();
+            match row {
+                Some(_) => tx.lifecycle().replace_usage(&next).await.unwrap(),
+                None => tx.lifecycle().insert_usage(&next).await.unwrap(),
+            }
+        }
         tx.commit().await.unwrap();
     }
     assert_eq!(world.ring.usage(key.id), three, "as far as it knows");

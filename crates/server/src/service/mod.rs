@@ -185,7 +185,8 @@ impl Service {
             .map_err(|error| match error {
                 KeysError::Lost { .. }
                 | KeysError::RolledBack { .. }
-                | KeysError::KeysetRolledBack { .. } => StartError::KeyLost(error),
+                | KeysError::KeysetRolledBack { .. }
+                | KeysError::UsageRolledBack { .. } => StartError::KeyLost(error),
                 other => StartError::Keys(other),
             })?;
         tracing::debug!(?report, "keys loaded");

@@ -123,7 +123,10 @@ impl Loop {
 
     /// Every replica knows what it has used itself.
     async fn write_down(&self) {
-        if let Err(error) = self.service.keys().flush_usage().await {
+        let ctx = self.service.internal(Actor::System {
+            job: "key-scheduler".into(),
+        });
+        if let Err(error) = self.service.keys().flush_usage(&ctx).await {
             tracing::warn!(error = %error.chain(), "the use of keys could not be written down; it is tried again");
         }
     }

@@ -10,6 +10,9 @@ pub(crate) struct Model {
     pub(crate) organization_id: Uuid,
     pub(crate) messages: i64,
     pub(crate) bytes: i64,
+    pub(crate) revision: i64,
+    pub(crate) authenticated_by: Uuid,
+    pub(crate) mac: Vec<u8>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

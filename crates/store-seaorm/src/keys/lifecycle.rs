@@ -1,30 +1,25 @@
 //! What stands in the registry beside the keys.
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 use vutf_crypto_keys::{
-    Approval, ApprovalState, Keyset, LifecycleReader, LifecycleRepo, Transition, Usage, UsageDelta,
+    Approval, ApprovalState, Keyset, LifecycleReader, LifecycleRepo, Transition, UsageRecord,
 };
 use vutf_kernel::{ApprovalId, Fault, KeyId, OrganizationId, PortError};
 
 use super::{
     approvals::{approval, approval_row, transition, transition_row},
     keysets::{keyset, row as keyset_row},
+    usage::{row as usage_row, usage},
     whole,
 };
 use crate::{
     SeaStore,
     entity::{approvals, key_transitions, key_usage, keysets},
     error::port,
-    row::corrupt,
     tx::Tx,
 };
-
-/// Several replicas add at once; what they add is never lost, and never makes the sum smaller.
-const ADD_USAGE: &str = "INSERT INTO key_usage (key_id, organization_id, messages, bytes) VALUES ($1, $2, $3, $4) \
-     ON CONFLICT (key_id) DO UPDATE SET messages = key_usage.messages + excluded.messages, \
-     bytes = key_usage.bytes + excluded.bytes";
 
 #[async_trait]
 impl LifecycleReader for SeaStore {
@@ -68,13 +63,13 @@ impl LifecycleReader for SeaStore {
         row.map(approval).transpose()
     }
 
-    async fn usage(&self, organization: Option<OrganizationId>) -> Result<Vec<(KeyId, Usage)>, PortError> {
+    async fn usage(&self, organization: Option<OrganizationId>) -> Result<Vec<UsageRecord>, PortError> {
         let mut query = key_usage::Entity::find();
         if let Some(organization) = organization {
             query = query.filter(key_usage::Column::OrganizationId.eq(organization.as_uuid()));
         }
         let rows = self.read("usage.list", |db| query.all(db)).await?;
-        rows.into_iter().map(|row| usage(&row)).collect()
+        rows.iter().map(usage).collect()
     }
 }
 
@@ -129,24 +124,24 @@ impl LifecycleRepo for Tx {
         exactly_one(OP, done.rows_affected)
     }
 
-    async fn add_usage(&mut self, deltas: &[UsageDelta]) -> Result<(), PortError> {
-        const OP: &str = "usage.add";
-        // In one order, so that two replicas cannot wait for one another.
-        let mut deltas: Vec<&UsageDelta> = deltas.iter().collect();
-        deltas.sort_by_key(|delta| delta.key_id);
-        for delta in deltas {
-            let values: [Value; 4] = [
-                delta.key_id.as_uuid().into(),
-                delta.organization_id.as_uuid().into(),
-                whole(OP, delta.more.messages)?.into(),
-                whole(OP, delta.more.bytes)?.into(),
-            ];
-            let statement = Statement::from_sql_and_values(self.backend, ADD_USAGE, values);
-            sea_orm::ConnectionTrait::execute_raw(&self.db, statement)
-                .await
-                .map_err(port(OP))?;
-        }
-        Ok(())
+    async fn insert_usage(&mut self, usage: &UsageRecord) -> Result<(), PortError> {
+        key_usage::Entity::insert(usage_row(usage)?)
+            .exec_without_returning(&self.db)
+            .await
+            .map(|_| ())
+            .map_err(port("usage.insert"))
+    }
+
+    async fn replace_usage(&mut self, usage: &UsageRecord) -> Result<(), PortError> {
+        const OP: &str = "usage.replace";
+        let done = key_usage::Entity::update_many()
+            .set(usage_row(usage)?)
+            .filter(key_usage::Column::KeyId.eq(usage.key_id.as_uuid()))
+            .filter(key_usage::Column::Revision.eq(before(OP, usage.revision)?))
+            .exec(&self.db)
+            .await
+            .map_err(port(OP))?;
+        exactly_one(OP, done.rows_affected)
     }
 }
 
@@ -160,15 +155,4 @@ fn exactly_one(op: &'static str, rows: u64) -> Result<(), PortError> {
     } else {
         Err(PortError::new(op, Fault::Stale, "the row was changed meanwhile"))
     }
-}
-
-fn usage(row: &key_usage::Model) -> Result<(KeyId, Usage), PortError> {
-    let unsigned = |column, number: i64| {
-        u64::try_from(number).map_err(|problem| corrupt("key_usage", column, row.key_id, problem))
-    };
-    let usage = Usage {
-        messages: unsigned("messages", row.messages)?,
-        bytes: unsigned("bytes", row.bytes)?,
-    };
-    Ok((KeyId::from_uuid(row.key_id), usage))
 }

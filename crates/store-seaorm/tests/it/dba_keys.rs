@@ -22,12 +22,14 @@ on_both!(
     an_older_keyset_that_is_put_back_and_one_that_is_deleted_are_named,
     a_forged_approval_destroys_nothing,
     a_rejected_request_that_is_put_back_destroys_nothing,
-    a_history_cannot_be_rewritten
+    a_history_cannot_be_rewritten,
+    a_use_that_was_lowered_is_named_and_never_added_to,
+    an_older_use_that_is_put_back_and_one_that_is_deleted_are_named
 );
 
 /// A copy of all tables of the registry, as a backup has them.
 async fn back_up(world: &World) {
-    for table in ["crypto_keys", "keysets", "approvals"] {
+    for table in ["crypto_keys", "keysets", "approvals", "key_usage"] {
         world
             .sql(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}"))
             .await;
@@ -360,4 +362,108 @@ async fn a_history_cannot_be_rewritten(world: World) {
     assert_eq!(world.store.transitions(key.id).await.unwrap(), before);
     let others = handles.keys(&world).list(&ctx_in(NEIGHBOUR)).await.unwrap();
     assert!(others.iter().all(|record| record.purpose != named("orders")));
+}
+
+fn seal(world: &World) {
+    let field = vutf_crypto_keys::FieldRef {
+        organization_id: HOME,
+        table: "users",
+        column: "email",
+        row: b"r",
+        subject: None,
+    };
+    let sealed = world
+        .keyring
+        .seal(&field, b"plaintext", &mut vutf_kernel::OsEntropy);
+    assert!(sealed.is_ok());
+}
+
+/// Something is protected by the key of the users' fields, and written down.
+async fn used(world: &World, handles: &Handles, times: usize) -> KeyRecord {
+    for _ in 0..times {
+        seal(world);
+    }
+    handles.keys(world).flush_usage(&ctx_in(HOME)).await.unwrap();
+    handles.keys(world).reload().await.unwrap();
+    keys(world, &Purpose::field("users")).await.remove(0)
+}
+
+fn row_of(world: &World, key: &KeyRecord) -> String {
+    format!("key_id = {}", world.id(key.id.as_uuid()))
+}
+
+async fn a_use_that_was_lowered_is_named_and_never_added_to(world: World) {
+    let handles = Handles::new();
+    let key = used(&world, &handles, 5).await;
+    back_up(&world).await;
+    for edit in [
+        "messages = 0",
+        "bytes = 0",
+        "revision = revision + 1",
+        "messages = messages - 1",
+    ] {
+        let lower = format!("UPDATE key_usage SET {edit} WHERE {}", row_of(&world, &key));
+        assert_eq!(world.sql(&lower).await, 1);
+        let (running, starting) = told(&world, &handles).await;
+        for error in [running, starting] {
+            assert!(
+                matches!(error, KeysError::Load(LoadError::UsageMac { key_id }) if key_id == key.id),
+                "{edit}: {error}"
+            );
+        }
+        let shown = handles.keys(&world).get(&custodian(1), key.id).await.unwrap_err();
+        assert!(
+            matches!(shown, KeysError::Load(LoadError::UsageMac { .. })),
+            "{shown}"
+        );
+        let due = handles.keys(&world).rotate_due(&ctx_in(HOME)).await.unwrap_err();
+        assert!(
+            matches!(due, KeysError::Load(LoadError::UsageMac { .. })),
+            "{due}"
+        );
+        let before = world.keyring.usage(key.id);
+        seal(&world);
+        let refused = handles.keys(&world).flush_usage(&ctx_in(HOME)).await.unwrap_err();
+        assert!(refused.chain().contains("not authentic"), "{}", refused.chain());
+        let known = world.keyring.usage(key.id).messages;
+        assert_eq!(
+            known,
+            before.messages + 1,
+            "what this process counted is not forgotten"
+        );
+        put_back(&world, "key_usage", &row_of(&world, &key)).await;
+    }
+    handles.keys(&world).reload().await.unwrap();
+    handles.keys(&world).flush_usage(&ctx_in(HOME)).await.unwrap();
+    let shown = handles.keys(&world).get(&custodian(1), key.id).await.unwrap();
+    assert_eq!(shown.usage.messages, world.keyring.usage(key.id).messages);
+}
+
+async fn an_older_use_that_is_put_back_and_one_that_is_deleted_are_named(world: World) {
+    let handles = Handles::new();
+    let key = used(&world, &handles, 1).await;
+    back_up(&world).await;
+    used(&world, &handles, 50).await;
+    let newest = world.store.usage(Some(HOME)).await.unwrap();
+    let newest = newest.iter().find(|row| row.key_id == key.id).unwrap().revision;
+    put_back(&world, "key_usage", &row_of(&world, &key)).await;
+    for gone in [false, true] {
+        let (running, starting) = told(&world, &handles).await;
+        assert!(
+            matches!(running, KeysError::Load(LoadError::UsageRolledBack { key_id, row, seen })
+                if key_id == key.id && seen == newest && (row == 0) == gone),
+            "{running}"
+        );
+        assert!(
+            matches!(starting, KeysError::UsageRolledBack { key_id, row, log }
+                if key_id == key.id && log == newest && (row == 0) == gone),
+            "{starting}"
+        );
+        world
+            .sql(&format!("DELETE FROM key_usage WHERE {}", row_of(&world, &key)))
+            .await;
+    }
+    seal(&world);
+    let refused = handles.keys(&world).flush_usage(&ctx_in(HOME)).await.unwrap_err();
+    assert!(refused.chain().contains("put back"), "{}", refused.chain());
 }

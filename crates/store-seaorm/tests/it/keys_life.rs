@@ -5,7 +5,7 @@ use std::time::Duration;
 use vutf_app::keys::{KeyRef, KeysError, KeysetChange, NewKey, Target};
 use vutf_crypto_keys::{
     CryptoError, FieldRef, KeyReader as _, KeyState, Keyring, LifecycleReader as _, Live, Purpose, Reason,
-    ReasonCode, Usage, UsageDelta, due::to_reencrypt,
+    ReasonCode, Usage, UsageDelta, due::to_reencrypt, plan_usage,
 };
 use vutf_kernel::{Class, OsEntropy};
 use vutf_testkit::factory::Factory;
@@ -398,10 +398,10 @@ async fn use_is_written_down_and_makes_a_key_due(world: World) {
         ..KeysetChange::default()
     };
     keys.set_policy(&custodian(1), &users(), &change).await.unwrap();
-    keys.flush_usage().await.unwrap();
+    keys.flush_usage(&crate::world::ctx_in(HOME)).await.unwrap();
     seal(&world.keyring);
-    assert_eq!(keys.flush_usage().await.unwrap(), 1);
-    assert_eq!(keys.flush_usage().await.unwrap(), 0);
+    assert_eq!(keys.flush_usage(&crate::world::ctx_in(HOME)).await.unwrap(), 1);
+    assert_eq!(keys.flush_usage(&crate::world::ctx_in(HOME)).await.unwrap(), 0);
     assert_eq!(keys.get(&custodian(1), key.id).await.unwrap().usage.messages, 1);
     assert!(
         keys.rotate_due(&crate::world::ctx_in(HOME))
@@ -410,7 +410,6 @@ async fn use_is_written_down_and_makes_a_key_due(world: World) {
             .is_empty()
     );
     // What another replica did.
-    let mut unit = world.unit().await;
     let more = UsageDelta {
         key_id: key.id,
         organization_id: HOME,
@@ -419,7 +418,11 @@ async fn use_is_written_down_and_makes_a_key_due(world: World) {
             bytes: 2,
         },
     };
-    unit.lifecycle().add_usage(&[more]).await.unwrap();
+    let rows = world.store.usage(Some(HOME)).await.unwrap();
+    let row = rows.into_iter().find(|row| row.key_id == key.id);
+    let row = plan_usage(&world.keyring, row.as_ref(), &more).unwrap();
+    let mut unit = world.unit().await;
+    unit.lifecycle().replace_usage(&row).await.unwrap();
     unit.commit().await.unwrap();
     let made = keys.rotate_due(&crate::world::ctx_in(HOME)).await.unwrap();
     assert_eq!(

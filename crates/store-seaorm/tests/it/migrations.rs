@@ -89,7 +89,8 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO approvals (id, organization_id, action, subject_id, subject_revision, reason, requested_by, requested_at, \
                expires_at, state, revision, authenticated_by, mac) \
                VALUES ({one}, {home}, 'key.destroy', {two}, 1, 'cessation', 'operator', 1, 2, 'open', 1, {three}, {blob});
-             INSERT INTO key_usage (key_id, organization_id, messages, bytes) VALUES ({one}, {home}, 1, 1)"
+             INSERT INTO key_usage (key_id, organization_id, messages, bytes, revision, authenticated_by, mac) \
+               VALUES ({one}, {home}, 1, 1, 1, {two}, {blob})"
         ),
         format!(
             "INSERT INTO erasures (id, organization_id, subject_id, erased_at, certificate) VALUES ({one}, {home}, {two}, 1, '{{}}')"

@@ -4,12 +4,12 @@
     reason = "a contract that is broken fails the test that runs it"
 )]
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use vutf_crypto_keys::{
     Approval, ApprovalState, KeyState, Keyset, KeysetPolicy, Person, Purpose, Reason, ReasonCode, Transition,
-    Usage, UsageDelta,
+    Usage, UsageRecord,
 };
 use vutf_kernel::{ApprovalId, EventId, Fault, KeyId, OrganizationId, PortError, UserId};
 
@@ -27,6 +27,7 @@ pub(super) async fn lifecycle_contract(store: &KeyStore, factory: &mut Factory) 
     one_request_a_subject_is_open(store, factory).await;
     of_many_who_decide_one_does(store, factory).await;
     what_many_add_to_use_is_all_there(store, factory).await;
+    use_is_replaced_by_its_next_revision_only(store, factory).await;
 }
 
 fn reason(note: Option<&str>) -> Reason {
@@ -285,54 +286,118 @@ async fn of_many_who_decide_one_does(store: &KeyStore, factory: &mut Factory) {
     assert_eq!(found.as_ref(), Some(&won[0].0));
 }
 
-async fn add(store: &KeyStore, deltas: &[UsageDelta]) {
+/// As a replica does: reads, adds, and writes the next revision, until nobody else was faster.
+async fn add(store: &KeyStore, key_id: KeyId, organization_id: OrganizationId, more: Usage) {
     loop {
+        let rows = store.reader().usage(Some(organization_id)).await.unwrap();
+        let row = rows.into_iter().find(|row| row.key_id == key_id);
         let mut tx = store.begin().await;
-        let added = match tx.lifecycle().add_usage(deltas).await {
+        let repo = tx.lifecycle();
+        let added = match row {
+            Some(row) => {
+                let next = UsageRecord {
+                    usage: row.usage.plus(more),
+                    revision: row.revision + 1,
+                    ..row
+                };
+                repo.replace_usage(&next).await
+            }
+            None => {
+                let first = usage_row(key_id, organization_id, more);
+                repo.insert_usage(&first).await
+            }
+        };
+        let added = match added {
             Ok(()) => tx.commit().await,
             error => error,
         };
         match added {
             Ok(()) => return,
-            Err(error) => assert_eq!(error.fault, Fault::Contention),
+            Err(error) => assert!(
+                matches!(error.fault, Fault::Contention | Fault::Stale | Fault::Duplicate),
+                "{error:?}"
+            ),
         }
     }
 }
 
-async fn what_many_add_to_use_is_all_there(store: &KeyStore, factory: &mut Factory) {
-    let delta = |factory: &mut Factory, organization_id| UsageDelta {
-        key_id: KeyId::from_uuid(factory.id()),
+fn usage_row(key_id: KeyId, organization_id: OrganizationId, usage: Usage) -> UsageRecord {
+    UsageRecord {
+        key_id,
         organization_id,
-        more: Usage {
-            messages: 3,
-            bytes: 1 << 33,
-        },
+        usage,
+        revision: 1,
+        authenticated_by: key_id,
+        mac: [7; 32],
+    }
+}
+
+async fn what_many_add_to_use_is_all_there(store: &KeyStore, factory: &mut Factory) {
+    let more = Usage {
+        messages: 3,
+        bytes: 1 << 33,
     };
-    let deltas = [
-        delta(factory, HOME),
-        delta(factory, HOME),
-        delta(factory, NEIGHBOUR),
-    ];
+    let keys = [HOME, HOME, NEIGHBOUR].map(|organization| (KeyId::from_uuid(factory.id()), organization));
     let mut tasks = JoinSet::new();
-    for n in 0..8 {
-        let (store, mut deltas) = (store.clone(), deltas.to_vec());
-        // In whatever order: nobody waits for somebody who waits for them.
-        deltas.rotate_left(n % 3);
-        tasks.spawn(async move { add(&store, &deltas).await });
+    for _ in 0..8 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            for (key_id, organization) in keys {
+                add(&store, key_id, organization, more).await;
+            }
+        });
     }
     tasks.join_all().await;
     let sum = Usage {
         messages: 24,
         bytes: 1 << 36,
     };
-    let usage = |organization| async move {
-        let rows = store.reader().usage(organization).await.unwrap();
-        rows.into_iter().collect::<HashMap<_, _>>()
-    };
-    let (home, all) = (usage(Some(HOME)).await, usage(None).await);
-    for delta in &deltas {
-        let own = home.get(&delta.key_id);
-        assert_eq!(own, (delta.organization_id == HOME).then_some(&sum));
-        assert_eq!(all.get(&delta.key_id), Some(&sum));
+    let (home, all) = (
+        store.reader().usage(Some(HOME)).await.unwrap(),
+        store.reader().usage(None).await.unwrap(),
+    );
+    for (key_id, organization_id) in keys {
+        let expected = UsageRecord {
+            revision: 8,
+            ..usage_row(key_id, organization_id, sum)
+        };
+        assert_eq!(home.contains(&expected), organization_id == HOME);
+        assert!(all.contains(&expected), "{all:?}");
     }
+}
+
+async fn use_is_replaced_by_its_next_revision_only(store: &KeyStore, factory: &mut Factory) {
+    let amount = |messages| Usage { messages, bytes: 1 };
+    let first = usage_row(KeyId::from_uuid(factory.id()), HOME, amount(5));
+    let write = async |row: &UsageRecord, insert: bool| {
+        let mut tx = store.begin().await;
+        let done = if insert {
+            tx.lifecycle().insert_usage(row).await
+        } else {
+            tx.lifecycle().replace_usage(row).await
+        };
+        match done {
+            Ok(()) => tx.commit().await,
+            error => error,
+        }
+        .map_err(|error| error.fault)
+    };
+    assert_eq!(write(&first, false).await, Err(Fault::Stale), "there is none yet");
+    assert_eq!(write(&first, true).await, Ok(()));
+    assert_eq!(write(&first, true).await, Err(Fault::Duplicate));
+    for revision in [1, 3] {
+        let row = UsageRecord {
+            revision,
+            ..first.clone()
+        };
+        assert_eq!(write(&row, false).await, Err(Fault::Stale), "{revision}");
+    }
+    let next = UsageRecord {
+        revision: 2,
+        usage: amount(6),
+        ..first.clone()
+    };
+    assert_eq!(write(&next, false).await, Ok(()));
+    let all = store.reader().usage(Some(HOME)).await.unwrap();
+    assert!(all.contains(&next) && !all.contains(&first), "{all:?}");
 }
