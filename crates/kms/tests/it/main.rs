@@ -15,3 +15,5 @@ mod pkcs11;
 mod script;
 #[cfg(all(test, feature = "vault-transit"))]
 mod vault;
+#[cfg(all(test, feature = "vault-transit"))]
+mod vault_tls;

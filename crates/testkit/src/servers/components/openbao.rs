@@ -24,6 +24,15 @@ pub struct OpenBao {
     root_token: String,
     unseal_key: String,
     version: String,
+    tls: Option<TlsListener>,
+}
+
+/// A second listener of an OpenBao, with TLS.
+#[derive(Clone, Debug)]
+struct TlsListener {
+    port: u16,
+    certificate: PathBuf,
+    key: PathBuf,
 }
 
 /// Where an OpenBao is, and its root token.
@@ -55,6 +64,7 @@ impl OpenBao {
             root_token: String::new(),
             unseal_key: String::new(),
             version,
+            tls: None,
         };
         on_free_port(|port| {
             server.port = port;
@@ -121,6 +131,23 @@ impl OpenBao {
         self.run()
     }
 
+    /// Starts it again, unsealed, with a second listener that shows `certificate` (PEM), whose key is in `key`; answers its
+    /// port on 127.0.0.1.
+    ///
+    /// # Errors
+    /// The end of the server's log.
+    pub fn listen_with_tls(&mut self, certificate: &Path, key: &Path) -> Result<u16> {
+        let port = free_port()?;
+        self.tls = Some(TlsListener {
+            port,
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+        });
+        self.restart()?;
+        self.unseal()?;
+        Ok(port)
+    }
+
     /// Seals it.
     ///
     /// # Errors
@@ -184,6 +211,8 @@ impl OpenBao {
         let _first_start = std::fs::remove_file(self.home.log_file());
         let home = self.home.path().display();
         let (port, cluster) = (self.port, free_port()?);
+        let tls = self.tls.as_ref().map(TlsListener::config).transpose()?;
+        let tls = tls.unwrap_or_default();
         let config = format!(
             r#"storage "raft" {{
   path = "{home}"
@@ -194,7 +223,7 @@ listener "tcp" {{
   cluster_address = "127.0.0.1:{cluster}"
   tls_disable = true
 }}
-audit "file" "file" {{
+{tls}audit "file" "file" {{
   options {{
     file_path = "{home}/audit.log"
   }}
@@ -215,6 +244,22 @@ cluster_addr = "http://127.0.0.1:{cluster}"
         process.wait_ready(|| http::ask(port, "GET", "/v1/sys/health", &[], None).is_ok())?;
         self.process = Some(process);
         Ok(())
+    }
+}
+
+impl TlsListener {
+    fn config(&self) -> Result<String> {
+        let (port, cluster) = (self.port, free_port()?);
+        let (certificate, key) = (self.certificate.display(), self.key.display());
+        Ok(format!(
+            r#"listener "tcp" {{
+  address = "127.0.0.1:{port}"
+  cluster_address = "127.0.0.1:{cluster}"
+  tls_cert_file = "{certificate}"
+  tls_key_file = "{key}"
+}}
+"#
+        ))
     }
 }
 
