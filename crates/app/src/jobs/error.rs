@@ -29,6 +29,9 @@ pub enum JobsError {
     /// The job's state does not allow it.
     #[error(transparent)]
     State(#[from] WrongState),
+    /// The job is no longer in the version that the caller read.
+    #[error("the job was changed since it was read")]
+    Stale,
     /// No key can protect, or one is not loaded.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
@@ -51,6 +54,7 @@ impl JobsError {
             Self::NotFound => Class::NotFound,
             Self::UnderWay | Self::State(_) => Class::Conflict,
             Self::NothingSealed(_) | Self::AppendOnly(_) => Class::Invalid,
+            Self::Stale => Class::Stale,
             Self::Crypto(error) if error.fault() != Fault::Other => Class::Unavailable,
             Self::Crypto(_) => Class::Internal,
             Self::Load(error) => error.class(),
@@ -68,6 +72,7 @@ impl JobsError {
             Self::NothingSealed(_) => "nothing_sealed",
             Self::AppendOnly(_) => "append_only",
             Self::State(_) => "job_state",
+            Self::Stale => "stale_version",
             Self::Keys(error) => error.code(),
             Self::Crypto(_) | Self::Load(_) | Self::Port(_) if self.class() == Class::Unavailable => {
                 "unavailable"

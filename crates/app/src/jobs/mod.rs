@@ -33,6 +33,21 @@ pub struct NewJob {
     pub rows_per_second: Option<u32>,
 }
 
+/// A job, in whatever version it is, or in the one that the caller read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobRef {
+    /// The job.
+    pub id: JobId,
+    /// The version that the caller read; of any other nothing is changed.
+    pub version: Option<i64>,
+}
+
+impl From<JobId> for JobRef {
+    fn from(id: JobId) -> Self {
+        Self { id, version: None }
+    }
+}
+
 /// How jobs are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobSettings {
@@ -107,18 +122,18 @@ impl Jobs<'_> {
     }
 
     /// Lets a job stand still after its present batch.
-    pub async fn pause(&self, ctx: &Ctx, id: JobId) -> Result<Job, JobsError> {
-        self.change(ctx, id, KEY_JOB_PAUSE, Job::paused).await
+    pub async fn pause(&self, ctx: &Ctx, job: impl Into<JobRef>) -> Result<Job, JobsError> {
+        self.change(ctx, job.into(), KEY_JOB_PAUSE, Job::paused).await
     }
 
     /// Lets a job go on where it stood.
-    pub async fn resume(&self, ctx: &Ctx, id: JobId) -> Result<Job, JobsError> {
-        self.change(ctx, id, KEY_JOB_RESUME, Job::resumed).await
+    pub async fn resume(&self, ctx: &Ctx, job: impl Into<JobRef>) -> Result<Job, JobsError> {
+        self.change(ctx, job.into(), KEY_JOB_RESUME, Job::resumed).await
     }
 
     /// Ends a job after its present batch. What it did stays done.
-    pub async fn cancel(&self, ctx: &Ctx, id: JobId) -> Result<Job, JobsError> {
-        self.change(ctx, id, KEY_JOB_CANCEL, Job::cancelled).await
+    pub async fn cancel(&self, ctx: &Ctx, job: impl Into<JobRef>) -> Result<Job, JobsError> {
+        self.change(ctx, job.into(), KEY_JOB_CANCEL, Job::cancelled).await
     }
 
     async fn make(&self, ctx: &Ctx, new: NewJob) -> Result<Job, JobsError> {
@@ -181,18 +196,19 @@ impl Jobs<'_> {
     async fn change(
         &self,
         ctx: &Ctx,
-        id: JobId,
+        job: JobRef,
         action: Action,
         next: fn(Job, Option<UserId>, Timestamp) -> Result<Job, WrongState>,
     ) -> Result<Job, JobsError> {
-        let done = self.commit_change(ctx, id, action, next).await;
-        self.audited(ctx, action, action.one(id.as_uuid()), done).await
+        let done = self.commit_change(ctx, job, action, next).await;
+        self.audited(ctx, action, action.one(job.id.as_uuid()), done)
+            .await
     }
 
     async fn commit_change(
         &self,
         ctx: &Ctx,
-        id: JobId,
+        read: JobRef,
         action: Action,
         next: fn(Job, Option<UserId>, Timestamp) -> Result<Job, WrongState>,
     ) -> Result<Job, JobsError> {
@@ -200,8 +216,11 @@ impl Jobs<'_> {
         transact(self.keys.units, self.keys.ambient, |unit, mut env: Env<'_>| {
             let ctx = ctx.clone();
             Box::pin(async move {
-                let found = unit.jobs().find(ctx.organization_id, id).await?;
+                let found = unit.jobs().find(ctx.organization_id, read.id).await?;
                 let job = found.ok_or(JobsError::NotFound)?;
+                if read.version.is_some_and(|version| version != job.stamps.version) {
+                    return Err(JobsError::Stale);
+                }
                 let job = next(job, ctx.actor.user_id(), env.now())?;
                 unit.jobs().replace(&job).await?;
                 let event = job.event(&ctx, &mut env, action);

@@ -6,13 +6,15 @@ use vutf_crypto_keys::{
 };
 use vutf_kernel::{Ctx, Env, KeyId, PortError, transact};
 
-use super::{Keys, KeysError};
+use super::{KeyRef, Keys, KeysError};
 
 /// Which key is to be rotated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// This one, as long as no other version protects in its place.
     Key(KeyId),
+    /// The same, only in the revision that the caller read.
+    Read(KeyRef),
     /// Whatever protects for this purpose.
     Purpose(Purpose),
 }
@@ -22,7 +24,7 @@ impl Keys<'_> {
     /// be read. Of several rotations of one key at once one is done, and the others are told [`KeysError::RotatedMeanwhile`].
     pub async fn rotate(&self, ctx: &Ctx, target: &Target) -> Result<KeyRecord, KeysError> {
         let resource = match target {
-            Target::Key(id) => KEY_ROTATE.one(id.as_uuid()),
+            Target::Key(id) | Target::Read(KeyRef { id, .. }) => KEY_ROTATE.one(id.as_uuid()),
             Target::Purpose(_) => KEY_ROTATE.none(),
         };
         let done = self.make_next(ctx, target, ReasonCode::Superseded).await;
@@ -58,6 +60,7 @@ impl Keys<'_> {
         let registry = self.opened(ctx).await?;
         let purpose = match target {
             Target::Key(id) => registry.find((*id).into())?.purpose.clone(),
+            Target::Read(key) => registry.find(*key)?.purpose.clone(),
             Target::Purpose(purpose) => purpose.clone(),
         };
         let existing = &registry.records;
@@ -68,7 +71,7 @@ impl Keys<'_> {
             return Err(KeysError::NotRotatable(purpose));
         }
         let protects = active(existing, ctx.organization_id, &purpose);
-        if let (Target::Key(id), Some(active)) = (target, protects)
+        if let (Target::Key(id) | Target::Read(KeyRef { id, .. }), Some(active)) = (target, protects)
             && active.id != *id
         {
             return Err(KeysError::RotatedMeanwhile);

@@ -13,7 +13,8 @@ impl Keys<'_> {
     /// for a compromised tenant key, which gets a successor.
     ///
     /// - Active: from pre-activation or suspension; the version that was active until now is deactivated.
-    /// - Suspended, deactivated: not the only active key that the service itself needs.
+    /// - Suspended, deactivated: not the active key of a purpose that the service itself needs. There is one, and without it
+    ///   nobody signs in or no row is written, on every replica at once: whoever wants it put aside rotates it.
     /// - Compromised: the active version gets a successor in the same transaction; what it protects is to be written anew, see
     ///   [`vutf_crypto_keys::due::to_reencrypt`]. With a tenant key every key below it is compromised.
     ///

@@ -367,7 +367,7 @@ pub const CODES: &[Code] = &[
         "key_in_use",
         409,
         "The service needs this key",
-        "Rotate it instead.",
+        "Rotate it instead: without it nobody signs in, or no row is written, on every replica at once.",
     ),
     code(
         "superseded",

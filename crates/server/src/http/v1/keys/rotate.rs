@@ -2,12 +2,11 @@ use actix_web::{HttpResponse, web};
 use vutf_app::keys::Target;
 use vutf_crypto_keys::action::KEY_ROTATE;
 use vutf_identity::role::permission;
-use vutf_kernel::KeyId;
 
-use super::{KeyBody, changed};
+use super::{KeyBody, changed, named};
 use crate::http::{
     problem::Problem,
-    request::{Caller, Id},
+    request::{Caller, Id, IfMatch},
     route::{Access, Doc, Endpoint, Method, RateClass},
     state::AppState,
 };
@@ -24,6 +23,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     )
     .answers::<KeyBody>(200)
     .tagged()
+    .preconditioned()
     .refuses(&[400, 409]),
 };
 
@@ -31,8 +31,9 @@ pub(crate) async fn handle(
     state: web::Data<AppState>,
     caller: Caller,
     id: Id,
+    read: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let target = Target::Key(KeyId::from_uuid(id.0));
+    let target = Target::Read(named(id, read));
     let made = state.keys().rotate(&caller, &target).await?;
     Ok(changed(made))
 }

@@ -180,3 +180,61 @@ async fn the_inventory_is_a_bill_of_materials_without_keys() {
     let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(printed["components"].as_array().unwrap().len(), components.len());
 }
+
+/// Every verb that changes something under an id of its own honours the entity tag that its resource has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verb_in_a_version_that_is_over_changes_nothing() {
+    let site = Site::sqlite().await;
+    let key = site.create(&json!({"purpose": "sign:orders"})).await;
+    // One a second, so that it is not over before it is paused.
+    let work = json!({"kind": "reencrypt", "purpose": "field:passwords", "rows_per_second": 1});
+    let job = json_of(&site.post(&site.first, "/api/v1/keys/jobs", &work).await, 202);
+    let why = json!({"reason": "superseded"});
+    let call = async |path: &str, verb: &str, tag: &str| {
+        let call = site
+            .api
+            .post(&format!("{path}/{verb}"))
+            .bearer(&site.first.tokens.access);
+        let call = call.header("if-match", tag);
+        let call = if verb == "rotate" || path.contains("/jobs/") {
+            call
+        } else {
+            call.json(&why)
+        };
+        call.send().await.unwrap()
+    };
+    let of_key = format!("/api/v1/keys/{}", text(&key["id"]));
+    let of_job = format!("/api/v1/keys/jobs/{}", text(&job["id"]));
+    for (path, verbs) in [
+        (
+            &of_key,
+            &[
+                "rotate",
+                "activate",
+                "suspend",
+                "deactivate",
+                "compromise",
+                "destroy",
+            ][..],
+        ),
+        (&of_job, &["pause", "resume", "cancel"]),
+    ] {
+        for verb in verbs {
+            for stale in ["\"v999\"", "\"other\""] {
+                let answer = call(path, verb, stale).await;
+                assert_eq!(refused(&answer, 412), "VUTF_STALE_VERSION", "{path}/{verb}");
+            }
+            let weak = call(path, verb, "W/\"v1\"").await;
+            assert_eq!(refused(&weak, 400), "VUTF_INVALID_IF_MATCH", "{path}/{verb}");
+        }
+    }
+    assert_eq!(site.versions("sign:orders").await, [(1, "active".to_owned())]);
+    let read = site.get(&site.first, &of_key).await;
+    let tag = read.header("etag").unwrap().to_owned();
+    let next = json_of(&call(&of_key, "rotate", &tag).await, 200);
+    assert_eq!(next["version"], 2);
+    assert_eq!(
+        refused(&call(&of_key, "rotate", &tag).await, 412),
+        "VUTF_STALE_VERSION"
+    );
+}

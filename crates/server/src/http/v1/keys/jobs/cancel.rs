@@ -1,12 +1,11 @@
 use actix_web::{HttpResponse, web};
 use vutf_crypto_keys::action::KEY_JOB_CANCEL;
 use vutf_identity::role::permission;
-use vutf_kernel::JobId;
 
-use super::{JobBody, shown};
+use super::{JobBody, named, shown};
 use crate::http::{
     problem::Problem,
-    request::{Caller, Id},
+    request::{Caller, Id, IfMatch},
     route::{Access, Doc, Endpoint, Method, RateClass},
     state::AppState,
 };
@@ -23,6 +22,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     )
     .answers::<JobBody>(200)
     .tagged()
+    .preconditioned()
     .refuses(&[409]),
 };
 
@@ -30,6 +30,7 @@ pub(crate) async fn handle(
     state: web::Data<AppState>,
     caller: Caller,
     id: Id,
+    read: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    Ok(shown(state.jobs().cancel(&caller, JobId::from_uuid(id.0)).await?))
+    Ok(shown(state.jobs().cancel(&caller, named(id, read)).await?))
 }

@@ -14,10 +14,11 @@ use actix_web::{
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use vutf_app::jobs::JobRef;
 use vutf_crypto_keys::job::{Job, JobState};
-use vutf_kernel::Timestamp;
+use vutf_kernel::{JobId, Timestamp};
 
-use crate::http::request::etag;
+use crate::http::request::{Id, IfMatch, etag};
 
 /// A job.
 #[derive(Serialize, ToSchema)]
@@ -84,6 +85,14 @@ impl From<Job> for JobBody {
             updated_at: Timestamp::rfc3339(job.stamps.updated_at),
             version: job.stamps.version,
         }
+    }
+}
+
+/// A job, in the version that the caller read, if they say so.
+pub(super) fn named(id: Id, read: IfMatch) -> JobRef {
+    JobRef {
+        id: JobId::from_uuid(id.0),
+        version: read.0,
     }
 }
 

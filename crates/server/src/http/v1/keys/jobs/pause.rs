@@ -1,12 +1,11 @@
 use actix_web::{HttpResponse, web};
 use vutf_crypto_keys::action::KEY_JOB_PAUSE;
 use vutf_identity::role::permission;
-use vutf_kernel::JobId;
 
-use super::{JobBody, shown};
+use super::{JobBody, named, shown};
 use crate::http::{
     problem::Problem,
-    request::{Caller, Id},
+    request::{Caller, Id, IfMatch},
     route::{Access, Doc, Endpoint, Method, RateClass},
     state::AppState,
 };
@@ -20,6 +19,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     doc: Doc::new("keys", "Let a job stand still after its present batch")
         .answers::<JobBody>(200)
         .tagged()
+        .preconditioned()
         .refuses(&[409]),
 };
 
@@ -27,6 +27,7 @@ pub(crate) async fn handle(
     state: web::Data<AppState>,
     caller: Caller,
     id: Id,
+    read: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    Ok(shown(state.jobs().pause(&caller, JobId::from_uuid(id.0)).await?))
+    Ok(shown(state.jobs().pause(&caller, named(id, read)).await?))
 }
