@@ -28,7 +28,7 @@ pub struct KeysetPolicy {
 impl KeysetPolicy {
     /// Whether a cryptoperiod may be decided: from an hour, below which rotations overtake one another, to ten years.
     pub fn admits_cryptoperiod(period: Duration) -> bool {
-        (Duration::from_hours(1)..=Duration::from_secs(10 * 366 * 86_400)).contains(&period)
+        (Duration::from_hours(1)..=Duration::from_hours(3_660 * 24)).contains(&period)
     }
 
     /// Whether a limit of use may be decided: one that is reached before the first use would rotate without end.
