@@ -293,19 +293,16 @@ async fn add(store: &KeyStore, key_id: KeyId, organization_id: OrganizationId, m
         let row = rows.into_iter().find(|row| row.key_id == key_id);
         let mut tx = store.begin().await;
         let repo = tx.lifecycle();
-        let added = match row {
-            Some(row) => {
-                let next = UsageRecord {
-                    usage: row.usage.plus(more),
-                    revision: row.revision + 1,
-                    ..row
-                };
-                repo.replace_usage(&next).await
-            }
-            None => {
-                let first = usage_row(key_id, organization_id, more);
-                repo.insert_usage(&first).await
-            }
+        let added = if let Some(row) = row {
+            let next = UsageRecord {
+                usage: row.usage.plus(more),
+                revision: row.revision + 1,
+                ..row
+            };
+            repo.replace_usage(&next).await
+        } else {
+            let first = usage_row(key_id, organization_id, more);
+            repo.insert_usage(&first).await
         };
         let added = match added {
             Ok(()) => tx.commit().await,
