@@ -1,6 +1,6 @@
 //! What a field costs beside the bare primitive: one line of JSON a measure, `{"name","ns_per_call","allocations_per_call"}`.
 //!
-//! Everything is on one thread, with warm keys, a message of 64 bytes, and associated data of the same length everywhere. A
+//! `--rounds N` says how often each is measured. Everything is on one thread, with warm keys, a message of 64 bytes, and associated data of the same length everywhere. A
 //! bare seal draws its random nonce from the operating system too. Nothing passes or fails by the figures; a name is
 //! `operation/algorithm`, and `bare-…` marks what the others are compared with:
 //!
@@ -25,6 +25,7 @@ const AAD: [u8; 7 * 4 + 79 + 80] = [0x61; 7 * 4 + 79 + 80];
 const HOME: OrganizationId = OrganizationId::DEFAULT;
 
 fn main() {
+    let rounds = rounds();
     let rings = [SuitePolicy::ALL, SuitePolicy::FIPS].map(ring);
     let subject = UserId::generate(&SystemClock, &mut OsEntropy);
     let field = FieldRef {
@@ -55,7 +56,7 @@ fn main() {
     primitive(&mut measures, "xaes-256-gcm", Xaes::new(&key));
     primitive(&mut measures, "aes-256-gcm", AesGcm::new(&key));
     measures.push(Measure::of("random/24-bytes".to_owned(), random::<24>));
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         measures.iter_mut().for_each(Measure::round);
     }
     measures.iter_mut().for_each(Measure::print);
@@ -117,7 +118,12 @@ fn ring(policy: SuitePolicy) -> Keyring {
     })
 }
 
-const ROUNDS: usize = 25;
+/// The number after `--rounds`; what cargo passes beside it is nothing to this bench.
+fn rounds() -> usize {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--rounds");
+    arguments.nth(1).map_or(25, |number| number.parse().unwrap())
+}
+
 const CALLS: u32 = 4_000;
 
 /// Something that is called again and again. The rounds of all measures are interleaved, and the best of each counts: what

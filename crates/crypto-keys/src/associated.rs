@@ -2,23 +2,69 @@
 
 use crate::CryptoError;
 
+/// Associated data up to this length is built on the stack. That of a field with UUIDs is 187 bytes; named keys have contexts
+/// of the caller's, which may be longer.
+const SHORT: usize = 320;
+
+/// Calls `f` with `LP(domain) ‖ LP(part) ‖ … ‖ header`.
+pub(crate) fn with_associated_data<T>(
+    domain: &str,
+    parts: &[&[u8]],
+    header: &[u8],
+    f: impl FnOnce(&[u8]) -> Result<T, CryptoError>,
+) -> Result<T, CryptoError> {
+    let length = length_of(domain.as_bytes(), parts) + header.len();
+    let (mut short, mut long) = ([0_u8; SHORT], Vec::new());
+    let whole = if let Some(whole) = short.get_mut(..length) {
+        whole
+    } else {
+        long.resize(length, 0);
+        &mut long[..]
+    };
+    let mut room = &mut *whole;
+    put_prefixed(&mut room, domain.as_bytes())?;
+    for part in parts {
+        put_prefixed(&mut room, part)?;
+    }
+    put(&mut room, header)?;
+    f(whole)
+}
+
 /// `LP(part) ‖ LP(part) ‖ …`, where `LP` puts the length before the bytes as a 32-bit big-endian number.
 pub(crate) fn length_prefixed(parts: &[&[u8]]) -> Result<Vec<u8>, CryptoError> {
-    let mut out = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
-    append_length_prefixed(&mut out, parts.iter().copied())?;
+    let mut out = Vec::with_capacity(parts.iter().map(|part| part.len() + PREFIX).sum());
+    for part in parts {
+        out.extend_from_slice(&prefix(part)?);
+        out.extend_from_slice(part);
+    }
     Ok(out)
 }
 
-/// The same, at the end of `out`.
-pub(crate) fn append_length_prefixed<'a>(
-    out: &mut Vec<u8>,
-    parts: impl Iterator<Item = &'a [u8]>,
-) -> Result<(), CryptoError> {
-    for part in parts {
-        let length = u32::try_from(part.len()).map_err(|_| CryptoError::TooLong)?;
-        out.extend_from_slice(&length.to_be_bytes());
-        out.extend_from_slice(part);
-    }
+const PREFIX: usize = 4;
+
+fn prefix(part: &[u8]) -> Result<[u8; PREFIX], CryptoError> {
+    let length = u32::try_from(part.len()).map_err(|_| CryptoError::TooLong)?;
+    Ok(length.to_be_bytes())
+}
+
+fn length_of(domain: &[u8], parts: &[&[u8]]) -> usize {
+    let lengths = parts.iter().map(|part| part.len() + PREFIX);
+    lengths.sum::<usize>() + domain.len() + PREFIX
+}
+
+fn put_prefixed(room: &mut &mut [u8], part: &[u8]) -> Result<(), CryptoError> {
+    put(room, &prefix(part)?)?;
+    put(room, part)
+}
+
+/// Writes `bytes` at the beginning of `room`, which is what comes after them from then on.
+fn put(room: &mut &mut [u8], bytes: &[u8]) -> Result<(), CryptoError> {
+    let all = std::mem::take(room);
+    let (to, rest) = all
+        .split_at_mut_checked(bytes.len())
+        .ok_or(CryptoError::TooLong)?;
+    to.copy_from_slice(bytes);
+    *room = rest;
     Ok(())
 }
 
@@ -29,6 +75,19 @@ mod tests {
     use super::*;
 
     proptest! {
+        /// On the stack and on the heap: the lengths go beyond what is short.
+        #[test]
+        fn associated_data_is_its_parts_prefixed_and_the_header(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..150), 0..6),
+            header in prop::collection::vec(any::<u8>(), 0..81),
+        ) {
+            let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            let domain_first: Vec<&[u8]> = std::iter::once(&b"domain"[..]).chain(parts.iter().copied()).collect();
+            let expected = [&length_prefixed(&domain_first).unwrap()[..], &header].concat();
+            let made = with_associated_data("domain", &parts, &header, |aad| Ok(aad.to_vec()));
+            prop_assert_eq!(made, Ok(expected));
+        }
+
         #[test]
         fn no_two_lists_collide(
             left in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..4), 0..4),

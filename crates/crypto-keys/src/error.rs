@@ -219,11 +219,28 @@ pub enum LoadError {
     /// A key that could still be used has an algorithm outside of this installation's
     /// [`SuitePolicy`](crate::SuitePolicy).
     #[error(
-        "key {key_id} is of suite {suite}, which the suite policy does not admit: rotate it and re-encrypt what it \
-         protects under a policy that admits both, then destroy it"
+        "key {key_id} ({purpose} of organization {organization_id}, version {version}) is of suite {suite}, which the suite \
+         policy does not admit: under a policy that admits both, rotate {purpose} and write anew what it protects"
     )]
     SuiteNotAdmitted {
         /// The key.
+        key_id: KeyId,
+        /// Its tenant.
+        organization_id: OrganizationId,
+        /// What is to be rotated.
+        purpose: Purpose,
+        /// Which version of it.
+        version: u32,
+        /// Its suite.
+        suite: Suite,
+    },
+    /// Keys of single persons are of a suite outside of this installation's [`SuitePolicy`](crate::SuitePolicy).
+    #[error(
+        "key {key_id} of a person is of suite {suite}, which the suite policy does not admit, and keys of persons are not \
+         rotated: go on under a policy that admits both for as long as there is one"
+    )]
+    PersonNotAdmitted {
+        /// One of them.
         key_id: KeyId,
         /// Its suite.
         suite: Suite,

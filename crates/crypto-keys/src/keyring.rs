@@ -18,6 +18,7 @@ use crate::{
     envelope, field,
     hazmat::mac,
     outage::Confirmation,
+    purpose::PurposeRef,
     signing,
     snapshot::{Loaded, Snapshot},
     tenant::Tenant,
@@ -88,7 +89,7 @@ impl Keyring {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, CryptoError> {
         let snapshot = self.snapshot();
-        let key = self.protecting(&snapshot, field.organization_id, &Purpose::field(field.table))?;
+        let key = self.protecting(&snapshot, field.organization_id, field.purpose())?;
         seal_with(key, field, plaintext, entropy)
     }
 
@@ -97,16 +98,16 @@ impl Keyring {
     pub fn open(&self, field: &FieldRef<'_>, ciphertext: &[u8]) -> Result<Secret<Vec<u8>>, CryptoError> {
         let hint = envelope::key_hint(ciphertext)?;
         self.policy.check(hint.suite)?;
-        let purpose = Purpose::field(field.table);
+        let purpose = field.purpose();
         let snapshot = self.snapshot();
         let Some(key) = snapshot.by_id(hint.key_id) else {
             return Err(CryptoError::KeyNotLoaded {
                 organization_id: field.organization_id,
-                purpose,
+                purpose: purpose.into(),
                 key_id: Some(hint.key_id),
             });
         };
-        if (key.organization_id, &key.purpose) != (field.organization_id, &purpose) {
+        if (key.organization_id, key.purpose.borrowed()) != (field.organization_id, purpose) {
             return Err(CryptoError::ForeignKey(hint.key_id));
         }
         self.admit(key)?;
@@ -122,7 +123,7 @@ impl Keyring {
         canonical: &[u8],
     ) -> Result<BlindIndex, CryptoError> {
         let snapshot = self.snapshot();
-        let key = self.protecting(&snapshot, organization, &Purpose::index(table, column))?;
+        let key = self.protecting(&snapshot, organization, PurposeRef::Index { table, column })?;
         key.usage.count(canonical.len());
         index_with(key, canonical)
     }
@@ -137,9 +138,9 @@ impl Keyring {
         canonical: &[u8],
     ) -> Result<Vec<BlindIndex>, CryptoError> {
         let snapshot = self.snapshot();
-        let purpose = Purpose::index(table, column);
+        let purpose = PurposeRef::Index { table, column };
         let mut candidates = Vec::new();
-        for key in snapshot.looked_up(organization, &purpose)? {
+        for key in snapshot.looked_up(organization, purpose)? {
             if key.state != KeyState::PreActivation {
                 self.admit(key)?;
             }
@@ -148,7 +149,7 @@ impl Keyring {
         if candidates.is_empty() {
             return Err(CryptoError::NoActiveKey {
                 organization_id: organization,
-                purpose,
+                purpose: purpose.into(),
             });
         }
         Ok(candidates)
@@ -162,7 +163,7 @@ impl Keyring {
         message: &[u8],
     ) -> Result<Signature, CryptoError> {
         let snapshot = self.snapshot();
-        let key = self.protecting(&snapshot, organization, purpose)?;
+        let key = self.protecting(&snapshot, organization, purpose.borrowed())?;
         let signer = key.signer()?;
         key.usage.count(message.len());
         Ok(Signature {
@@ -190,7 +191,7 @@ impl Keyring {
     /// them, since anyone may have signed with it.
     pub fn verifying_keys(&self, organization: OrganizationId, purpose: &Purpose) -> Vec<VerifyingKey> {
         let snapshot = self.snapshot();
-        let trusted = snapshot.versions(organization, purpose).iter();
+        let trusted = snapshot.versions(organization, purpose.borrowed()).iter();
         trusted
             .filter(|key| key.may(Operation::Process) == Decision::Allow)
             .filter_map(|key| {
@@ -213,9 +214,9 @@ impl Keyring {
         message: &[u8],
     ) -> Result<[u8; 32], CryptoError> {
         let snapshot = self.snapshot();
-        let key = self.protecting(&snapshot, organization, &Purpose::mac(name))?;
+        let key = self.protecting(&snapshot, organization, PurposeRef::Mac { name })?;
         key.usage.count(message.len());
-        Ok(mac::hmac_sha256(key.mac_key()?.expose(), message))
+        Ok(key.mac_key()?.tag(&[message]))
     }
 
     /// Whether `tag` is the MAC of `message` under any version that is believed; in constant time for each version.
@@ -228,9 +229,9 @@ impl Keyring {
     ) -> Result<bool, CryptoError> {
         let snapshot = self.snapshot();
         let mut matches = false;
-        for key in snapshot.processing(organization, &Purpose::mac(name))? {
+        for key in snapshot.processing(organization, PurposeRef::Mac { name })? {
             if key.may(Operation::Process) == Decision::Allow {
-                matches |= mac::equal(&mac::hmac_sha256(key.mac_key()?.expose(), message), tag);
+                matches |= mac::equal(&key.mac_key()?.tag(&[message]), tag);
             }
         }
         Ok(matches)
@@ -381,7 +382,7 @@ impl Keyring {
         &self,
         snapshot: &'s Snapshot,
         organization: OrganizationId,
-        purpose: &Purpose,
+        purpose: PurposeRef<'_>,
     ) -> Result<&'s Loaded, CryptoError> {
         let key = snapshot.protecting(organization, purpose)?;
         self.within_outage(key, Operation::Protect)?;
@@ -439,6 +440,6 @@ pub(crate) fn open_with(
 fn index_with(key: &Loaded, canonical: &[u8]) -> Result<BlindIndex, CryptoError> {
     Ok(BlindIndex {
         version: key.version,
-        value: mac::hmac_sha256(key.mac_key()?.expose(), canonical),
+        value: key.mac_key()?.tag(&[canonical]),
     })
 }

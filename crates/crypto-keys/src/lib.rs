@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod error;
 pub mod field;
 mod hazmat;
+mod id_map;
 pub mod index;
 pub mod inventory;
 pub mod job;

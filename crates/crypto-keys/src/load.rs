@@ -80,7 +80,10 @@ impl Keyring {
         // One that is put aside, too: it vouches for the rows below it, and so for its own state.
         let tenants = registry.keys.iter().filter(|record| holds_tenant_key(record));
         for record in tenants {
-            self.check_suite(record)?;
+            // One that wraps nothing new is asked for its suite when something below it is to be unwrapped.
+            if record.state == KeyState::Active {
+                self.check_suite(record)?;
+            }
             if let Some(tenant) = self.known_tenant(record) {
                 tenant.authenticate(record)?;
                 self.confirm(wrapper, record).await?;
@@ -255,6 +258,7 @@ impl Keyring {
         if !rules.admit(record.version, state) && !looked_up {
             return Ok(Loaded::new(record, state, rules, shared(), None));
         }
+        self.check_suite(parent)?;
         self.check_suite(record)?;
         let material = open_material(&tenant, record)?;
         Ok(Loaded::new(record, state, rules, shared(), Some(material)))
@@ -265,6 +269,9 @@ impl Keyring {
         match record.algorithm.suite() {
             Some(suite) if !self.policy().admits(suite) => Err(LoadError::SuiteNotAdmitted {
                 key_id: record.id,
+                organization_id: record.organization_id,
+                purpose: record.purpose.clone(),
+                version: record.version,
                 suite,
             }),
             _ => Ok(()),
@@ -322,7 +329,7 @@ fn open_material(tenant: &Tenant, record: &KeyRecord) -> Result<Material, LoadEr
             reason: "its fingerprint is not the one of its key",
         });
     }
-    let material = Material::new(record, key).map_err(failed)?;
+    let material = Material::new(record, &key).map_err(failed)?;
     let public_key = match &material {
         Material::Signer(signer) => Some(signer.public_key().to_vec()),
         Material::Cipher(..) | Material::Mac(_) => None,

@@ -10,8 +10,8 @@ use vutf_kernel::{
 };
 
 use crate::{
-    CryptoError, KeyReader, KeyRecord, KeyRepo, KeyState, KeyWrapper, KeysTx, LifecycleRepo, Purpose,
-    WrappedBy, WrappingKey,
+    Algorithm, CryptoError, KeyReader, KeyRecord, KeyRepo, KeyState, KeyWrapper, KeysTx, LifecycleRepo,
+    Purpose, WrappedBy, WrappingKey,
 };
 
 /// A key-encryption key in memory: gone with the process, and everything under it too.
@@ -140,6 +140,14 @@ impl KeyReader for MemoryKeys {
             .into_iter()
             .filter(|record| record.purpose == Purpose::Tenant)
             .collect())
+    }
+    async fn find_personal(&self, algorithm: Algorithm) -> Result<Option<KeyRecord>, PortError> {
+        let wanted = |record: &&KeyRecord| {
+            record.purpose.subject_id().is_some()
+                && record.algorithm == algorithm
+                && record.state != KeyState::Destroyed
+        };
+        Ok(self.rows().keys.iter().find(wanted).cloned())
     }
     async fn list_wrapped_by(
         &self,

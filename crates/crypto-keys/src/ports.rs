@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use vutf_kernel::{ApprovalId, BreakerState, EventSink, KeyId, OrganizationId, PortError, Secret};
 
-use crate::{Approval, KekSet, KeyRecord, Keyset, Live, Transition, UsageRecord};
+use crate::{Algorithm, Approval, KekSet, KeyRecord, Keyset, Live, Transition, UsageRecord};
 
 /// A key-encryption key that never leaves its provider. It wraps one tenant key an organization, and nothing else.
 #[async_trait]
@@ -50,6 +50,8 @@ pub trait KeyReader: LifecycleReader + LiveCiphertext + Send + Sync {
         after: Option<KeyId>,
         limit: u32,
     ) -> Result<Vec<KeyRecord>, PortError>;
+    /// Some key of a single person that is of `algorithm` and not destroyed, whoever it belongs to; `None` when there is none.
+    async fn find_personal(&self, algorithm: Algorithm) -> Result<Option<KeyRecord>, PortError>;
 }
 
 /// Reads what stands in the registry beside the keys.

@@ -46,6 +46,32 @@ pub enum Purpose {
     },
 }
 
+/// A purpose whose names are borrowed: keys are looked up by it without a copy of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum PurposeRef<'a> {
+    Tenant,
+    Field { table: &'a str },
+    Index { table: &'a str, column: &'a str },
+    TokenSigning,
+    Mac { name: &'a str },
+    Subject { subject: UserId },
+    Service { service: ServiceUse, name: &'a str },
+}
+
+impl From<PurposeRef<'_>> for Purpose {
+    fn from(borrowed: PurposeRef<'_>) -> Self {
+        match borrowed {
+            PurposeRef::Tenant => Self::Tenant,
+            PurposeRef::Field { table } => Self::field(table),
+            PurposeRef::Index { table, column } => Self::index(table, column),
+            PurposeRef::TokenSigning => Self::TokenSigning,
+            PurposeRef::Mac { name } => Self::mac(name),
+            PurposeRef::Subject { subject } => Self::subject(subject),
+            PurposeRef::Service { service, name } => Self::service(service, name),
+        }
+    }
+}
+
 /// What other programs do with a named key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ServiceUse {
@@ -100,6 +126,20 @@ impl Purpose {
         Self::Service {
             service,
             name: name.to_owned(),
+        }
+    }
+    pub(crate) fn borrowed(&self) -> PurposeRef<'_> {
+        match self {
+            Self::Tenant => PurposeRef::Tenant,
+            Self::Field { table } => PurposeRef::Field { table },
+            Self::Index { table, column } => PurposeRef::Index { table, column },
+            Self::TokenSigning => PurposeRef::TokenSigning,
+            Self::Mac { name } => PurposeRef::Mac { name },
+            Self::Subject { subject } => PurposeRef::Subject { subject: *subject },
+            Self::Service { service, name } => PurposeRef::Service {
+                service: *service,
+                name,
+            },
         }
     }
     /// The person whose data alone the key protects.

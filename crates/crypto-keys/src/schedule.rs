@@ -1,39 +1,36 @@
-//! What a suite derives from a key: for each message, or once for the key's life.
+//! What a suite derives from a key, once for the key's life.
 //!
 //! ```text
-//! suite 1, each message:  (k_enc 32, commit 32) = HKDF-SHA-512(ikm = key, salt = nonce, info = domain ‖ 1 ‖ key_id ‖ key_ver)
-//! suite 2, once a key:    (k_enc 32, commit 32) = HKDF-SHA-512(ikm = key, salt = "vutf/suite/2", info = key_id ‖ key_ver)
+//! (k_enc 32, commit 32) = HKDF-SHA-512(ikm = key, salt = "vutf/envelope/v1", info = suite ‖ key_id ‖ key_ver)
 //! ```
 //!
-//! Either commitment binds the key: two keys with one commitment are a collision of SHA-512, cut to 256 bits. XAES-256-GCM
-//! derives a message key of its own, so suite 2 needs no HKDF for each message; its commitment is the same in all ciphertexts
-//! of a key, as the key's id beside it is. The domain of suite 2 is in the associated data only.
+//! Nothing is derived by HKDF for a message: both ciphers derive a message key from the long nonce by themselves,
+//! XChaCha20-Poly1305 by HChaCha20, XAES-256-GCM by CMAC. The commitment binds the key: two keys with one commitment are a
+//! collision of SHA-512, cut to 256 bits. It is the same in all ciphertexts of a key, as the key's id beside it is. The suite
+//! is in `info`, so the same 256 bits are unrelated keys in different suites. The domain is in the associated data only.
 
 use vutf_kernel::{KeyId, Secret};
 use zeroize::Zeroizing;
 
 use crate::{
     CryptoError, Suite,
-    hazmat::{KEY, NONCE, TAG, kdf::hkdf_sha512, xaes::XaesKey, xchacha},
+    hazmat::{KEY, NONCE, TAG, kdf::hkdf_sha512, xaes::XaesKey, xchacha::XChaChaKey},
 };
 
 /// Bytes of a commitment.
 pub(crate) const COMMIT: usize = 32;
-const ONCE_A_KEY: &[u8] = b"vutf/suite/2";
+const SALT: &[u8] = b"vutf/envelope/v1";
 
 /// A key, ready for its suite.
-pub(crate) enum Schedule {
-    XChaCha20Poly1305(Secret<[u8; KEY]>),
-    Xaes256Gcm {
-        cipher: Box<XaesKey>,
-        commit: [u8; COMMIT],
-    },
+pub(crate) struct Schedule {
+    cipher: Cipher,
+    commit: [u8; COMMIT],
 }
 
-/// A key for one message.
-pub(crate) enum MessageKey<'a> {
-    XChaCha20Poly1305(Zeroizing<[u8; KEY]>),
-    Xaes256Gcm(&'a XaesKey),
+enum Cipher {
+    XChaCha20Poly1305(XChaChaKey),
+    // Its schedule of round keys is eight times as large as the other.
+    Xaes256Gcm(Box<XaesKey>),
 }
 
 impl Schedule {
@@ -41,53 +38,29 @@ impl Schedule {
         suite: Suite,
         id: KeyId,
         version: u32,
-        key: Secret<[u8; KEY]>,
+        key: &Secret<[u8; KEY]>,
     ) -> Result<Self, CryptoError> {
-        match suite {
-            Suite::XChaCha20Poly1305 => Ok(Self::XChaCha20Poly1305(key)),
-            Suite::Xaes256Gcm => {
-                let info: [&[u8]; 2] = [id.as_bytes(), &version.to_be_bytes()];
-                let (cipher, commit) = halves(&*hkdf_sha512(key.expose(), ONCE_A_KEY, &info)?);
-                Ok(Self::Xaes256Gcm {
-                    cipher: Box::new(XaesKey::new(&cipher)?),
-                    commit: *commit,
-                })
-            }
-        }
+        let info: [&[u8]; 3] = [&[suite.byte()], id.as_bytes(), &version.to_be_bytes()];
+        let (key, commit) = halves(&*hkdf_sha512(key.expose(), SALT, &info)?);
+        let cipher = match suite {
+            Suite::XChaCha20Poly1305 => Cipher::XChaCha20Poly1305(XChaChaKey::new(key)),
+            Suite::Xaes256Gcm => Cipher::Xaes256Gcm(Box::new(XaesKey::new(&key)?)),
+        };
+        Ok(Self { cipher, commit })
     }
 
     pub(crate) const fn suite(&self) -> Suite {
-        match self {
-            Self::XChaCha20Poly1305(_) => Suite::XChaCha20Poly1305,
-            Self::Xaes256Gcm { .. } => Suite::Xaes256Gcm,
+        match self.cipher {
+            Cipher::XChaCha20Poly1305(_) => Suite::XChaCha20Poly1305,
+            Cipher::Xaes256Gcm(_) => Suite::Xaes256Gcm,
         }
     }
 
-    /// The message key of `nonce`, and the commitment that goes with it.
-    pub(crate) fn message(
-        &self,
-        domain: &'static str,
-        id: KeyId,
-        version: u32,
-        nonce: &[u8; NONCE],
-    ) -> Result<(MessageKey<'_>, [u8; COMMIT]), CryptoError> {
-        match self {
-            Self::XChaCha20Poly1305(key) => {
-                let info: [&[u8]; 4] = [
-                    domain.as_bytes(),
-                    &[Suite::XChaCha20Poly1305.byte()],
-                    id.as_bytes(),
-                    &version.to_be_bytes(),
-                ];
-                let (message, commit) = halves(&*hkdf_sha512(key.expose(), nonce, &info)?);
-                Ok((MessageKey::XChaCha20Poly1305(message), *commit))
-            }
-            Self::Xaes256Gcm { cipher, commit } => Ok((MessageKey::Xaes256Gcm(cipher), *commit)),
-        }
+    /// What binds a ciphertext to this key and suite.
+    pub(crate) const fn commit(&self) -> &[u8; COMMIT] {
+        &self.commit
     }
-}
 
-impl MessageKey<'_> {
     /// Encrypts `buffer` in place.
     pub(crate) fn encrypt(
         &self,
@@ -95,9 +68,9 @@ impl MessageKey<'_> {
         aad: &[u8],
         buffer: &mut [u8],
     ) -> Result<[u8; TAG], CryptoError> {
-        match self {
-            Self::XChaCha20Poly1305(key) => xchacha::encrypt(key, nonce, aad, buffer),
-            Self::Xaes256Gcm(key) => key.encrypt(nonce, aad, buffer),
+        match &self.cipher {
+            Cipher::XChaCha20Poly1305(key) => key.encrypt(nonce, aad, buffer),
+            Cipher::Xaes256Gcm(key) => key.encrypt(nonce, aad, buffer),
         }
     }
 
@@ -109,15 +82,16 @@ impl MessageKey<'_> {
         ciphertext: &[u8],
         tag: &[u8; TAG],
     ) -> Result<Secret<Vec<u8>>, CryptoError> {
-        match self {
-            Self::XChaCha20Poly1305(key) => xchacha::decrypt(key, nonce, aad, ciphertext, tag),
-            Self::Xaes256Gcm(key) => key.decrypt(nonce, aad, ciphertext, tag),
+        match &self.cipher {
+            Cipher::XChaCha20Poly1305(key) => key.decrypt(nonce, aad, ciphertext, tag),
+            Cipher::Xaes256Gcm(key) => key.decrypt(nonce, aad, ciphertext, tag),
         }
     }
 }
 
-fn halves(both: &[u8; 64]) -> (Zeroizing<[u8; 32]>, Zeroizing<[u8; 32]>) {
-    let (mut left, mut right) = (Zeroizing::new([0_u8; 32]), Zeroizing::new([0_u8; 32]));
+/// The first half is secret, the second is in every ciphertext.
+fn halves(both: &[u8; 64]) -> (Zeroizing<[u8; KEY]>, [u8; COMMIT]) {
+    let (mut left, mut right) = (Zeroizing::new([0_u8; KEY]), [0_u8; COMMIT]);
     let (first, second) = both.split_at(left.len());
     left.copy_from_slice(first);
     right.copy_from_slice(second);

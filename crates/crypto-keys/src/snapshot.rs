@@ -9,25 +9,25 @@ use vutf_kernel::{KeyId, OrganizationId, Secret, Timestamp};
 
 use crate::{
     Algorithm, CryptoError, Decision, KeyRecord, KeyState, Keyset, KeysetPolicy, Operation, Purpose, Suite,
-    Usage, due::limit_of, envelope::EnvelopeKey, outage::Confirmation, signing::Signer, state::decide_by,
-    usage::UsageCounter,
+    Usage, due::limit_of, envelope::EnvelopeKey, hazmat::mac::MacKey, id_map::IdMap, outage::Confirmation,
+    purpose::PurposeRef, signing::Signer, state::decide_by, usage::UsageCounter,
 };
 
 /// What can be done with a key, by its kind: a MAC key cannot be taken for a cipher key.
 pub(crate) enum Material {
     Cipher(Box<EnvelopeKey>),
-    Mac(Secret<[u8; 32]>),
+    Mac(Box<MacKey>),
     Signer(Box<Signer>),
 }
 
 impl Material {
-    pub(crate) fn new(record: &KeyRecord, key: Secret<[u8; 32]>) -> Result<Self, CryptoError> {
-        let envelope = |suite, key| EnvelopeKey::new(suite, record.id, record.version, key).map(Box::new);
+    pub(crate) fn new(record: &KeyRecord, key: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
+        let envelope = |suite| EnvelopeKey::new(suite, record.id, record.version, key).map(Box::new);
         Ok(match record.algorithm {
-            Algorithm::XChaCha20Poly1305 => Self::Cipher(envelope(Suite::XChaCha20Poly1305, key)?),
-            Algorithm::Xaes256Gcm => Self::Cipher(envelope(Suite::Xaes256Gcm, key)?),
-            Algorithm::HmacSha256 => Self::Mac(key),
-            Algorithm::Ed25519 => Self::Signer(Box::new(Signer::from_seed(&key)?)),
+            Algorithm::XChaCha20Poly1305 => Self::Cipher(envelope(Suite::XChaCha20Poly1305)?),
+            Algorithm::Xaes256Gcm => Self::Cipher(envelope(Suite::Xaes256Gcm)?),
+            Algorithm::HmacSha256 => Self::Mac(Box::new(MacKey::new(key.expose()))),
+            Algorithm::Ed25519 => Self::Signer(Box::new(Signer::from_seed(key)?)),
         })
     }
 }
@@ -145,7 +145,7 @@ impl Loaded {
         }
     }
 
-    pub(crate) fn mac_key(&self) -> Result<&Secret<[u8; 32]>, CryptoError> {
+    pub(crate) fn mac_key(&self) -> Result<&MacKey, CryptoError> {
         match &self.material {
             Some(Material::Mac(key)) => Ok(key),
             _ => Err(self.refusal()),
@@ -176,8 +176,9 @@ type Versions = Vec<Arc<Loaded>>;
 /// Every loaded key, by id and by purpose.
 #[derive(Clone, Default)]
 pub(crate) struct Snapshot {
-    by_id: HashMap<KeyId, Arc<Loaded>>,
-    by_purpose: HashMap<OrganizationId, HashMap<Purpose, Versions>>,
+    by_id: IdMap<KeyId, Arc<Loaded>>,
+    /// In the order of the purposes.
+    by_purpose: IdMap<OrganizationId, Vec<(Purpose, Versions)>>,
     tenants: HashMap<KeyId, Held>,
     keysets: HashMap<OrganizationId, HashMap<Purpose, u64>>,
 }
@@ -207,13 +208,18 @@ impl Snapshot {
             .retain(|_, key| !organizations.contains(&key.organization_id));
         next.by_purpose
             .retain(|organization, _| !organizations.contains(organization));
-        for key in keys.into_iter().map(Arc::new) {
+        let mut keys: Vec<_> = keys.into_iter().map(Arc::new).collect();
+        keys.sort_by(|one, other| {
+            let by_purpose = one.purpose.cmp(&other.purpose);
+            by_purpose.then(other.version.cmp(&one.version))
+        });
+        for key in keys {
             next.by_id.insert(key.id, Arc::clone(&key));
             let purposes = next.by_purpose.entry(key.organization_id).or_default();
-            purposes.entry(key.purpose.clone()).or_default().push(key);
-        }
-        for versions in next.by_purpose.values_mut().flat_map(HashMap::values_mut) {
-            versions.sort_by_key(|key| std::cmp::Reverse(key.version));
+            match purposes.last_mut().filter(|(last, _)| *last == key.purpose) {
+                Some((_, versions)) => versions.push(key),
+                None => purposes.push((key.purpose.clone(), vec![key])),
+            }
         }
         next
     }
@@ -259,24 +265,25 @@ impl Snapshot {
     }
 
     /// Every version, newest first; empty when none is loaded.
-    pub(crate) fn versions(&self, organization: OrganizationId, purpose: &Purpose) -> &[Arc<Loaded>] {
-        self.by_purpose
-            .get(&organization)
-            .and_then(|purposes| purposes.get(purpose))
-            .map_or(&[], Vec::as_slice)
+    pub(crate) fn versions(&self, organization: OrganizationId, purpose: PurposeRef<'_>) -> &[Arc<Loaded>] {
+        let found = self.by_purpose.get(&organization).and_then(|purposes| {
+            let at = purposes.binary_search_by(|(other, _)| other.borrowed().cmp(&purpose));
+            purposes.get(at.ok()?)
+        });
+        found.map_or(&[], |(_, versions)| versions)
     }
 
     /// The newest version that may protect.
     pub(crate) fn protecting(
         &self,
         organization_id: OrganizationId,
-        purpose: &Purpose,
+        purpose: PurposeRef<'_>,
     ) -> Result<&Loaded, CryptoError> {
         self.processing(organization_id, purpose)?
             .find(|key| key.may(Operation::Protect) == Decision::Allow)
             .ok_or_else(|| CryptoError::NoActiveKey {
                 organization_id,
-                purpose: purpose.clone(),
+                purpose: purpose.into(),
             })
     }
 
@@ -284,7 +291,7 @@ impl Snapshot {
     pub(crate) fn looked_up(
         &self,
         organization_id: OrganizationId,
-        purpose: &Purpose,
+        purpose: PurposeRef<'_>,
     ) -> Result<impl Iterator<Item = &Loaded>, CryptoError> {
         let _loaded = self.processing(organization_id, purpose)?;
         let versions = self.versions(organization_id, purpose).iter();
@@ -298,13 +305,13 @@ impl Snapshot {
     pub(crate) fn processing(
         &self,
         organization_id: OrganizationId,
-        purpose: &Purpose,
+        purpose: PurposeRef<'_>,
     ) -> Result<impl Iterator<Item = &Loaded>, CryptoError> {
         let versions = self.versions(organization_id, purpose);
         if versions.is_empty() {
             return Err(CryptoError::KeyNotLoaded {
                 organization_id,
-                purpose: purpose.clone(),
+                purpose: purpose.into(),
                 key_id: None,
             });
         }

@@ -156,6 +156,7 @@ impl Keyring {
         if decide(state, Operation::Process) == Decision::Refuse {
             return Err(refused(CryptoError::Refused(state)));
         }
+        self.policy().check(tenant.wrapping.suite()).map_err(refused)?;
         self.check_suite(record)?;
         self.cache().admit(self.now()).map_err(refused)?;
         let key = Arc::new(self.unwrapped(&tenant, record, state, confirmation)?);
@@ -289,7 +290,7 @@ impl Keyring {
             since: self.now(),
             tenant_id: tenant.id,
             confirmation,
-            cipher: EnvelopeKey::new(suite, key_id, record.version, key).map_err(failed)?,
+            cipher: EnvelopeKey::new(suite, key_id, record.version, &key).map_err(failed)?,
             messages: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         })

@@ -11,7 +11,7 @@ mod admission;
 /// not the key's own or that the [`SuitePolicy`] does not admit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Suite {
-    /// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a key derived for each message. Byte: 1.
+    /// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). Byte: 1.
     XChaCha20Poly1305,
     /// XAES-256-GCM (C2SP), made of algorithms that FIPS 140-3 approves only. Byte: 2.
     Xaes256Gcm,
@@ -59,7 +59,7 @@ impl fmt::Display for Suite {
 /// | text | admits | new keys |
 /// |---|---|---|
 /// | `all` | both | XChaCha20-Poly1305 |
-/// | `fips-transition` | both | XAES-256-GCM: rotate, re-encrypt, then go on to `fips` |
+/// | `fips_transition` | both | XAES-256-GCM: rotate, re-encrypt, then go on to `fips` |
 /// | `fips` | XAES-256-GCM | XAES-256-GCM |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SuitePolicy {
@@ -77,7 +77,7 @@ impl SuitePolicy {
     };
     /// Both suites; new keys get XAES-256-GCM.
     pub const FIPS_TRANSITION: Self = Self {
-        text: "fips-transition",
+        text: "fips_transition",
         xchacha20_poly1305: true,
         new_keys: Suite::Xaes256Gcm,
     };
@@ -170,7 +170,7 @@ mod tests {
             (SuitePolicy::ALL, "all", [true, true], xchacha),
             (
                 SuitePolicy::FIPS_TRANSITION,
-                "fips-transition",
+                "fips_transition",
                 [true, true],
                 xaes,
             ),

@@ -46,7 +46,7 @@ impl WrappingKey {
         key: Secret<[u8; 32]>,
     ) -> Result<Self, CryptoError> {
         Ok(Self {
-            envelope: EnvelopeKey::new(suite, id, version, key.clone())?,
+            envelope: EnvelopeKey::new(suite, id, version, &key)?,
             id,
             version,
             key,

@@ -7,7 +7,7 @@ mod usage;
 
 use async_trait::async_trait;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use vutf_crypto_keys::{KeyReader, KeyRecord, KeyRepo, Purpose, WrappedBy};
+use vutf_crypto_keys::{Algorithm, KeyReader, KeyRecord, KeyRepo, KeyState, Purpose, WrappedBy};
 use vutf_kernel::{Fault, KeyId, OrganizationId, PortError, Timestamp};
 
 use crate::{
@@ -65,6 +65,15 @@ impl KeyReader for SeaStore {
         }
         let rows = self.read("keys.list_wrapped_by", |db| query.all(db)).await?;
         rows.into_iter().map(record).collect()
+    }
+
+    async fn find_personal(&self, algorithm: Algorithm) -> Result<Option<KeyRecord>, PortError> {
+        let query = crypto_keys::Entity::find()
+            .filter(crypto_keys::Column::SubjectId.is_not_null())
+            .filter(crypto_keys::Column::Algorithm.eq(algorithm.as_str()))
+            .filter(crypto_keys::Column::State.ne(KeyState::Destroyed.as_str()));
+        let row = self.read("keys.find_personal", |db| query.one(db)).await?;
+        row.map(record).transpose()
     }
 }
 

@@ -1,12 +1,14 @@
 //! HMAC-SHA-256 (FIPS 198-1).
 
-use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key, Tag};
-use subtle::ConstantTimeEq;
+use aws_lc_rs::{
+    constant_time::verify_slices_are_equal,
+    hmac::{Context, HMAC_SHA256, Key, Tag},
+};
 
 /// Bytes of a tag.
 pub(crate) const MAC: usize = 32;
 
-/// A key whose two blocks are hashed already: half of the work of a short message.
+/// A key whose two blocks are hashed already: half of the work of a short message. Zeroised by the library when it is dropped.
 pub(crate) struct MacKey(Key);
 
 impl MacKey {
@@ -31,7 +33,7 @@ pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; MAC] {
 
 /// Equality in time that depends on the lengths only.
 pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
-    left.ct_eq(right).into()
+    verify_slices_are_equal(left, right).is_ok()
 }
 
 fn bytes(tag: &Tag) -> [u8; MAC] {

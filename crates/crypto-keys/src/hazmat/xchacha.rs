@@ -14,39 +14,48 @@ use super::{
 };
 use crate::CryptoError;
 
-/// Encrypts `buffer` in place.
-pub(crate) fn encrypt(
-    key: &[u8; KEY],
-    nonce: &[u8; NONCE],
-    aad: &[u8],
-    buffer: &mut [u8],
-) -> Result<[u8; TAG], CryptoError> {
-    let (key, nonce) = extended(key, nonce);
-    ietf::encrypt(&CHACHA20_POLY1305, &key, nonce, aad, buffer)
-}
+/// A key. Nothing is worked out ahead: each nonce has a subkey of its own.
+pub(crate) struct XChaChaKey(Zeroizing<[u8; KEY]>);
 
-/// The plaintext, if the tag is right.
-pub(crate) fn decrypt(
-    key: &[u8; KEY],
-    nonce: &[u8; NONCE],
-    aad: &[u8],
-    ciphertext: &[u8],
-    tag: &[u8; TAG],
-) -> Result<Secret<Vec<u8>>, CryptoError> {
-    let (key, nonce) = extended(key, nonce);
-    ietf::decrypt(&CHACHA20_POLY1305, &key, nonce, aad, ciphertext, tag)
-}
-
-/// Sections 2.2 and 2.3: the subkey of the first 16 bytes of the nonce, and four zero bytes before the other eight.
-fn extended(key: &[u8; KEY], nonce: &[u8; NONCE]) -> (Zeroizing<[u8; KEY]>, [u8; SHORT_NONCE]) {
-    let (mut head, mut short) = ([0_u8; 16], [0_u8; SHORT_NONCE]);
-    let (left, right) = nonce.split_at(head.len());
-    head.copy_from_slice(left);
-    for (to, from) in short.iter_mut().skip(4).zip(right) {
-        *to = *from;
+impl XChaChaKey {
+    pub(crate) const fn new(key: Zeroizing<[u8; KEY]>) -> Self {
+        Self(key)
     }
-    let subkey = hchacha::<R20>(&(*key).into(), &head.into());
-    (Zeroizing::new(subkey.into()), short)
+
+    /// Encrypts `buffer` in place.
+    pub(crate) fn encrypt(
+        &self,
+        nonce: &[u8; NONCE],
+        aad: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<[u8; TAG], CryptoError> {
+        let (key, nonce) = self.derived(nonce);
+        ietf::encrypt(&CHACHA20_POLY1305, &key, nonce, aad, buffer)
+    }
+
+    /// The plaintext, if the tag is right.
+    pub(crate) fn decrypt(
+        &self,
+        nonce: &[u8; NONCE],
+        aad: &[u8],
+        ciphertext: &[u8],
+        tag: &[u8; TAG],
+    ) -> Result<Secret<Vec<u8>>, CryptoError> {
+        let (key, nonce) = self.derived(nonce);
+        ietf::decrypt(&CHACHA20_POLY1305, &key, nonce, aad, ciphertext, tag)
+    }
+
+    /// Sections 2.2 and 2.3: the subkey of the first 16 bytes of the nonce, and four zero bytes before the other eight.
+    fn derived(&self, nonce: &[u8; NONCE]) -> (Zeroizing<[u8; KEY]>, [u8; SHORT_NONCE]) {
+        let (mut head, mut short) = ([0_u8; 16], [0_u8; SHORT_NONCE]);
+        let (left, right) = nonce.split_at(head.len());
+        head.copy_from_slice(left);
+        for (to, from) in short.iter_mut().skip(4).zip(right) {
+            *to = *from;
+        }
+        let subkey = hchacha::<R20>(&(*self.0).into(), &head.into());
+        (Zeroizing::new(subkey.into()), short)
+    }
 }
 
 #[cfg(test)]
@@ -65,13 +74,14 @@ mod tests {
             plaintext in prop::collection::vec(any::<u8>(), 0..1_200),
         ) {
             let (mut ours, mut theirs) = (plaintext.clone(), plaintext.clone());
-            let tag = encrypt(&key, &nonce, &aad, &mut ours).unwrap();
+            let key_of_ours = XChaChaKey::new(Zeroizing::new(key));
+            let tag = key_of_ours.encrypt(&nonce, &aad, &mut ours).unwrap();
             let cipher = XChaCha20Poly1305::new(&key.into());
             let their_tag = cipher
                 .encrypt_inout_detached(&XNonce::from(nonce), &aad, theirs.as_mut_slice().into())
                 .unwrap();
             prop_assert_eq!((&ours, &tag[..]), (&theirs, &their_tag[..]));
-            let opened = decrypt(&key, &nonce, &aad, &theirs, &tag).unwrap();
+            let opened = key_of_ours.decrypt(&nonce, &aad, &theirs, &tag).unwrap();
             prop_assert_eq!(opened.expose(), &plaintext);
         }
     }

@@ -21,8 +21,8 @@ impl Keyring {
     /// The versions of a key. A version that is newer than the one that protects is not in use yet, and not named.
     pub fn lineage(&self, organization: OrganizationId, purpose: &Purpose) -> Result<Lineage, CryptoError> {
         let snapshot = self.snapshot();
-        let newest = snapshot.protecting(organization, purpose)?;
-        let older = snapshot.versions(organization, purpose).iter().rev();
+        let newest = snapshot.protecting(organization, purpose.borrowed())?;
+        let older = snapshot.versions(organization, purpose.borrowed()).iter().rev();
         Ok(Lineage {
             newest: newest.id,
             version: newest.version,

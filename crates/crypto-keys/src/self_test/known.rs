@@ -2,10 +2,11 @@
 //! first service. The answers are data apart from the computation, so that a test can put a wrong one in their place.
 
 use vutf_kernel::Secret;
+use zeroize::Zeroizing;
 
 use crate::{
     CryptoError,
-    hazmat::{kdf::hkdf_sha512, mac::hmac_sha256, xaes::XaesKey, xchacha},
+    hazmat::{kdf::hkdf_sha512, mac::hmac_sha256, xaes::XaesKey, xchacha::XChaChaKey},
     signing::{self, Signer},
 };
 
@@ -87,12 +88,13 @@ fn xchacha20_poly1305(ciphertext: &[u8], tag: &[u8; 16]) -> Result<(), CryptoErr
         b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \
         sunscreen would be it.";
     let key = hex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
+    let key = XChaChaKey::new(Zeroizing::new(key));
     let nonce = hex("404142434445464748494a4b4c4d4e4f5051525354555657");
     let aad = hex::<12>("50515253c0c1c2c3c4c5c6c7");
     let mut made = *plaintext;
-    let made_tag = xchacha::encrypt(&key, &nonce, &aad, &mut made)?;
-    let opened = xchacha::decrypt(&key, &nonce, &aad, ciphertext, tag);
-    let refused = xchacha::decrypt(&key, &nonce, b"", ciphertext, tag).is_err();
+    let made_tag = key.encrypt(&nonce, &aad, &mut made)?;
+    let opened = key.decrypt(&nonce, &aad, ciphertext, tag);
+    let refused = key.decrypt(&nonce, b"", ciphertext, tag).is_err();
     expect(
         made == ciphertext && made_tag == *tag && is(opened, plaintext) && refused,
         "XChaCha20-Poly1305",

@@ -87,7 +87,7 @@ impl Keyring {
         name: &str,
     ) -> Result<ServiceKey<'_>, CryptoError> {
         let (snapshot, purpose) = (self.snapshot(), Purpose::service(service, name));
-        if snapshot.versions(organization, &purpose).is_empty() {
+        if snapshot.versions(organization, purpose.borrowed()).is_empty() {
             return Err(CryptoError::KeyNotLoaded {
                 organization_id: organization,
                 purpose,
@@ -106,7 +106,9 @@ impl Keyring {
 impl ServiceKey<'_> {
     /// Id and version of the key that protects now: the newest active one.
     pub fn newest(&self) -> Result<(KeyId, u32), CryptoError> {
-        let key = self.snapshot.protecting(self.organization_id, &self.purpose)?;
+        let key = self
+            .snapshot
+            .protecting(self.organization_id, self.purpose.borrowed())?;
         Ok((key.id, key.version))
     }
 
@@ -202,13 +204,15 @@ impl ServiceKey<'_> {
     }
 
     fn versions(&self) -> impl Iterator<Item = &Loaded> {
-        let versions = self.snapshot.versions(self.organization_id, &self.purpose);
+        let versions = self
+            .snapshot
+            .versions(self.organization_id, self.purpose.borrowed());
         versions.iter().map(|key| &**key)
     }
 
     fn protecting(&self) -> Result<&Loaded, CryptoError> {
         self.ring
-            .protecting(&self.snapshot, self.organization_id, &self.purpose)
+            .protecting(&self.snapshot, self.organization_id, self.purpose.borrowed())
     }
 
     /// A version whose MACs and signatures mean something: with a compromised key anybody may have made them.
@@ -238,7 +242,7 @@ impl ServiceKey<'_> {
 
     fn tag(&self, key: &Loaded, input: &[u8]) -> Result<[u8; mac::MAC], CryptoError> {
         let message = length_prefixed(&[MAC_DOMAIN, self.organization_id.as_bytes(), self.name(), input])?;
-        Ok(mac::hmac_sha256(key.mac_key()?.expose(), &message))
+        Ok(key.mac_key()?.tag(&[&message]))
     }
 
     fn name(&self) -> &[u8] {

@@ -108,7 +108,9 @@ async fn a_key_of_a_suite_that_is_not_admitted_stops_the_load_and_is_named() {
         .unwrap()
         .id;
     match all_old.load(SuitePolicy::FIPS).await.unwrap_err() {
-        LoadError::SuiteNotAdmitted { key_id, suite: named } => {
+        LoadError::SuiteNotAdmitted {
+            key_id, suite: named, ..
+        } => {
             assert_eq!((key_id, named), (tenant_id, suite));
         }
         other => panic!("{other}"),

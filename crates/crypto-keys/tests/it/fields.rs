@@ -99,7 +99,8 @@ async fn every_flipped_byte_is_refused() {
             2 => assert_eq!(error, CryptoError::UnknownSuite(0), "byte {at}"),
             4..20 => assert_eq!(error.fault(), Fault::KeyNotLoaded, "byte {at}"),
             20..24 => assert!(matches!(error, CryptoError::ForeignKey(_)), "byte {at}: {error}"),
-            24..80 => assert_eq!(error, CryptoError::CommitmentMismatch, "byte {at}"),
+            48..80 => assert_eq!(error, CryptoError::CommitmentMismatch, "byte {at}"),
+            // The nonce, the ciphertext and the tag.
             _ => assert_eq!(error, CryptoError::Authentication, "byte {at}"),
         }
     }

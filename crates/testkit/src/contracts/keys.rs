@@ -82,6 +82,7 @@ pub async fn keys_contract(store: KeyStore) {
     a_replacement_is_of_the_revision_before(&store, &mut factory).await;
     one_of_many_replaces(&store, &mut factory).await;
     what_is_not_committed_is_not_there(&store, &mut factory).await;
+    a_key_of_a_person_is_found_by_its_algorithm(&store, &mut factory).await;
     the_registry_is_listed_in_parts(&store, &mut factory).await;
     one_key_is_found_whoever_it_belongs_to(&store, &mut factory).await;
     lifecycle_contract(&store, &mut factory).await;
@@ -129,6 +130,38 @@ async fn every_field_comes_back(store: &KeyStore, factory: &mut Factory) {
         assert!(store.list(Some(HOME)).await.contains(key));
         assert!(!store.list(Some(NEIGHBOUR)).await.contains(key));
     }
+}
+
+async fn a_key_of_a_person_is_found_by_its_algorithm(store: &KeyStore, factory: &mut Factory) {
+    let wanted = Algorithm::Xaes256Gcm;
+    let personal = |factory: &mut Factory| KeyRecord {
+        purpose: Purpose::subject(UserId::from_uuid(factory.id())),
+        algorithm: wanted,
+        wrapped_by: WrappedBy::Tenant(KeyId::from_uuid(factory.id())),
+        ..record(factory, "person")
+    };
+    let others = [
+        KeyRecord {
+            state: KeyState::Destroyed,
+            wrapped: Vec::new(),
+            ..personal(factory)
+        },
+        KeyRecord {
+            algorithm: Algorithm::XChaCha20Poly1305,
+            ..personal(factory)
+        },
+        KeyRecord {
+            purpose: Purpose::field("person"),
+            ..personal(factory)
+        },
+    ];
+    for key in &others {
+        store.insert(key).await.unwrap();
+    }
+    assert_eq!(store.reader().find_personal(wanted).await.unwrap(), None);
+    let key = personal(factory);
+    store.insert(&key).await.unwrap();
+    assert_eq!(store.reader().find_personal(wanted).await.unwrap(), Some(key));
 }
 
 async fn the_registry_is_listed_in_parts(store: &KeyStore, factory: &mut Factory) {

@@ -62,7 +62,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "HKDF-SHA-512",
-            "message keys of suite 1, keys of suite 2, keys derived from tenant keys",
+            "keys and commitments of both suites, keys derived from tenant keys",
             "Wycheproof `hkdf_sha512`",
             hashes::hkdf_sha_512(),
         ),
