@@ -121,10 +121,11 @@ fn ring(policy: SuitePolicy) -> Keyring {
 /// The number after `--rounds`; what cargo passes beside it is nothing to this bench.
 fn rounds() -> usize {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--rounds");
-    arguments.nth(1).map_or(25, |number| number.parse().unwrap())
+    arguments.nth(1).map_or(100, |number| number.parse().unwrap())
 }
 
-const CALLS: u32 = 4_000;
+/// A millisecond or so: on a busy machine most rounds are disturbed, and short ones least.
+const CALLS: u32 = 1_000;
 
 /// Something that is called again and again. The rounds of all measures are interleaved, and the best of each counts: what
 /// else the machine does only ever adds, and adds to all of them.

@@ -1,6 +1,7 @@
 //! What each fuzz target does with one input; run by `tests/it/fuzz.rs` too, on the corpus and on mutations of it.
 
 use std::{
+    collections::HashMap,
     fs,
     future::Future,
     os::unix::fs::PermissionsExt as _,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use vutf_crypto_keys::KeyWrapper as _;
+use vutf_crypto_keys::{KeyWrapper as _, Suite};
 use vutf_kernel::{Entropy, Secret};
 use vutf_kms::{FileKek, FileWrapper, Share};
 
@@ -34,7 +35,8 @@ pub(crate) fn sealed_file(input: &[u8]) {
         let again = FileWrapper::open(&path, &protection).unwrap();
         assert_eq!(wrapper.kek_id(), again.kek_id());
         if let FileKek::Key(_) = protection {
-            let key = ready(wrapper.unwrap(&WRAPPED, b"context"));
+            let wrapped = WRAPPED.get(&wrapper.suite()).unwrap();
+            let key = ready(wrapper.unwrap(wrapped, b"context"));
             assert_eq!(
                 key.ok(),
                 Some(Secret::new([9; 32])),
@@ -65,12 +67,15 @@ pub(crate) fn accepted(target: &str) -> Vec<Vec<u8>> {
 }
 
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let made = |(number, protection): (usize, FileKek)| {
+    let made = |(number, (suite, protection)): (usize, (Suite, FileKek))| {
         let path = DIRECTORY.path().join(format!("made-{number}"));
-        FileWrapper::create_new(&path, &protection, &mut Counted(1)).unwrap();
+        FileWrapper::create_new(&path, &protection, suite, &mut Counted(1)).unwrap();
         fs::read(&path).unwrap()
     };
-    protections().into_iter().enumerate().map(made).collect()
+    let of_each = Suite::ALL
+        .into_iter()
+        .flat_map(|suite| protections().map(|protection| (suite, protection)));
+    of_each.enumerate().map(made).collect()
 });
 
 static SHARES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -84,14 +89,18 @@ static SHARES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
 
 const KEK: &str = "018f0000-0000-4000-8000-000000000001";
 
-/// A key wrapped by that of the sealed file.
-static WRAPPED: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let path = DIRECTORY.path().join("made-anew");
-    fs::write(&path, &FILES[1]).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    let [_, key] = protections();
-    let wrapper = FileWrapper::open(&path, &key).unwrap();
-    ready(wrapper.wrap(&Secret::new([9; 32]), b"context")).unwrap()
+/// A key wrapped by that of the sealed file of each suite.
+static WRAPPED: LazyLock<HashMap<Suite, Vec<u8>>> = LazyLock::new(|| {
+    let wrapped = |sealed: usize| {
+        let path = DIRECTORY.path().join("made-anew");
+        fs::write(&path, &FILES[sealed]).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let [_, key] = protections();
+        let wrapper = FileWrapper::open(&path, &key).unwrap();
+        let wrapped = ready(wrapper.wrap(&Secret::new([9; 32]), b"context")).unwrap();
+        (wrapper.suite(), wrapped)
+    };
+    [1, 3].into_iter().map(wrapped).collect()
 });
 
 /// The file provider never waits.

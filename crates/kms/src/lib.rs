@@ -17,7 +17,7 @@ pub mod vault;
 #[cfg(feature = "aws-kms")]
 pub use aws::{AwsCredentials, AwsKmsError, AwsKmsOptions, AwsKmsWrapper};
 pub use breaking::Breaking;
-pub use file::{FileError, FileKek, FileKeks, FileWrapper, Rotated};
+pub use file::{FileError, FileKek, FileKeks, FileWrapper, Rotated, suite_of};
 #[cfg(feature = "pkcs11")]
 pub use pkcs11::{Pkcs11Error, Pkcs11Options, Pkcs11Pin, Pkcs11Wrapper};
 pub use shamir::{Share, ShareError};

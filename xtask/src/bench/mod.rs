@@ -2,6 +2,7 @@
 
 mod crypto;
 mod kek;
+mod keys;
 mod reencrypt;
 mod start;
 
@@ -28,6 +29,15 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 200_000)]
         rows: usize,
     },
+    /// Fields sealed and opened beside the bare ciphers, blind indexes, and cold unwrapping with each provider.
+    Keys {
+        /// How often each measure is repeated; the best counts.
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+        /// How often each provider unwraps.
+        #[arg(long, default_value_t = 1_000)]
+        calls: usize,
+    },
     /// Exchange of the key-encryption key and of the tenant key above many keys of persons, on both databases.
     Kek {
         /// How many persons there are.
@@ -42,14 +52,21 @@ pub(crate) fn run(what: &Bench) -> Result<()> {
         Bench::Start { rounds } => start::run(*rounds),
         Bench::Crypto(options) => crypto::run(options),
         Bench::Reencrypt { rows } => reencrypt::run(*rows),
+        Bench::Keys { rounds, calls } => keys::run(*rounds, *calls),
         Bench::Kek { subjects } => kek::run(*subjects),
     }
 }
 
 /// Runs a bench of a crate in release, and gives back its lines of JSON.
 fn lines(package: &str, bench: &str, arguments: &[&str]) -> Result<Vec<Value>> {
+    lines_with(package, "", bench, arguments)
+}
+
+/// The same for a bench that needs `features` of its crate.
+fn lines_with(package: &str, features: &str, bench: &str, arguments: &[&str]) -> Result<Vec<Value>> {
     let mut command = cargo();
-    command.args(["bench", "--quiet", "--package", package, "--bench", bench, "--"]);
+    command.args(["bench", "--quiet", "--package", package, "--bench", bench]);
+    command.args(["--features", features, "--"]);
     let text = output_of(command.args(arguments))?;
     let json = text.lines().filter(|line| line.starts_with('{'));
     json.map(|line| Ok(serde_json::from_str(line)?)).collect()

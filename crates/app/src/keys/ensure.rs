@@ -1,7 +1,9 @@
 //! At the start: every key that the service needs is there, and none is older than the audit log tells.
 
 use vutf_audit::LogReader;
-use vutf_crypto_keys::{KeyRecord, LoadReport, Purpose, commit_new, lifecycle::plan_missing_under};
+use vutf_crypto_keys::{
+    KeyRecord, LoadError, LoadReport, Purpose, Suite, commit_new, lifecycle::plan_missing_under,
+};
 use vutf_identity::role::permission;
 use vutf_kernel::{Ctx, Env, Fault, PortError, transact};
 
@@ -22,6 +24,7 @@ impl Keys<'_> {
         log: &dyn LogReader,
     ) -> Result<LoadReport, KeysError> {
         require(ctx, &permission::KEYS_MANAGE)?;
+        self.refuse_persons().await?;
         let home = Some(ctx.organization_id);
         let ledger = Ledger::read(log, ctx.organization_id).await?;
         let existing = self.reader.list(home).await?;
@@ -43,6 +46,18 @@ impl Keys<'_> {
             }
         }
         self.reload().await
+    }
+
+    /// Keys of persons are not loaded with the others, and each would be refused when it is needed: an end at the start is better.
+    async fn refuse_persons(&self) -> Result<(), KeysError> {
+        let policy = self.keyring.policy();
+        for suite in Suite::ALL.into_iter().filter(|suite| !policy.admits(*suite)) {
+            if let Some(key) = self.reader.find_personal(suite.algorithm()).await? {
+                let key_id = key.id;
+                return Err(LoadError::PersonNotAdmitted { key_id, suite }.into());
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn insert(&self, ctx: &Ctx, records: Vec<KeyRecord>) -> Result<(), PortError> {

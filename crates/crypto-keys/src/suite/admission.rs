@@ -197,29 +197,65 @@ async fn a_row_whose_algorithm_was_changed_by_hand_is_not_authentic() {
     assert!(matches!(error, LoadError::RecordMac { .. }), "{error}");
 }
 
+impl Registry {
+    /// Its rows after tenant key and field key were rotated to the other suite; the old field key stays under the old tenant key.
+    async fn rotated(&self) -> Vec<KeyRecord> {
+        let mut rows = self.rows.clone();
+        for purpose in [Purpose::Tenant, Purpose::field("users")] {
+            let mut env = Env {
+                clock: &SystemClock,
+                entropy: &mut OsEntropy,
+            };
+            let policy = SuitePolicy::FIPS_TRANSITION;
+            let rotation = plan_rotation_under(policy, &mut env, &self.wrapper, &rows, HOME, &purpose)
+                .await
+                .unwrap();
+            assert_eq!(rotation.new.algorithm, Algorithm::Xaes256Gcm);
+            rows.retain(|row| rotation.previous.iter().all(|previous| previous.id != row.id));
+            rows.extend(rotation.previous);
+            rows.push(rotation.new);
+        }
+        rows
+    }
+}
+
 #[tokio::test]
 async fn a_tenant_moves_to_another_suite_by_rotating_its_tenant_key_first() {
     let registry = Registry::of(Suite::XChaCha20Poly1305).await;
     let old = seal(&registry.load(SuitePolicy::ALL).await.unwrap());
-    let mut rows = registry.rows.clone();
-    for purpose in [Purpose::Tenant, Purpose::field("users")] {
-        let mut env = Env {
-            clock: &SystemClock,
-            entropy: &mut OsEntropy,
-        };
-        let policy = SuitePolicy::FIPS_TRANSITION;
-        let rotation = plan_rotation_under(policy, &mut env, &registry.wrapper, &rows, HOME, &purpose)
-            .await
-            .unwrap();
-        assert_eq!(rotation.new.algorithm, Algorithm::Xaes256Gcm);
-        rows.retain(|row| rotation.previous.iter().all(|previous| previous.id != row.id));
-        rows.extend(rotation.previous);
-        rows.push(rotation.new);
-    }
     let ring = Keyring::with_policy(SuitePolicy::FIPS_TRANSITION);
-    ring.load(&registry.wrapper, rows).await.unwrap();
+    ring.load(&registry.wrapper, registry.rotated().await)
+        .await
+        .unwrap();
     assert_eq!(ring.open(&EMAIL, &old).unwrap().expose(), b"ada@example.org");
     let new = seal(&ring);
     assert_eq!(new[2], Suite::Xaes256Gcm.byte());
     assert_eq!(ring.open(&EMAIL, &new).unwrap().expose(), b"ada@example.org");
+}
+
+/// It only vouches for rows, its own among them.
+#[tokio::test]
+async fn a_tenant_key_of_another_suite_may_stay_once_it_wraps_nothing_that_is_used() {
+    let registry = Registry::of(Suite::XChaCha20Poly1305).await;
+    let mut rows = registry.rotated().await;
+    let fips = Keyring::with_policy(SuitePolicy::FIPS);
+    let error = fips.load(&registry.wrapper, rows.clone()).await.unwrap_err();
+    let LoadError::SuiteNotAdmitted { purpose, version, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!((purpose, version), (Purpose::Tenant, 1));
+
+    let is_old = |row: &KeyRecord, tenant| (row.purpose == Purpose::Tenant) == tenant && row.version == 1;
+    let tenant = rows.iter().find(|row| is_old(row, true)).unwrap();
+    let key = Tenant::unwrap(&registry.wrapper, tenant)
+        .await
+        .unwrap()
+        .registry_key;
+    for row in rows.iter_mut().filter(|row| is_old(row, false)) {
+        row.state = KeyState::Destroyed;
+        row.wrapped.clear();
+        *row = row.clone().authenticated(&key).unwrap();
+    }
+    fips.load(&registry.wrapper, rows).await.unwrap();
+    assert_eq!(seal(&fips)[2], Suite::Xaes256Gcm.byte());
 }

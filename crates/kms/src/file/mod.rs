@@ -1,4 +1,7 @@
 //! A key-encryption key in a file.
+//!
+//! A key has one suite for life, and its id says which: see [`suite_of`]. So rows, shares and the file itself say it, and
+//! everything that binds the id binds the suite.
 
 mod ceremony;
 mod disk;
@@ -13,7 +16,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use vutf_crypto_keys::{KeyWrapper, WrappingKey};
+use vutf_crypto_keys::{KeyWrapper, Suite, WrappingKey};
 use vutf_kernel::{Entropy, OsEntropy, PortError, Secret};
 use zeroize::Zeroizing;
 
@@ -34,17 +37,19 @@ pub struct FileWrapper {
 }
 
 impl FileWrapper {
-    /// Opens the file, or makes it if there is none. Of several processes that do so at once, one makes it.
+    /// Opens the file, or makes it with a key of `suite` if there is none. Of several processes that do so at once, one makes
+    /// it. A key that is there keeps its own suite.
     pub fn open_or_create(
         path: &Path,
         protection: &FileKek,
+        suite: Suite,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, FileError> {
         match Self::open(path, protection) {
             Err(FileError::Missing { .. }) => {}
             answer => return answer,
         }
-        match Self::create_new(path, protection, entropy) {
+        match Self::create_new(path, protection, suite, entropy) {
             Err(FileError::Exists { .. }) => Self::open(path, protection),
             answer => answer,
         }
@@ -56,13 +61,14 @@ impl FileWrapper {
         Self::build(kek_id, Some(path), key)
     }
 
-    /// Makes a file with a new random key; [`FileError::Exists`] when there is one.
+    /// Makes a file with a new random key of `suite`; [`FileError::Exists`] when there is one.
     pub fn create_new(
         path: &Path,
         protection: &FileKek,
+        suite: Suite,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, FileError> {
-        let (kek_id, key) = new_key(entropy);
+        let (kek_id, key) = new_key(suite, entropy);
         let text = encode(&kek_id, &key, protection, entropy)?;
         disk::create(path, &text, entropy)?;
         Self::build(kek_id, Some(path), key)
@@ -81,7 +87,7 @@ impl FileWrapper {
     }
 
     /// Without a file: the key comes from the configuration. `kek_id` is stored with every key it wraps; it is 1 to 64 of
-    /// `[A-Za-z0-9._-]`, and must change when the key does.
+    /// `[A-Za-z0-9._-]`, says the suite as [`suite_of`] reads it, and must change when the key does.
     pub fn from_key(kek_id: &str, key: Secret<[u8; 32]>) -> Result<Self, FileError> {
         if !format::is_kek_id(kek_id) {
             return Err(FileError::KekId {
@@ -92,13 +98,18 @@ impl FileWrapper {
     }
 
     fn build(kek_id: String, file: Option<&Path>, key: Secret<[u8; 32]>) -> Result<Self, FileError> {
-        let key = WrappingKey::new(&kek_id, key)?;
+        let key = WrappingKey::of_suite(suite_of(&kek_id), &kek_id, key)?;
         Ok(Self {
             kek_id,
             technology: file.map_or("configuration", |_| "file"),
             key,
             file: file.map(Path::to_owned),
         })
+    }
+
+    /// The suite that it wraps in.
+    pub const fn suite(&self) -> Suite {
+        self.key.suite()
     }
 
     /// Refuses when the file is gone or holds another key by now: what a process that was not restarted after a rotation
@@ -167,8 +178,34 @@ fn open_key(path: &Path, protection: &FileKek) -> Result<(String, Secret<[u8; 32
     Ok((document.kek_id, key))
 }
 
-fn new_key(entropy: &mut dyn Entropy) -> (String, Secret<[u8; 32]>) {
-    let kek_id = uuid::Builder::from_random_bytes(entropy.bytes()).into_uuid();
+/// What the ids of named keys of XAES-256-GCM end in.
+const OF_XAES: &str = ".xaes-256-gcm";
+
+/// The suite of the key `kek_id`: XAES-256-GCM if the id is a UUID of version 8 (RFC 9562, section 5.8) or ends in
+/// `.xaes-256-gcm`, else XChaCha20-Poly1305.
+pub fn suite_of(kek_id: &str) -> Suite {
+    let custom = uuid::Uuid::parse_str(kek_id).is_ok_and(|id| id.get_version_num() == 8);
+    if custom || kek_id.ends_with(OF_XAES) {
+        Suite::Xaes256Gcm
+    } else {
+        Suite::XChaCha20Poly1305
+    }
+}
+
+/// `name` as the id of a key of `suite`.
+pub fn named(name: &str, suite: Suite) -> String {
+    match suite {
+        Suite::XChaCha20Poly1305 => name.to_owned(),
+        Suite::Xaes256Gcm => format!("{name}{OF_XAES}"),
+    }
+}
+
+fn new_key(suite: Suite, entropy: &mut dyn Entropy) -> (String, Secret<[u8; 32]>) {
+    let builder = match suite {
+        Suite::XChaCha20Poly1305 => uuid::Builder::from_random_bytes(entropy.bytes()),
+        Suite::Xaes256Gcm => uuid::Builder::from_custom_bytes(entropy.bytes()),
+    };
+    let kek_id = builder.into_uuid();
     (kek_id.to_string(), Secret::new(entropy.bytes()))
 }
 
@@ -180,6 +217,6 @@ fn encode(
 ) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let described = protection.describe(entropy)?;
     let header = format::header(kek_id, &described);
-    let body = protection.seal(&described, key, &header, entropy)?;
+    let body = protection.seal(suite_of(kek_id), &described, key, &header, entropy)?;
     format::encode(kek_id, &described, &body, key)
 }

@@ -8,7 +8,7 @@ use base64::{
     alphabet::{STANDARD, URL_SAFE},
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use vutf_crypto_keys::{CryptoError, WrappingKey};
+use vutf_crypto_keys::{CryptoError, Suite, WrappingKey};
 use vutf_kernel::{Entropy, Secret};
 use zeroize::Zeroizing;
 
@@ -66,15 +66,16 @@ impl FileKek {
         })
     }
 
-    /// The bytes that stand in the file for `key`, bound to `header`.
+    /// The bytes that stand in the file for `key`, bound to `header`: sealed in `suite`, the key's own.
     pub(super) fn seal(
         &self,
+        suite: Suite,
         described: &Described,
         key: &Secret<[u8; 32]>,
         header: &[u8],
         entropy: &mut dyn Entropy,
     ) -> Result<Zeroizing<Vec<u8>>, FileError> {
-        let sealed = match self.sealing_key(described)? {
+        let sealed = match self.sealing_key(suite, described)? {
             Some(sealing) => sealing.wrap(key, header, entropy)?,
             None => key.expose().to_vec(),
         };
@@ -90,7 +91,7 @@ impl FileKek {
                 configured: self.name(),
             });
         }
-        let Some(sealing) = self.sealing_key(&document.protection)? else {
+        let Some(sealing) = self.sealing_key(super::suite_of(&document.kek_id), &document.protection)? else {
             let mut key = Zeroizing::new([0_u8; 32]);
             if document.key.len() != key.len() {
                 return Err(FileError::Malformed {
@@ -109,13 +110,13 @@ impl FileKek {
             })
     }
 
-    fn sealing_key(&self, described: &Described) -> Result<Option<WrappingKey>, FileError> {
+    fn sealing_key(&self, suite: Suite, described: &Described) -> Result<Option<WrappingKey>, FileError> {
         let key = match (self, described) {
             (Self::Passphrase(passphrase), Described::Argon2id(cost)) => stretch(passphrase, cost)?,
             (Self::Key(key), _) => key.clone(),
             _ => return Ok(None),
         };
-        Ok(Some(WrappingKey::new(SEALED_BY, key)?))
+        Ok(Some(WrappingKey::of_suite(suite, SEALED_BY, key)?))
     }
 
     fn name(&self) -> &'static str {

@@ -12,6 +12,7 @@
 
 use std::path::{Path, PathBuf};
 
+use vutf_crypto_keys::Suite;
 use vutf_kernel::{Entropy, Timestamp};
 
 use super::{FileError, FileKek, FileWrapper, disk, encode, format, new_key, open_key};
@@ -37,15 +38,16 @@ pub struct Rotated {
 }
 
 impl FileKeks {
-    /// Opens the file, or makes it if there is none, and the previous keys that are kept beside it, all under the same
+    /// Opens the file, or makes it with a key of `suite` if there is none, and the previous keys that are kept beside it, all under the same
     /// protection. A previous key that cannot be opened is an error: rows may need it.
     pub fn open_or_create(
         path: &Path,
         protection: &FileKek,
+        suite: Suite,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, FileError> {
         Self::beside(
-            FileWrapper::open_or_create(path, protection, entropy)?,
+            FileWrapper::open_or_create(path, protection, suite, entropy)?,
             path,
             protection,
         )
@@ -64,12 +66,13 @@ impl FileKeks {
 }
 
 impl FileWrapper {
-    /// Puts a new random key in the place of `expected`, which is kept as `<file>.previous-<id>`, and opened from there by
+    /// Puts a new random key of `suite` in the place of `expected`, which is kept as `<file>.previous-<id>`, and opened from there by
     /// [`FileKeks::open_or_create`]. Of several processes that try at once, one does; the others are told
     /// [`FileError::Busy`] or [`FileError::Exchanged`].
     pub fn rotate(
         path: &Path,
         protection: &FileKek,
+        suite: Suite,
         expected: &str,
         entropy: &mut dyn Entropy,
     ) -> Result<Rotated, FileError> {
@@ -82,7 +85,7 @@ impl FileWrapper {
                 found: from,
             });
         }
-        let (to, key) = new_key(entropy);
+        let (to, key) = new_key(suite, entropy);
         let text = encode(&to, &key, protection, entropy)?;
         let kept = previous_path(path, &from);
         if !disk::keep_as(path, &kept)? {

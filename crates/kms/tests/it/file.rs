@@ -10,9 +10,9 @@ use std::{
 };
 
 use tempfile::TempDir;
-use vutf_crypto_keys::KeyWrapper;
+use vutf_crypto_keys::{KeyWrapper, Suite};
 use vutf_kernel::{BreakerOptions, Clock as _, OsEntropy, Secret, SystemClock};
-use vutf_kms::{Breaking, FileError, FileKek, FileKeks, FileWrapper, Rotated};
+use vutf_kms::{Breaking, FileError, FileKek, FileKeks, FileWrapper, Rotated, suite_of};
 
 use crate::conformance::{Candidates, conforms};
 
@@ -29,23 +29,33 @@ fn passphrase(text: &str) -> FileKek {
 }
 
 fn create(path: &Path, protection: &FileKek) -> Result<FileWrapper, FileError> {
-    FileWrapper::create_new(path, protection, &mut OsEntropy)
+    create_of(Suite::XChaCha20Poly1305, path, protection)
 }
 
-conforms!(unsealed, made(FileKek::Unsealed));
-conforms!(under_a_passphrase, made(passphrase(PASSPHRASE)));
-conforms!(under_a_key, made(FileKek::Key(Secret::new([9; 32]))));
+fn create_of(suite: Suite, path: &Path, protection: &FileKek) -> Result<FileWrapper, FileError> {
+    FileWrapper::create_new(path, protection, suite, &mut OsEntropy)
+}
+
+conforms!(unsealed, made(Suite::XChaCha20Poly1305, FileKek::Unsealed));
+conforms!(
+    under_a_passphrase,
+    made(Suite::XChaCha20Poly1305, passphrase(PASSPHRASE))
+);
+conforms!(
+    under_a_key,
+    made(Suite::Xaes256Gcm, FileKek::Key(Secret::new([9; 32])))
+);
 conforms!(behind_a_breaker, behind_breakers());
 conforms!(from_the_configuration, configured());
 
 #[expect(clippy::unused_async, reason = "makers of remote providers wait")]
-async fn made(protection: FileKek) -> Option<Candidates> {
+async fn made(suite: Suite, protection: FileKek) -> Option<Candidates> {
     let (directory, path) = place();
     let (other_directory, other) = place();
     Some(Candidates {
-        provider: Arc::new(create(&path, &protection).unwrap()),
+        provider: Arc::new(create_of(suite, &path, &protection).unwrap()),
         again: Arc::new(FileWrapper::open(&path, &protection).unwrap()),
-        other: Arc::new(create(&other, &protection).unwrap()),
+        other: Arc::new(create_of(suite, &other, &protection).unwrap()),
         keep: Box::new((directory, other_directory)),
     })
 }
@@ -126,7 +136,12 @@ fn of_many_that_start_together_one_makes_the_file_and_all_use_it() {
         let ids: HashSet<String> = std::thread::scope(|scope| {
             let start_one = || {
                 start.wait();
-                let wrapper = FileWrapper::open_or_create(&path, &FileKek::Unsealed, &mut OsEntropy);
+                let wrapper = FileWrapper::open_or_create(
+                    &path,
+                    &FileKek::Unsealed,
+                    Suite::XChaCha20Poly1305,
+                    &mut OsEntropy,
+                );
                 wrapper.unwrap().kek_id().to_owned()
             };
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(start_one)).collect();
@@ -205,7 +220,8 @@ fn a_file_that_is_protected_otherwise_is_refused_both_ways() {
         let (_directory, path) = place();
         create(&path, made_with).unwrap();
         for (other, opened_with) in all.iter().enumerate() {
-            let answer = FileWrapper::open_or_create(&path, opened_with, &mut OsEntropy);
+            let answer =
+                FileWrapper::open_or_create(&path, opened_with, Suite::XChaCha20Poly1305, &mut OsEntropy);
             match answer {
                 Ok(_) => assert_eq!(at, other),
                 Err(error) => {
@@ -255,7 +271,13 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
     ];
     for damaged in cases {
         fs::write(&path, &damaged).unwrap();
-        let error = FileWrapper::open_or_create(&path, &FileKek::Unsealed, &mut OsEntropy).unwrap_err();
+        let error = FileWrapper::open_or_create(
+            &path,
+            &FileKek::Unsealed,
+            Suite::XChaCha20Poly1305,
+            &mut OsEntropy,
+        )
+        .unwrap_err();
         assert!(
             matches!(error, FileError::Damaged { .. } | FileError::Malformed { .. }),
             "{error}"
@@ -269,7 +291,13 @@ fn a_directory_is_no_key_file_and_a_missing_one_is_told() {
     let (directory, _) = place();
     assert!(FileWrapper::open(directory.path(), &FileKek::Unsealed).is_err());
     let nowhere = directory.path().join("missing").join("kek.json");
-    let error = FileWrapper::open_or_create(&nowhere, &FileKek::Unsealed, &mut OsEntropy).unwrap_err();
+    let error = FileWrapper::open_or_create(
+        &nowhere,
+        &FileKek::Unsealed,
+        Suite::XChaCha20Poly1305,
+        &mut OsEntropy,
+    )
+    .unwrap_err();
     assert!(matches!(error, FileError::Io { .. }), "{error}");
     assert!(error.to_string().contains("missing"), "{error}");
 }
@@ -286,11 +314,17 @@ fn the_key_is_not_printed() {
 
 fn rotate(path: &Path, protection: &FileKek) -> Result<Rotated, FileError> {
     let current = FileWrapper::open(path, protection)?;
-    FileWrapper::rotate(path, protection, current.kek_id(), &mut OsEntropy)
+    FileWrapper::rotate(
+        path,
+        protection,
+        Suite::XChaCha20Poly1305,
+        current.kek_id(),
+        &mut OsEntropy,
+    )
 }
 
 fn open_all(path: &Path, protection: &FileKek) -> Result<FileKeks, FileError> {
-    FileKeks::open_or_create(path, protection, &mut OsEntropy)
+    FileKeks::open_or_create(path, protection, Suite::XChaCha20Poly1305, &mut OsEntropy)
 }
 
 fn ids(previous: &[FileWrapper]) -> Vec<&str> {
@@ -346,7 +380,14 @@ fn the_key_that_was_seen_is_the_one_that_is_rotated() {
     let (_directory, path) = place();
     let seen = create(&path, &FileKek::Unsealed).unwrap();
     let rotated = rotate(&path, &FileKek::Unsealed).unwrap();
-    let error = FileWrapper::rotate(&path, &FileKek::Unsealed, seen.kek_id(), &mut OsEntropy).unwrap_err();
+    let error = FileWrapper::rotate(
+        &path,
+        &FileKek::Unsealed,
+        Suite::XChaCha20Poly1305,
+        seen.kek_id(),
+        &mut OsEntropy,
+    )
+    .unwrap_err();
     assert!(matches!(error, FileError::Exchanged { found, .. } if found == rotated.to));
 }
 
@@ -358,7 +399,13 @@ fn of_many_that_rotate_together_one_does_and_no_key_is_lost() {
     let done: Vec<_> = std::thread::scope(|scope| {
         let rotate_one = || {
             start.wait();
-            FileWrapper::rotate(&path, &FileKek::Unsealed, &first, &mut OsEntropy)
+            FileWrapper::rotate(
+                &path,
+                &FileKek::Unsealed,
+                Suite::XChaCha20Poly1305,
+                &first,
+                &mut OsEntropy,
+            )
         };
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(rotate_one)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -425,4 +472,50 @@ async fn a_file_is_lost_and_comes_back_from_shares() {
     fs::set_permissions(custodian(1), fs::Permissions::from_mode(0o644)).unwrap();
     let error = FileWrapper::read_share(&custodian(1)).unwrap_err();
     assert!(matches!(error, FileError::Permissions { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_keeps_its_suite_in_the_file_in_shares_and_beside_its_successor() {
+    let (_directory, path) = place();
+    let [old, new] = Suite::ALL;
+    let sealed = passphrase(PASSPHRASE);
+    let first = create_of(old, &path, &sealed).unwrap();
+    let wrapped = first.wrap(&Secret::new([5; 32]), b"c").await.unwrap();
+    FileWrapper::rotate(&path, &sealed, new, first.kek_id(), &mut OsEntropy).unwrap();
+    let FileKeks { current, previous } =
+        FileKeks::open_or_create(&path, &sealed, old, &mut OsEntropy).unwrap();
+    assert_eq!((current.suite(), previous[0].suite()), (new, old));
+    assert_eq!(suite_of(current.kek_id()), new);
+    assert_eq!(
+        previous[0].unwrap(&wrapped, b"c").await.unwrap(),
+        Secret::new([5; 32])
+    );
+    assert_eq!(
+        current.wrap(&Secret::new([5; 32]), b"c").await.unwrap()[2],
+        new.byte()
+    );
+
+    let shares = FileWrapper::split(&path, &sealed, 2, 3, &mut OsEntropy).unwrap();
+    let (_elsewhere, joined) = place();
+    let joined = FileWrapper::join(&joined, &sealed, &shares[1..], &mut OsEntropy).unwrap();
+    assert_eq!((joined.suite(), joined.kek_id()), (new, current.kek_id()));
+}
+
+/// The id says the suite: whoever edits it in the file has another key.
+#[test]
+fn a_file_whose_id_was_edited_to_another_suite_does_not_open() {
+    for protection in [FileKek::Unsealed, FileKek::Key(Secret::new([9; 32]))] {
+        let (_directory, path) = place();
+        let made = create_of(Suite::Xaes256Gcm, &path, &protection).unwrap();
+        let mut edited = made.kek_id().to_owned();
+        edited.replace_range(14..15, "4");
+        assert_eq!(suite_of(&edited), Suite::XChaCha20Poly1305);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace(made.kek_id(), &edited)).unwrap();
+        let error = FileWrapper::open(&path, &protection).unwrap_err();
+        assert!(
+            matches!(error, FileError::DoesNotOpen { .. } | FileError::Damaged { .. }),
+            "{error}"
+        );
+    }
 }

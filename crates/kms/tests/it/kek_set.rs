@@ -7,7 +7,7 @@ use std::{
 };
 
 use vutf_crypto_keys::{
-    FieldRef, KekSet, KeyReader as _, KeyWrapper, Keyring, KeysTx, Purpose, commit_new,
+    FieldRef, KekSet, KeyReader as _, KeyWrapper, Keyring, KeysTx, Purpose, Suite, commit_new,
     memory::MemoryKeys,
     plan_missing,
     rewrap::{commit_rewrap, plan_rewrap, verify_wraps},
@@ -45,7 +45,7 @@ fn ctx() -> Ctx {
 async fn installation() -> Installation {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("kek.vutf");
-    let kek = FileWrapper::create_new(&path, &UNSEALED, &mut OsEntropy).unwrap();
+    let kek = FileWrapper::create_new(&path, &UNSEALED, Suite::XChaCha20Poly1305, &mut OsEntropy).unwrap();
     let keys = MemoryKeys::default();
     let mut sealed = Vec::new();
     for _ in 0..2 {
@@ -77,7 +77,7 @@ impl Installation {
     /// What a start opens.
     fn start(&self) -> KekSet {
         let FileKeks { current, previous } =
-            FileKeks::open_or_create(&self.path, &UNSEALED, &mut OsEntropy).unwrap();
+            FileKeks::open_or_create(&self.path, &UNSEALED, Suite::XChaCha20Poly1305, &mut OsEntropy).unwrap();
         let previous = previous
             .into_iter()
             .map(|kek| Arc::new(kek) as Arc<dyn KeyWrapper>);
@@ -96,7 +96,7 @@ impl Installation {
 
     fn rotate_file(&self) {
         let current = self.start();
-        FileWrapper::rotate(&self.path, &UNSEALED, current.kek_id(), &mut OsEntropy).unwrap();
+        FileWrapper::rotate(&self.path, &UNSEALED, Suite::XChaCha20Poly1305, current.kek_id(), &mut OsEntropy).unwrap();
     }
 
     /// Rewraps at most so many rows.

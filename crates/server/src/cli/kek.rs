@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     config::{Config, KeyProvider, Sources},
-    service::{CONFIGURED_KEK, Service, kek_protection, open_kek, prepare_data_dir},
+    service::{Service, configured_id, kek_protection, open_kek, prepare_data_dir},
 };
 
 /// Longer than all shares that there can be; what is longer is the wrong input.
@@ -64,7 +64,8 @@ pub(super) async fn rotate(service: &Service, out: &mut Output) -> Outcome {
     } else {
         let protection = kek_protection(&service.config);
         let entropy = &mut *service.ambient.entropy();
-        let rotated = FileWrapper::rotate(&path, &protection, &current, entropy)?;
+        let suite = service.keyring.policy().new_keys();
+        let rotated = FileWrapper::rotate(&path, &protection, suite, &current, entropy)?;
         (vec![rotated.from], rotated.to)
     };
     let mut service = service.clone();
@@ -183,13 +184,14 @@ pub(super) fn import(key_from: Option<&Path>, sources: &Sources, out: &mut Outpu
     let key = FileKek::parse_key(&text)?;
     let ambient = vutf_kernel::Ambient::system();
     let (protection, entropy) = (kek_protection(&config), &mut *ambient.entropy());
-    FileWrapper::import(&path, &protection, CONFIGURED_KEK, key, entropy)?;
+    let kek_id = configured_id(config.keys.suites.policy());
+    FileWrapper::import(&path, &protection, &kek_id, key, entropy)?;
     let text = format!(
-        "The key is in {} now; rows go on naming it {CONFIGURED_KEK}.\n\
+        "The key is in {} now; rows go on naming it {kek_id}.\n\
          Next: violentutf-api doctor, and then: violentutf-api keys rotate-kek",
         path.display()
     );
-    Ok(out.answer(&text, &json!({"kek": CONFIGURED_KEK, "file": path}))?)
+    Ok(out.answer(&text, &json!({"kek": kek_id, "file": path}))?)
 }
 
 /// The key file from shares, which may be all that is left.

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
@@ -42,6 +43,29 @@ choice! {
         XForwardedFor = "x-forwarded-for",
         /// RFC 7239.
         Forwarded = "forwarded",
+    }
+}
+
+choice! {
+    /// Which ciphertext suites are admitted.
+    pub enum Suites: "`all`, `fips_transition` or `fips`" {
+        /// XChaCha20-Poly1305 and XAES-256-GCM; new keys are of the first.
+        All = "all",
+        /// Both; new keys are of XAES-256-GCM.
+        FipsTransition = "fips_transition",
+        /// XAES-256-GCM only.
+        Fips = "fips",
+    }
+}
+
+impl Suites {
+    /// The same for a key ring.
+    pub(crate) const fn policy(self) -> SuitePolicy {
+        match self {
+            Self::All => SuitePolicy::ALL,
+            Self::FipsTransition => SuitePolicy::FIPS_TRANSITION,
+            Self::Fips => SuitePolicy::FIPS,
+        }
     }
 }
 
@@ -178,6 +202,9 @@ settings! {
     pub struct Keys("keys.") {
         /// Who keeps the key-encryption key that wraps.
         provider: KeyProvider = KeyProvider::File;
+        /// Which ciphertext suites are admitted: `all`; `fips_transition`, with which new keys are of algorithms that FIPS 140-3
+        /// approves; or `fips`, which refuses all others. See docs/guides/run-with-approved-algorithms.md.
+        suites: Suites = Suites::All, source = "FIPS 140-3; NIST SP 800-140C";
         /// Providers under whose keys everything is wrapped as well, so that either alone opens it: for the loss of a provider.
         also_wrap: Vec<KeyProvider> = Vec::new(), source = "NIST SP 800-57 part 1, section 9.2";
         /// Providers whose keys open what they wrapped before, and wrap nothing new: while keys are moved.

@@ -57,6 +57,9 @@ pub enum StartError {
     /// The registry lacks a key that was made, or holds an older row than the audit log tells of.
     #[error("{0}")]
     KeyLost(KeysError),
+    /// A key that could still be used is of a suite that is not admitted.
+    #[error("{0}; keys.suites = fips_transition admits both: docs/guides/run-with-approved-algorithms.md")]
+    Suites(KeysError),
     /// Known answers were not reproduced.
     #[error("self-test failed: {0}; do not use this build on this machine")]
     SelfTest(CryptoError),

@@ -3,15 +3,17 @@
 use std::{fmt::Display, sync::Arc};
 
 use vutf_app::kek::keks_named;
-use vutf_crypto_keys::{KekSet, KeyReader, KeyWrapper};
-use vutf_kernel::{Ambient, BreakerOptions, PortError};
-use vutf_kms::{Breaking, FileError, FileKek, FileKeks, FileWrapper};
+use vutf_crypto_keys::{KekSet, KeyReader, KeyWrapper, Suite, SuitePolicy};
+use vutf_kernel::{Ambient, BreakerOptions, PortError, Secret};
+use vutf_kms::{Breaking, FileError, FileKek, FileKeks, FileWrapper, file::named};
 
 use super::StartError;
 use crate::config::{Config, KeyProvider};
 
-/// The id under which rows name a key that was given by configuration instead of by file.
-pub(crate) const CONFIGURED: &str = "configured";
+/// The id under which rows name a key that was given by configuration instead of by file, where it is of the suite of new keys.
+pub(crate) fn configured_id(policy: SuitePolicy) -> String {
+    named("configured", policy.new_keys())
+}
 
 /// A key-encryption key, what it wrapped with before, and what was found when it was tried.
 struct Opened {
@@ -155,6 +157,11 @@ fn file(config: &Config, ambient: &Ambient, absent: Absent) -> Result<Opened, St
         },
         other => failed(&other),
     })?;
+    let policy = config.keys.suites.policy();
+    let all = std::iter::once(&current).chain(&previous);
+    if let Some(refused) = all.into_iter().find(|kek| !policy.admits(kek.suite())) {
+        return Err(not_admitted(refused, policy));
+    }
     Ok(Opened {
         current: behind(current, breaker),
         previous: previous.into_iter().map(|file| behind(file, breaker)).collect(),
@@ -163,17 +170,41 @@ fn file(config: &Config, ambient: &Ambient, absent: Absent) -> Result<Opened, St
 }
 
 fn keys_of_file(config: &Config, ambient: &Ambient, absent: Absent) -> Result<FileKeks, FileError> {
+    let policy = config.keys.suites.policy();
     if let Some(text) = &config.keys.kek_key {
-        return Ok(FileKeks {
-            current: FileWrapper::from_key(CONFIGURED, FileKek::parse_key(text)?)?,
-            previous: Vec::new(),
-        });
+        return configured(policy, text);
     }
     let (path, protection) = (config.kek_file(), protection(config));
     match absent {
         Absent::Refuse => FileKeks::open(&path, &protection),
-        Absent::Make => FileKeks::open_or_create(&path, &protection, &mut *ambient.entropy()),
+        Absent::Make => {
+            FileKeks::open_or_create(&path, &protection, policy.new_keys(), &mut *ambient.entropy())
+        }
     }
+}
+
+/// The same 256 bits are a key of each suite, under an id of its own. During the transition the old one opens what it wrapped.
+fn configured(policy: SuitePolicy, text: &Secret<String>) -> Result<FileKeks, FileError> {
+    let key = FileKek::parse_key(text)?;
+    let of = |suite| FileWrapper::from_key(&named("configured", suite), key.clone());
+    let previous = match policy {
+        SuitePolicy::FIPS_TRANSITION => vec![of(Suite::XChaCha20Poly1305)?],
+        _ => Vec::new(),
+    };
+    Ok(FileKeks {
+        current: of(policy.new_keys())?,
+        previous,
+    })
+}
+
+fn not_admitted(refused: &FileWrapper, policy: SuitePolicy) -> StartError {
+    StartError::Kek(format!(
+        "the key {} is of suite {}, which keys.suites = {policy} does not admit; start with keys.suites = {}, run \
+         `violentutf-api keys rotate-kek` and `violentutf-api keys rotate-kek --forget-previous`, then set {policy} again",
+        refused.kek_id(),
+        refused.suite(),
+        SuitePolicy::FIPS_TRANSITION,
+    ))
 }
 
 /// How the key file is protected.

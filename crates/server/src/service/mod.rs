@@ -31,7 +31,7 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
-use vutf_crypto_keys::{KeyWrapper, Keyring, Purpose};
+use vutf_crypto_keys::{KeyWrapper, Keyring, LoadError, Purpose};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
 use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks, SeaStore, StoreOptions, key_purposes};
@@ -42,7 +42,7 @@ pub(crate) use self::{
     checks::all as compliance_checks,
     data_dir::prepare as prepare_data_dir,
     jobs::Worker,
-    kek::{CONFIGURED as CONFIGURED_KEK, files_needed, open as open_kek, protection as kek_protection},
+    kek::{configured_id, files_needed, open as open_kek, protection as kek_protection},
 };
 pub use self::{
     error::StartError,
@@ -88,7 +88,8 @@ impl Service {
         data_dir::prepare(&config.data_dir)?;
         kek::sweep(&config, &ambient);
         let known = kek::open_if_there(&config, &ambient).await?;
-        let keyring = Keyring::new().with_limits(settings::key_limits(&config), ambient.shared_clock());
+        let keyring = Keyring::with_policy(config.keys.suites.policy())
+            .with_limits(settings::key_limits(&config), ambient.shared_clock());
         let keyring = Arc::new(keyring);
         let store = connect(&config, Arc::clone(&keyring), ambient.clone()).await?;
         bring_schema(&store, schema).await?;
@@ -187,6 +188,9 @@ impl Service {
                 | KeysError::RolledBack { .. }
                 | KeysError::KeysetRolledBack { .. }
                 | KeysError::UsageRolledBack { .. } => StartError::KeyLost(error),
+                KeysError::Load(LoadError::SuiteNotAdmitted { .. } | LoadError::PersonNotAdmitted { .. }) => {
+                    StartError::Suites(error)
+                }
                 other => StartError::Keys(other),
             })?;
         tracing::debug!(?report, "keys loaded");

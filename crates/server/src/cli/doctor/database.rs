@@ -4,8 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use vutf_audit::LogReader as _;
 use vutf_compliance::Verdict;
-use vutf_crypto_keys::{KeyReader, KeyState, KeyWrapper, Keyring};
-use vutf_kernel::{Ambient, Timestamp};
+use vutf_crypto_keys::{
+    KeyReader, KeyState, KeyWrapper, Keyring, LifecycleReader as _, LoadError, Registry, SuitePolicy,
+};
+use vutf_kernel::{Ambient, PortError, Timestamp};
 use vutf_store_seaorm::{SchemaError, SeaStore};
 
 use super::Check;
@@ -51,7 +53,7 @@ pub(super) async fn look(config: &Config, wrapper: Option<Arc<dyn KeyWrapper>>, 
     checks.push(check);
     if usable {
         checks.push(log(&store).await);
-        checks.push(registry(&store, wrapper).await);
+        checks.push(registry(&store, wrapper, config.keys.suites.policy()).await);
         controls(&store, checks).await;
     }
     store.close().await;
@@ -145,22 +147,26 @@ async fn log(store: &SeaStore) -> Check {
     }
 }
 
-/// Whether the key-encryption key is the one that the registry was made with.
-async fn registry(store: &SeaStore, wrapper: Option<Arc<dyn KeyWrapper>>) -> Check {
+/// Whether the key-encryption key is the one that the registry was made with, and every usable key of an admitted suite.
+async fn registry(store: &SeaStore, wrapper: Option<Arc<dyn KeyWrapper>>, policy: SuitePolicy) -> Check {
     const NAME: &str = "keys";
     let Some(wrapper) = wrapper else {
         return without_key(store).await;
     };
-    let records = match KeyReader::list(store, None).await {
-        Ok(records) => records,
+    let registry = match read(store).await {
+        Ok(registry) => registry,
         Err(error) => return Check::fail(NAME, error.chain(), "look at the server's log"),
     };
     let now = Ambient::system().now();
-    let overdue = records
+    let overdue = registry
+        .keys
         .iter()
         .filter(|record| record.state == KeyState::Active && record.is_past_cryptoperiod(now))
         .count();
-    match Keyring::new().load(&*wrapper, records).await {
+    match Keyring::with_policy(policy)
+        .load_registry(&*wrapper, &registry)
+        .await
+    {
         Ok(report) if overdue == 0 => Check::ok(NAME, format!("{} open", report.loaded)),
         Ok(report) => {
             let found = format!("{} open, {overdue} of them OVERDUE for rotation", report.loaded);
@@ -169,6 +175,11 @@ async fn registry(store: &SeaStore, wrapper: Option<Arc<dyn KeyWrapper>>) -> Che
                 found,
                 "run `violentutf-api keys status` and `violentutf-api keys rotate`",
             )
+        }
+        Err(error @ LoadError::SuiteNotAdmitted { .. }) => {
+            let mend =
+                "keys.suites = fips_transition admits both: docs/guides/run-with-approved-algorithms.md";
+            Check::fail(NAME, error.to_string(), mend)
         }
         Err(error) => {
             let mend = "configure the key-encryption key that the database was made with";
@@ -194,6 +205,15 @@ async fn without_key(store: &SeaStore) -> Check {
         ),
         Err(error) => Check::fail(NAME, error.chain(), "look at the server's log"),
     }
+}
+
+/// As the start reads it: a version below its keyset's minimum is not used.
+async fn read(store: &SeaStore) -> Result<Registry, PortError> {
+    Ok(Registry {
+        keys: store.list(None).await?,
+        keysets: store.keysets(None).await?,
+        ..Registry::default()
+    })
 }
 
 /// What the compliance checks see in this instance; each changes nothing.

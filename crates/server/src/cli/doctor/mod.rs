@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::builder::styling::AnsiColor;
 use serde_json::json;
-use vutf_crypto_keys::KeyWrapper;
+use vutf_crypto_keys::{KeyWrapper, Suite, SuitePolicy};
 use vutf_kernel::Ambient;
 
 use super::{
@@ -100,6 +100,7 @@ pub(super) async fn run(sources: &Sources, out: &mut Output) -> Outcome {
     checks.push(machine::disk(&config));
     let (wrapper, check) = key_encryption_key(&config).await;
     checks.push(check);
+    checks.push(suites(config.keys.suites.policy()));
     database::look(&config, wrapper, &mut checks).await;
     checks.push(cache(&config).await);
     checks.extend(machine::listeners(&config));
@@ -161,6 +162,18 @@ async fn key_encryption_key(config: &Config) -> (Option<Arc<dyn KeyWrapper>>, Ch
         Err(StartError::Kek(problem)) => (None, Check::fail(NAME, problem, "")),
         Err(error) => (None, Check::fail(NAME, error.to_string(), "")),
     }
+}
+
+/// Approved algorithms are not a validated module, and nobody should read it here.
+fn suites(policy: SuitePolicy) -> Check {
+    let admitted = Suite::ALL.into_iter().filter(|suite| policy.admits(*suite));
+    let admitted: Vec<String> = admitted.map(|suite| suite.to_string()).collect();
+    let found = format!(
+        "{policy}: {} admitted, new keys get {}",
+        admitted.join(" and "),
+        policy.new_keys()
+    );
+    Check::ok("suites", found)
 }
 
 async fn cache(config: &Config) -> Check {

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use vutf_crypto_keys::Suite;
 use vutf_kernel::OsEntropy;
 use vutf_kms::{FileKek, FileWrapper};
 use vutf_testkit::{process::ServerProcess, sql};
@@ -98,7 +99,14 @@ async fn a_rotation_that_was_cut_off_is_finished_and_no_other_key_is_made() {
     let site = with_a_user();
     let first = site.kek_id();
     // Killed after the new key was put in place, before any row was rewrapped.
-    let rotated = FileWrapper::rotate(&site.kek(), &FileKek::Unsealed, &first, &mut OsEntropy).unwrap();
+    let rotated = FileWrapper::rotate(
+        &site.kek(),
+        &FileKek::Unsealed,
+        Suite::XChaCha20Poly1305,
+        &first,
+        &mut OsEntropy,
+    )
+    .unwrap();
     site.reads();
     let line = site.run(&["keys", "rotate-kek", "--forget-previous"]).failed(1);
     assert!(line.contains(&first) && line.contains("finish"), "{line}");
@@ -131,7 +139,14 @@ async fn a_row_that_was_changed_keeps_the_previous_key() {
     let site = with_a_user();
     let first = site.kek_id();
     let forged = "UPDATE crypto_keys SET not_after = not_after + 1 WHERE purpose = 'tenant'";
-    FileWrapper::rotate(&site.kek(), &FileKek::Unsealed, &first, &mut OsEntropy).unwrap();
+    FileWrapper::rotate(
+        &site.kek(),
+        &FileKek::Unsealed,
+        Suite::XChaCha20Poly1305,
+        &first,
+        &mut OsEntropy,
+    )
+    .unwrap();
     sql::execute(&site.database(), forged).await.unwrap();
     // The start refuses it already.
     let line = site.run(&["keys", "rotate-kek"]).failed(1);

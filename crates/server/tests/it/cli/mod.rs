@@ -8,6 +8,7 @@ mod kek;
 mod keys;
 mod postgres;
 mod schema;
+mod suites;
 mod usage;
 
 use std::{
