@@ -21,12 +21,11 @@ pub(crate) fn with_associated_data<T>(
         long.resize(length, 0);
         &mut long[..]
     };
-    let mut room = &mut *whole;
-    put_prefixed(&mut room, domain.as_bytes())?;
+    let mut room = put_prefixed(whole, domain.as_bytes())?;
     for part in parts {
-        put_prefixed(&mut room, part)?;
+        room = put_prefixed(room, part)?;
     }
-    put(&mut room, header)?;
+    put(room, header)?;
     f(whole)
 }
 
@@ -52,20 +51,17 @@ fn length_of(domain: &[u8], parts: &[&[u8]]) -> usize {
     lengths.sum::<usize>() + domain.len() + PREFIX
 }
 
-fn put_prefixed(room: &mut &mut [u8], part: &[u8]) -> Result<(), CryptoError> {
-    put(room, &prefix(part)?)?;
-    put(room, part)
+fn put_prefixed<'a>(room: &'a mut [u8], part: &[u8]) -> Result<&'a mut [u8], CryptoError> {
+    put(put(room, &prefix(part)?)?, part)
 }
 
-/// Writes `bytes` at the beginning of `room`, which is what comes after them from then on.
-fn put(room: &mut &mut [u8], bytes: &[u8]) -> Result<(), CryptoError> {
-    let all = std::mem::take(room);
-    let (to, rest) = all
+/// Writes `bytes` at the beginning of `room`, and gives what comes after them.
+fn put<'a>(room: &'a mut [u8], bytes: &[u8]) -> Result<&'a mut [u8], CryptoError> {
+    let (to, rest) = room
         .split_at_mut_checked(bytes.len())
         .ok_or(CryptoError::TooLong)?;
     to.copy_from_slice(bytes);
-    *room = rest;
-    Ok(())
+    Ok(rest)
 }
 
 #[cfg(test)]

@@ -35,8 +35,8 @@ pub(crate) fn sealed_file(input: &[u8]) {
         let again = FileWrapper::open(&path, &protection).unwrap();
         assert_eq!(wrapper.kek_id(), again.kek_id());
         if let FileKek::Key(_) = protection {
-            let wrapped = WRAPPED.get(&wrapper.suite()).unwrap();
-            let key = ready(wrapper.unwrap(wrapped, b"context"));
+            let sealed = WRAPPED.get(&wrapper.suite()).unwrap();
+            let key = ready(wrapper.unwrap(sealed, b"context"));
             assert_eq!(
                 key.ok(),
                 Some(Secret::new([9; 32])),
