@@ -127,12 +127,12 @@ async fn vault_transit(calls: usize, bao: &OpenBao) {
 
 async fn measure(provider: &str, component: &str, calls: usize, wrapper: &dyn KeyWrapper) {
     let key = Secret::new([0x6B; 32]);
-    let wrapped = wrapper.wrap(&key, &CONTEXT).await.unwrap();
+    let sealed = wrapper.wrap(&key, &CONTEXT).await.unwrap();
     let mut took = Vec::with_capacity(calls);
     // The first tenth warms connections and sessions up.
     for call in 0..calls + calls / 10 {
         let start = Instant::now();
-        let unwrapped = wrapper.unwrap(&wrapped, &CONTEXT).await.unwrap();
+        let unwrapped = wrapper.unwrap(&sealed, &CONTEXT).await.unwrap();
         let elapsed = start.elapsed();
         assert!(unwrapped == key);
         if call >= calls / 10 {
