@@ -7,7 +7,7 @@ use vutf_crypto_keys::CryptoError;
 use vutf_kernel::PortError;
 use vutf_store_seaorm::{ConnectError, SchemaError};
 
-use super::CONFIGURED_KEK;
+use super::kek::is_configured;
 
 /// Why the service does not start. The cause is for the log at level `debug`; the message is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,7 @@ pub enum StartError {
 fn no_key_file(path: &Path, needed: &[String]) -> String {
     let path = path.display();
     let lost = needed.join(", ");
-    let configured = if needed.iter().any(|kek_id| kek_id == CONFIGURED_KEK) {
+    let configured = if needed.iter().any(|kek_id| is_configured(kek_id)) {
         ", set VUTF__KEYS__KEK_KEY again or run `violentutf-api keys import-kek`"
     } else {
         ""

@@ -12,8 +12,17 @@ use crate::config::{Config, KeyProvider};
 
 /// The id under which rows name a key that was given by configuration instead of by file, where it is of the suite of new keys.
 pub(crate) fn configured_id(policy: SuitePolicy) -> String {
-    named("configured", policy.new_keys())
+    named(CONFIGURED, policy.new_keys())
 }
+
+/// Whether rows that name `kek_id` mean a key of the configuration.
+pub(crate) fn is_configured(kek_id: &str) -> bool {
+    Suite::ALL
+        .into_iter()
+        .any(|suite| named(CONFIGURED, suite) == kek_id)
+}
+
+const CONFIGURED: &str = "configured";
 
 /// A key-encryption key, what it wrapped with before, and what was found when it was tried.
 struct Opened {
@@ -186,7 +195,7 @@ fn keys_of_file(config: &Config, ambient: &Ambient, absent: Absent) -> Result<Fi
 /// The same 256 bits are a key of each suite, under an id of its own. During the transition the old one opens what it wrapped.
 fn configured(policy: SuitePolicy, text: &Secret<String>) -> Result<FileKeks, FileError> {
     let key = FileKek::parse_key(text)?;
-    let of = |suite| FileWrapper::from_key(&named("configured", suite), key.clone());
+    let of = |suite| FileWrapper::from_key(&named(CONFIGURED, suite), key.clone());
     let previous = match policy {
         SuitePolicy::FIPS_TRANSITION => vec![of(Suite::XChaCha20Poly1305)?],
         _ => Vec::new(),
