@@ -2,6 +2,8 @@
 //! after twenty kills under writers that do not stop. `cargo xtask bench reencrypt` starts it.
 //!
 //! One line of JSON a database. Nothing passes or fails by the rates; that every row opens and none is old is insisted on.
+// A service is brought up within one future, whose layout is deeper than the default.
+#![recursion_limit = "256"]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
