@@ -1,11 +1,6 @@
 //! `keys`: the key-encryption key in its file.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
-    time::{Duration, SystemTime},
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
 use vutf_crypto_keys::Suite;
 use vutf_kernel::OsEntropy;
@@ -271,7 +266,8 @@ fn drafts_of_processes_that_were_killed_are_gone_after_the_next_start() {
     let (old, new) = (draft("0011223344556677"), draft("8899aabbccddeeff"));
     fs::write(&old, "half a key file").unwrap();
     fs::write(&new, "half a key file").unwrap();
-    let hour_ago = SystemTime::now() - Duration::from_hours(1);
+    let now = fs::metadata(&new).unwrap().modified().unwrap();
+    let hour_ago = now - Duration::from_hours(1);
     fs::File::options()
         .append(true)
         .open(&old)
