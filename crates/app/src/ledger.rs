@@ -16,7 +16,8 @@ use vutf_kernel::{Action, Detail, KeyId, OrganizationId, PageRequest, PortError,
 use crate::keys::KeysError;
 
 /// Every change of a key's row is one of these, but for those below a tenant key that were only wrapped anew. Keys of single
-/// persons are not among them, so that the work does not grow with the number of persons.
+/// persons are made under another name, so that the work does not grow with the number of persons; what is done to one of
+/// them later is passed over, because the registry is not listed with them.
 const CHANGES: [Action; 9] = [
     KEY_CREATE,
     KEY_ROTATE,
@@ -176,10 +177,14 @@ fn told_of_key(record: &Record) -> Option<(KeyId, Known)> {
     let body = parse_body(&record.intake.body).ok()?;
     let id = KeyId::from_uuid(body.resource.id?);
     let details = body.details;
+    let purpose: Purpose = text(details.get("purpose")?)?.parse().ok()?;
+    if purpose.subject_id().is_some() {
+        return None;
+    }
     Some((
         id,
         Known {
-            purpose: text(details.get("purpose")?)?.parse().ok()?,
+            purpose,
             version: number(details.get("version")?)?,
             revision: number(details.get("revision")?)?,
             state: details

@@ -5,7 +5,8 @@ use vutf_kernel::{ApprovalId, BreakerState, EventSink, KeyId, OrganizationId, Po
 
 use crate::{Algorithm, Approval, KekSet, KeyRecord, Keyset, Live, Transition, UsageRecord};
 
-/// A key-encryption key that never leaves its provider. It wraps one tenant key an organization, and nothing else.
+/// A key-encryption key that never leaves its provider. It wraps one tenant key an organization, the keys of files outside the
+/// database ([`crate::JournalKey`]), and nothing else.
 #[async_trait]
 pub trait KeyWrapper: Send + Sync {
     /// The stable id of the key-encryption key; every row it wrapped names it.

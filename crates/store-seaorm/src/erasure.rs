@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait as _, DbBackend, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement,
+    QuerySelect, Select, Statement,
 };
 use vutf_app::erasure::{Certificate, ErasureReader, ErasureRepo, ErasureTx};
 use vutf_crypto_keys::{KeyRecord, KeyState, Purpose};
-use vutf_kernel::{OrganizationId, PortError, UserId};
+use vutf_kernel::{EventId, OrganizationId, PortError, UserId};
 
 use crate::{
     SeaStore,
@@ -45,10 +45,7 @@ impl ErasureRepo for Tx {
         organization: OrganizationId,
         subject: UserId,
     ) -> Result<Option<Certificate>, PortError> {
-        let found = erasures::Entity::find()
-            .filter(erasures::Column::OrganizationId.eq(organization.as_uuid()))
-            .filter(erasures::Column::SubjectId.eq(subject.as_uuid()))
-            .order_by_desc(erasures::Column::Id)
+        let found = newest(organization, subject)
             .one(&self.db)
             .await
             .map_err(port("erasures.find"))?;
@@ -138,6 +135,34 @@ impl ErasureReader for SeaStore {
         }
         Ok(alive)
     }
+
+    async fn certificate_of(
+        &self,
+        organization: OrganizationId,
+        subject: UserId,
+    ) -> Result<Option<Certificate>, PortError> {
+        let newest = newest(organization, subject);
+        let found = self.read("erasures.look", |db| newest.one(db)).await?;
+        found.map(|row| certificate(&row)).transpose()
+    }
+
+    async fn certificates(&self, after: Option<EventId>, limit: u32) -> Result<Vec<Certificate>, PortError> {
+        let mut page = erasures::Entity::find()
+            .order_by_asc(erasures::Column::Id)
+            .limit(u64::from(limit));
+        if let Some(after) = after {
+            page = page.filter(erasures::Column::Id.gt(after.as_uuid()));
+        }
+        let rows = self.read("erasures.list", |db| page.all(db)).await?;
+        rows.iter().map(certificate).collect()
+    }
+}
+
+fn newest(organization: OrganizationId, subject: UserId) -> Select<erasures::Entity> {
+    erasures::Entity::find()
+        .filter(erasures::Column::OrganizationId.eq(organization.as_uuid()))
+        .filter(erasures::Column::SubjectId.eq(subject.as_uuid()))
+        .order_by_desc(erasures::Column::Id)
 }
 
 fn certificate(row: &erasures::Model) -> Result<Certificate, PortError> {

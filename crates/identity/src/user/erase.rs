@@ -37,11 +37,27 @@ use_case_error! {
     }
 }
 
+use_case_error! {
+    /// Why no certificate is shown.
+    CertificateError {
+        /// Nobody was erased under this id.
+        NotFound => NotFound, "erasure_not_found", "nobody was erased under this id";
+    } {
+        /// The caller may not do this.
+        Rule(RuleError);
+    }
+}
+
 /// Rows that were removed or emptied, by table.
 pub type Counts = BTreeMap<String, u64>;
 
 /// Refuses whoever may not erase anybody.
 pub fn permitted(ctx: &Ctx) -> Result<(), EraseError> {
+    Ok(require(ctx, &permission::SUBJECTS_ERASE)?)
+}
+
+/// Refuses whoever may not see what erasures leave: it is for those who erase.
+pub fn permitted_look(ctx: &Ctx) -> Result<(), CertificateError> {
     Ok(require(ctx, &permission::SUBJECTS_ERASE)?)
 }
 
@@ -75,6 +91,17 @@ pub async fn audited<T: Send>(
     done: Result<T, EraseError>,
 ) -> Result<T, EraseError> {
     let about = About::user(action::SUBJECT_ERASE, user);
+    id.audited(ctx, about, done).await
+}
+
+/// The same for a look at a certificate.
+pub async fn audited_look<T: Send>(
+    ctx: &Ctx,
+    id: &Identity,
+    user: UserId,
+    done: Result<T, CertificateError>,
+) -> Result<T, CertificateError> {
+    let about = About::user(action::SUBJECT_ERASURE_READ, user);
     id.audited(ctx, about, done).await
 }
 

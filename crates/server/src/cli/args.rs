@@ -3,8 +3,10 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+use vutf_app::erasure::{Reason, Reference};
 use vutf_audit::Anchor;
 use vutf_identity::UserStatus;
+use vutf_kernel::UserId;
 
 use super::answer;
 pub(super) use super::key_args::{KeyJobs, KeyPolicies, Keys, PolicyChange, Why, Work};
@@ -78,7 +80,8 @@ pub(super) enum Command {
     #[command(after_help = "Examples:
   violentutf-api user create-admin --username ada --email ada@example.org
   violentutf-api user unlock ada
-  violentutf-api user list --status locked")]
+  violentutf-api user list --status locked
+  violentutf-api user erase 01937b6e-5b5c-7d3e-8f00-000000000001 --reason request --yes")]
     User {
         #[command(subcommand)]
         action: User,
@@ -199,6 +202,24 @@ pub(super) enum User {
         #[arg(long, value_parser = status)]
         status: Option<UserStatus>,
     },
+    /// Erase a person for good: destroys their keys, empties their rows, and answers the certificate. It cannot be undone.
+    #[command(after_help = "Examples:
+  violentutf-api user erase 01937b6e-5b5c-7d3e-8f00-000000000001 --reason request --reference DSR-2026-17
+  violentutf-api user erase 01937b6e-5b5c-7d3e-8f00-000000000001 --reason unlawful --yes --json")]
+    Erase {
+        /// The account's id: a name would stay in the shell's history.
+        #[arg(value_parser = user_id)]
+        id: UserId,
+        /// `request`, `retention`, `unlawful` or `obligation`.
+        #[arg(long, value_name = "WORD", value_parser = erasure)]
+        reason: Reason,
+        /// Where the case is kept: 1 to 64 letters, digits, `.`, `_`, `-`. It stays in the audit log for good.
+        #[arg(long, value_name = "CASE", value_parser = case)]
+        reference: Option<Reference>,
+        /// Do not ask. Needed where nobody sits at a terminal.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -258,6 +279,19 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         // Not the text itself: it may be a misplaced secret.
         _ => Err("expected SECTION.KEY=VALUE, e.g. server.port=8081".to_owned()),
     }
+}
+
+fn user_id(text: &str) -> Result<UserId, String> {
+    text.parse()
+        .map_err(|_no_uuid| "expected the id of an account, see `user list`".to_owned())
+}
+
+fn erasure(text: &str) -> Result<Reason, String> {
+    Reason::parse(text).ok_or_else(|| answer::one_of(&Reason::ALL.map(Reason::as_str)))
+}
+
+fn case(text: &str) -> Result<Reference, String> {
+    Reference::parse(text).ok_or_else(|| "expected 1 to 64 letters, digits, `.`, `_`, `-`".to_owned())
 }
 
 fn status(text: &str) -> Result<UserStatus, String> {

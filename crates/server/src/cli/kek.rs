@@ -105,6 +105,8 @@ pub(super) async fn forget(service: &Service, out: &mut Output) -> Outcome {
         )));
     }
     verified(service).await?;
+    // The file of tombstones outlives the database's backups, and must not need a key that is about to go.
+    service.tombstones.rewrap().await?;
     let forgotten: Vec<String> = previous.into_keys().collect();
     for kek_id in &forgotten {
         let details = [("kek", Detail::Text(kek_id.clone()))];

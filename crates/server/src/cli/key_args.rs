@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
+use vutf_audit::Anchor;
 use vutf_crypto_keys::{KeysetPolicy, Purpose, ReasonCode};
 use vutf_kernel::{ApprovalId, JobId, KeyId, Timestamp};
 
@@ -200,6 +201,25 @@ pub(super) enum Keys {
         /// Files that `keys split-kek` wrote.
         #[arg(value_name = "FILE")]
         shares: Vec<PathBuf>,
+    },
+    /// List who was erased, by the file outside the database; with `--json` one object a line. Reads the file to its end: exit
+    /// code 1 when a line is not authentic.
+    #[command(after_help = "Examples:
+  violentutf-api keys tombstones
+  violentutf-api keys tombstones --json | jq -r .subject_id")]
+    Tombstones,
+    /// Erase again whoever is in the database and has a tombstone, as each start does. With a file: another replica's, a copy,
+    /// or an export of the audit log.
+    #[command(after_help = "Examples:
+  violentutf-api keys replay-tombstones
+  violentutf-api keys replay-tombstones /mnt/other/erasure-tombstones.jsonl
+  violentutf-api keys replay-tombstones audit.jsonl --anchor 4711:9c0f…")]
+    ReplayTombstones {
+        /// Instead of this installation's own.
+        file: Option<PathBuf>,
+        /// For an export of the audit log, which proves nothing by itself: a head that was noted elsewhere. It is read up to there.
+        #[arg(long, value_name = "SEQ:CHAIN", requires = "file")]
+        anchor: Option<Anchor>,
     },
 }
 

@@ -13,7 +13,7 @@ use super::{
     failure::{Failure, Outcome},
     kek, key_jobs, key_life, key_policies,
     output::Output,
-    start,
+    start, tombstones,
 };
 use crate::{config::Sources, service::Service};
 
@@ -96,6 +96,10 @@ async fn dispatch(service: &Service, action: args::Keys, out: &mut Output) -> Ou
                 into,
             };
             kek::split(service, &custody, out).await
+        }
+        args::Keys::Tombstones => tombstones::list(service, out).await,
+        args::Keys::ReplayTombstones { file, anchor } => {
+            tombstones::replay(service, file.as_deref(), anchor, out).await
         }
         // Before anything was opened.
         args::Keys::JoinKek { .. } | args::Keys::ImportKek { .. } => Ok(()),

@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod database;
 mod doctor;
+mod erase;
 mod failure;
 mod healthcheck;
 mod kek;
@@ -30,6 +31,7 @@ mod probe;
 mod progress;
 mod serve;
 mod start;
+mod tombstones;
 mod user;
 mod version;
 

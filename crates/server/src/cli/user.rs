@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use vutf_app::erasure::Erase;
 use vutf_identity::{
     Email, LoginName, User, UserStatus, Username,
     bootstrap::{CreateAdmin, create_admin},
@@ -17,7 +18,7 @@ use vutf_kernel::{Ctx, PageRequest, Timestamp, UserId};
 
 use super::{
     answer::table,
-    args,
+    args, erase,
     failure::{Failure, Outcome},
     output::Output,
     password, start,
@@ -46,6 +47,24 @@ pub(super) async fn run(action: args::User, sources: &Sources, out: &mut Output)
         args::User::List { status } => {
             let service = start::service(sources).await?;
             let done = show(&service, status, out).await;
+            service.close().await;
+            done
+        }
+        args::User::Erase {
+            id,
+            reason,
+            reference,
+            yes,
+        } => {
+            erase::confirm(id, yes)?;
+            let service = start::service(sources).await?;
+            let command = Erase {
+                user_id: id,
+                expected_version: None,
+                reason,
+                reference,
+            };
+            let done = erase::run(&service, command, out).await;
             service.close().await;
             done
         }

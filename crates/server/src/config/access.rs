@@ -39,6 +39,12 @@ impl Config {
             .unwrap_or_else(|| self.data_dir.join("kek.vutf"))
     }
 
+    /// The file of tombstones.
+    pub fn tombstones_file(&self) -> PathBuf {
+        let named = self.erasure.tombstones.clone();
+        named.unwrap_or_else(|| self.data_dir.join("erasure-tombstones.jsonl"))
+    }
+
     /// `iss` of tokens. Never made from the address that a replica listens on: replicas must agree.
     pub fn issuer(&self) -> String {
         let public = || self.server.public_url.as_ref().map(|url| url.as_str().to_owned());

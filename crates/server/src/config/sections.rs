@@ -93,6 +93,8 @@ settings! {
         breaker: Breaker,
         /// Keys.
         keys: Keys,
+        /// Erasures of persons.
+        erasure: Erasure,
         /// Users, passwords, tokens.
         identity: Identity,
         /// Rate limits.
@@ -246,6 +248,19 @@ settings! {
         aws_kms: AwsKms,
         /// The key in the transit engine of Vault or OpenBao.
         vault_transit: VaultTransit,
+    }
+}
+
+settings! {
+    /// Erasures of persons, and what is kept of them outside the database.
+    pub struct Erasure("erasure.") {
+        /// Where it is kept who was erased; `erasure-tombstones.jsonl` in the data directory when unset. Back it up apart from the
+        /// database, and never put an older one back. Replicas may share one file, on a file system that knows locks.
+        tombstones: Option<PathBuf> = None, source = "GDPR, Art. 17";
+        /// Largest file of tombstones that is read; one takes about 350 bytes.
+        tombstones_limit: ByteSize = ByteSize::mib(64), floor = ByteSize::kib(64), ceiling = ByteSize::mib(1_024);
+        /// How often the file is held against the certificates in the database: erasures by other replicas are in it after so long.
+        reconcile_interval: Duration = Duration::from_secs(30), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use vutf_app::{
     KeyReloader, UnitOfWork,
     crypto::Crypto,
+    erasure::{Erasure, ErasureReader, Tombstones},
     jobs::{JobSettings, Jobs},
     keys::Keys,
 };
@@ -47,6 +48,8 @@ pub struct AppState {
     pub log_reader: Arc<dyn LogReader>,
     /// The key-encryption key.
     pub wrapper: Arc<dyn KeyWrapper>,
+    /// Erasures beside their transactions.
+    pub erasures: ErasurePorts,
     /// Loads keys that another replica made.
     pub reloader: Arc<dyn KeyReloader>,
     /// When the process became ready to serve.
@@ -63,6 +66,14 @@ pub struct JobPorts {
     pub leases: Arc<dyn Leases>,
     /// Numbers.
     pub settings: JobSettings,
+}
+
+/// What the use cases of erasures need beside transactions.
+pub struct ErasurePorts {
+    /// Reads certificates.
+    pub reader: Arc<dyn ErasureReader>,
+    /// Keeps tombstones outside the database.
+    pub tombstones: Arc<dyn Tombstones>,
 }
 
 impl AppState {
@@ -103,6 +114,16 @@ impl AppState {
             keyring: &self.keyring,
             ambient: &self.identity.ambient,
             settle: self.config.keys.reload_interval * 2,
+        }
+    }
+    /// The handles that the use cases of erasures take.
+    pub fn erasure(&self) -> Erasure<'_> {
+        Erasure {
+            units: &*self.units,
+            identity: &self.identity,
+            keyring: &self.keyring,
+            reader: &*self.erasures.reader,
+            tombstones: &*self.erasures.tombstones,
         }
     }
     /// The handles that the use cases of key jobs take.

@@ -42,6 +42,8 @@ pub static ROUTES: &[Route] = routes![
     v1::users::disable,
     v1::users::enable,
     v1::users::restore,
+    v1::users::erase,
+    v1::users::erasure,
     v1::users::revoke_sessions,
     v1::users::roles,
     v1::authorisation::roles,

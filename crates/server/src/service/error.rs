@@ -7,7 +7,7 @@ use vutf_crypto_keys::CryptoError;
 use vutf_kernel::PortError;
 use vutf_store_seaorm::{ConnectError, SchemaError};
 
-use super::kek::is_configured;
+use super::{ReplayError, kek::is_configured};
 
 /// Why the service does not start. The cause is for the log at level `debug`; the message is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,9 @@ pub enum StartError {
     /// Known answers were not reproduced.
     #[error("self-test failed: {0}; do not use this build on this machine")]
     SelfTest(CryptoError),
+    /// Whoever was erased may have come back with an older database, and cannot be erased again.
+    #[error("erasures: {0}")]
+    Erasures(ReplayError),
     /// The bootstrap secret cannot be made.
     #[error("the bootstrap token cannot be made: {0}")]
     Bootstrap(String),

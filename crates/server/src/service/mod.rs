@@ -23,11 +23,13 @@ mod sequencer;
 mod sequencer_status;
 mod settings;
 mod signals;
+mod tombstones;
 
 use std::sync::Arc;
 
 use vutf_app::{
     KeyringHash, KeyringSigner,
+    erasure::Erasure,
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
@@ -48,6 +50,7 @@ pub use self::{
     error::StartError,
     run::{Running, serve, start},
     sequencer_status::SequencerStatus,
+    tombstones::{ReplayError, TombstoneError, TombstoneFile},
 };
 use crate::{config::Config, http::AppState, telemetry::Metrics};
 
@@ -70,6 +73,8 @@ pub struct Service {
     pub identity: Identity,
     /// Writes lone audit events.
     pub recorder: Arc<GroupRecorder>,
+    /// Who was erased, outside the database.
+    pub tombstones: Arc<TombstoneFile>,
     hasher: Arc<hashing::BoundedHasher>,
 }
 
@@ -116,6 +121,12 @@ impl Service {
             ambient: ambient.clone(),
             settings: Arc::new(settings::identity(&config)?),
         };
+        let tombstones = Arc::new(TombstoneFile::new(
+            config.tombstones_file(),
+            config.erasure.tombstones_limit.0,
+            Arc::clone(&wrapper),
+            ambient.clone(),
+        ));
         let service = Self {
             config,
             ambient,
@@ -125,6 +136,7 @@ impl Service {
             keyring,
             identity,
             recorder,
+            tombstones,
             hasher,
         };
         service.bring_keys().await?;
@@ -151,6 +163,17 @@ impl Service {
             rows: &self.store,
             leases: &self.store,
             settings: settings::jobs(&self.config),
+        }
+    }
+
+    /// The handles that the use cases of erasures take.
+    pub fn erasure(&self) -> Erasure<'_> {
+        Erasure {
+            units: &self.store,
+            identity: &self.identity,
+            keyring: &self.keyring,
+            reader: &self.store,
+            tombstones: &*self.tombstones,
         }
     }
 

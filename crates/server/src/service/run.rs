@@ -21,10 +21,11 @@ use super::{
     sequencer::{self, Sequencer},
     settings,
     signals::Signals,
+    tombstones,
 };
 use crate::{
     config::{Config, Loaded},
-    http::{self, AppState, Bounds, Health, JobPorts},
+    http::{self, AppState, Bounds, ErasurePorts, Health, JobPorts},
     telemetry::Metrics,
 };
 
@@ -47,6 +48,7 @@ pub struct Running {
     sequencer: Sequencer,
     gauges: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
     listeners: Vec<Listener>,
@@ -89,8 +91,9 @@ pub async fn serve(
 
 /// Opens the listeners. Readiness turns true when everything is there.
 pub async fn start(service: Service) -> Result<Running, StartError> {
-    let bootstrap = bootstrap::prepare(&service).await?;
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Server(error.to_string()))?);
+    let erasures = tombstones::prepare(&service, &metrics).await?;
+    let bootstrap = bootstrap::prepare(&service).await?;
     let observed = Arc::clone(&metrics);
     service
         .recorder
@@ -114,8 +117,9 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     };
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
-    let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     let housekeeping = housekeeping::spawn(service.clone());
+    let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
+    let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     health.serve();
     Ok(Running {
         state,
@@ -126,6 +130,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         sequencer,
         gauges,
         housekeeping,
+        tombstones,
         scheduler,
         jobs,
         listeners,
@@ -143,6 +148,7 @@ impl Running {
         }
         self.gauges.abort();
         self.housekeeping.abort();
+        self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
@@ -195,6 +201,10 @@ fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppSt
         },
         log_reader: Arc::new(service.store.clone()),
         wrapper: Arc::clone(&service.wrapper),
+        erasures: ErasurePorts {
+            reader: Arc::new(service.store.clone()),
+            tombstones: Arc::clone(&service.tombstones) as _,
+        },
         reloader: Arc::new(Reload::new(service)),
         started_at: service.ambient.now(),
     }

@@ -8,7 +8,7 @@ use prometheus::{
 };
 use vutf_kernel::BreakerState;
 
-use super::{group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts};
+use super::{erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts};
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
 const DURATION_BUCKETS: [f64; 12] = [
@@ -43,6 +43,7 @@ pub struct Metrics {
     audit_oldest: IntGauge,
     audit_group: GroupMetrics,
     keys: KeyMetrics,
+    erasures: ErasureMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
     descriptors: IntGauge,
@@ -95,6 +96,7 @@ impl Metrics {
             )?,
             audit_group: GroupMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
+            erasures: ErasureMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
             descriptors: number("process_open_fds", "Open file descriptors.")?,
@@ -170,6 +172,10 @@ impl Metrics {
             .set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
     }
 
+    /// What is told about erasures.
+    pub fn erasures(&self) -> &ErasureMetrics {
+        &self.erasures
+    }
     /// What is told about keys.
     pub fn keys(&self) -> &KeyMetrics {
         &self.keys

@@ -7,6 +7,7 @@
 //! - Nothing is exported to anywhere unless `telemetry.otlp_endpoint` is set.
 //! - A collector that is down or slow costs spans, never requests.
 
+mod erasure;
 mod export;
 mod group;
 mod keys;
@@ -15,6 +16,7 @@ mod metrics;
 mod process;
 mod traces;
 
+pub use erasure::ErasureMetrics;
 pub use group::GroupMetrics;
 pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};
 pub use metrics::{Metrics, PoolGauge};

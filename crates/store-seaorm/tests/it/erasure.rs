@@ -1,9 +1,14 @@
 //! Erasures against real databases: what is gone, what stays provable, and what a restored backup cannot bring back.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use vutf_app::UnitOfWork;
-use vutf_app::erasure::{Certificate, Erase, Erasure, ErasureReader as _, Reason, Reference, Tombstone};
+use vutf_app::erasure::{
+    Certificate, Erase, Erasure, ErasureReader as _, Reason, Reference, Tombstone, Tombstones, certified,
+};
 use vutf_audit::{EventFilter, LogReader as _, parse_body, verify};
 use vutf_crypto_keys::{KeyReader as _, KeyState, Keyring};
 use vutf_identity::{
@@ -57,6 +62,18 @@ struct Site {
     identity: Identity,
     keyring: Arc<Keyring>,
     store: SeaStore,
+    kept: Kept,
+}
+
+/// Tombstones, in the order in which they were kept.
+#[derive(Default)]
+struct Kept(Mutex<Vec<Tombstone>>);
+
+#[async_trait::async_trait]
+impl Tombstones for Kept {
+    async fn keep(&self, tombstones: &[Tombstone]) {
+        self.0.lock().unwrap().extend_from_slice(tombstones);
+    }
 }
 
 impl Site {
@@ -65,6 +82,7 @@ impl Site {
             identity: identity(&world.store),
             keyring: Arc::clone(&world.keyring),
             store: world.store.clone(),
+            kept: Kept::default(),
         }
     }
     fn erasure(&self) -> Erasure<'_> {
@@ -72,6 +90,8 @@ impl Site {
             units: &self.store,
             identity: &self.identity,
             keyring: &self.keyring,
+            reader: &self.store,
+            tombstones: &self.kept,
         }
     }
     async fn erase(&self, ctx: &Ctx, user: &User) -> Result<Certificate, EraseError> {
@@ -495,6 +515,7 @@ async fn another_replica_cannot_read_an_erased_person(world: World) {
         identity: identity(&store),
         keyring,
         store: store.clone(),
+        kept: Kept::default(),
     };
     // The replica remembers the key.
     let parts = store.private_parts(HOME, gone.event.id).await.unwrap().unwrap();
@@ -601,18 +622,14 @@ async fn a_restored_backup_is_erased_again(world: World) {
     assert!(nobody.is_empty());
     let replayed = site
         .erasure()
-        .replay(&ctx_in(HOME), &world.store, std::slice::from_ref(&tombstone))
+        .replay(&ctx_in(HOME), std::slice::from_ref(&tombstone))
         .await;
     assert!(replayed.unwrap().is_empty(), "nothing to do");
 
     restore(&world, &gone.user).await;
     assert_eq!(world.store.alive(&[(HOME, gone.user.id)]).await.unwrap().len(), 1);
     let tombstones = [tombstone.clone(), tombstone.clone()];
-    let replayed = site
-        .erasure()
-        .replay(&ctx_in(HOME), &world.store, &tombstones)
-        .await
-        .unwrap();
+    let replayed = site.erasure().replay(&ctx_in(HOME), &tombstones).await.unwrap();
     assert_eq!(replayed.len(), 1);
     assert_eq!(replayed[0].replay_of, Some(first.event_id));
     assert_eq!(replayed[0].keys, first.keys, "the same key was destroyed again");
@@ -634,7 +651,7 @@ async fn a_restored_backup_is_erased_again(world: World) {
     // Only the row, or only the key: as much is erased as came back.
     let again = site
         .erasure()
-        .replay(&ctx_in(HOME), &world.store, std::slice::from_ref(&tombstone))
+        .replay(&ctx_in(HOME), std::slice::from_ref(&tombstone))
         .await;
     assert!(again.unwrap().is_empty());
     let id = world.id(gone.user.id.as_uuid());
@@ -646,16 +663,12 @@ async fn a_restored_backup_is_erased_again(world: World) {
             "INSERT INTO crypto_keys SELECT * FROM kept_crypto_keys WHERE subject_id = {id}"
         ))
         .await;
-    let half = site
-        .erasure()
-        .replay(&ctx_in(HOME), &world.store, &[tombstone])
-        .await
-        .unwrap();
+    let half = site.erasure().replay(&ctx_in(HOME), &[tombstone]).await.unwrap();
     assert_eq!((half.len(), half[0].rows.is_empty()), (1, true));
 
     // By nobody else than the service and its operator.
     let user = by(&[permission::USERS_DELETE], other.user.id);
-    assert!(site.erasure().replay(&user, &world.store, &[]).await.is_err());
+    assert!(site.erasure().replay(&user, &[]).await.is_err());
 }
 
 async fn a_page_of_users_unwraps_each_key_once(world: World) {

@@ -285,6 +285,12 @@ pub const CODES: &[Code] = &[
     generic("not_found", 404, "There is no such thing", "Check the id."),
     code("user_not_found", 404, "There is no such user", "Check the id."),
     code(
+        "erasure_not_found",
+        404,
+        "Nobody was erased under this id",
+        "Check the id.",
+    ),
+    code(
         "session_not_found",
         404,
         "There is no such session",

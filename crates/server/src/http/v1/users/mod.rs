@@ -4,6 +4,8 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod disable;
 pub(crate) mod enable;
+pub(crate) mod erase;
+pub(crate) mod erasure;
 pub(crate) mod list;
 pub(crate) mod lock;
 pub(crate) mod restore;

@@ -5,6 +5,11 @@
 //! is restored brings the keys back, so every erasure is noted outside the database too ([`Tombstone`]), and
 //! [`Erasure::replay`] erases again whoever has come back.
 
+mod certified;
+mod view;
+
+pub use certified::{Certified, certified};
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
@@ -185,6 +190,22 @@ pub trait ErasureReader: Send + Sync {
         &self,
         persons: &[(OrganizationId, UserId)],
     ) -> Result<Vec<(OrganizationId, UserId)>, PortError>;
+    /// The newest certificate of a person.
+    async fn certificate_of(
+        &self,
+        organization: OrganizationId,
+        subject: UserId,
+    ) -> Result<Option<Certificate>, PortError>;
+    /// Up to `limit` certificates of all organizations, in the order of their events' ids and from the first after `after`.
+    async fn certificates(&self, after: Option<EventId>, limit: u32) -> Result<Vec<Certificate>, PortError>;
+}
+
+/// Where tombstones are kept, outside the database.
+#[async_trait]
+pub trait Tombstones: Send + Sync {
+    /// Keeps those of persons of whom none is kept. It does not fail: an erasure that was committed is done, and what cannot
+    /// be written now is told to the operator, and is made good from the certificates in the database ([`certified()`]).
+    async fn keep(&self, tombstones: &[Tombstone]);
 }
 
 /// The part of a unit of work that erasures need.
@@ -201,6 +222,10 @@ pub struct Erasure<'a> {
     pub identity: &'a Identity,
     /// What is loaded.
     pub keyring: &'a Arc<Keyring>,
+    /// Reads outside of transactions.
+    pub reader: &'a dyn ErasureReader,
+    /// Takes the tombstones of what was committed.
+    pub tombstones: &'a dyn Tombstones,
 }
 
 /// What one attempt is to do.
@@ -212,7 +237,8 @@ struct Attempt {
 }
 
 impl Erasure<'_> {
-    /// Erases a person for good. Whoever is erased already has their certificate answered again.
+    /// Erases a person for good. Whoever is erased already has their certificate answered again. The tombstone is kept after the
+    /// commit and before the answer.
     pub async fn erase(&self, ctx: &Ctx, command: Erase) -> Result<Certificate, EraseError> {
         let user = command.user_id;
         let attempt = Attempt {
@@ -223,18 +249,17 @@ impl Erasure<'_> {
             Ok(()) => self.attempt(ctx, attempt).await,
             Err(error) => Err(error),
         };
+        if let Ok(certificate) = &done {
+            self.tombstones.keep(&[Tombstone::from(certificate)]).await;
+        }
         audited(ctx, self.identity, user, done).await
     }
 
     /// Erases again whoever of `tombstones` can be read again, because older data was restored. Only for the service and the
-    /// operator of the machine. Answers the certificates of those.
-    pub async fn replay(
-        &self,
-        ctx: &Ctx,
-        reader: &dyn ErasureReader,
-        tombstones: &[Tombstone],
-    ) -> Result<Vec<Certificate>, EraseError> {
+    /// operator of the machine, who have made sure that the tombstones are true. Answers the certificates of those.
+    pub async fn replay(&self, ctx: &Ctx, tombstones: &[Tombstone]) -> Result<Vec<Certificate>, EraseError> {
         permitted(ctx)?;
+        self.tombstones.keep(tombstones).await;
         let mut by_person: BTreeMap<(OrganizationId, UserId), &Tombstone> = BTreeMap::new();
         for tombstone in tombstones {
             by_person
@@ -243,7 +268,7 @@ impl Erasure<'_> {
         }
         let persons: Vec<_> = by_person.keys().copied().collect();
         let mut certificates = Vec::new();
-        for person in reader.alive(&persons).await? {
+        for person in self.reader.alive(&persons).await? {
             let Some(tombstone) = by_person.get(&person) else {
                 continue;
             };
