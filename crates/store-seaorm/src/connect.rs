@@ -380,6 +380,8 @@ fn pool(options: &StoreOptions, connections: u32, reads_only: bool) -> ConnectOp
                 .foreign_keys(true)
                 // Without it the rows that `INSERT OR REPLACE` deletes pass by the triggers of append-only tables.
                 .pragma("recursive_triggers", "ON")
+                // Without it what an erasure removes stays in the file, and in copies of it, until its place is used again.
+                .pragma("secure_delete", "ON")
                 .pragma("query_only", if reads_only { "ON" } else { "OFF" })
                 .busy_timeout(statement_timeout)
         })

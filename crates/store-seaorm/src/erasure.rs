@@ -165,7 +165,23 @@ fn newest(organization: OrganizationId, subject: UserId) -> Select<erasures::Ent
         .order_by_desc(erasures::Column::Id)
 }
 
+/// What the row says twice must be the same: the columns are what it is found and ordered by.
 fn certificate(row: &erasures::Model) -> Result<Certificate, PortError> {
-    serde_json::from_str(&row.certificate)
-        .map_err(|problem| corrupt("erasures", "certificate", row.id, problem))
+    let read = serde_json::from_str::<Certificate>(&row.certificate);
+    let certificate = read.map_err(|problem| corrupt("erasures", "certificate", row.id, problem))?;
+    let told = (
+        certificate.event_id.as_uuid(),
+        certificate.organization_id.as_uuid(),
+        certificate.subject_id.as_uuid(),
+    );
+    if told == (row.id, row.organization_id, row.subject_id) {
+        Ok(certificate)
+    } else {
+        Err(corrupt(
+            "erasures",
+            "certificate",
+            row.id,
+            "it is about something else than its row",
+        ))
+    }
 }

@@ -3,7 +3,7 @@
 //! A ciphertext that stood in the same cell before opens there again, and a status or an epoch is no ciphertext at all. So a
 //! row carries MACs over what it says: over the values and not over their ciphertexts, so that re-encryption leaves them as
 //! they are. A user has two: one over what is personal, which is verified when it is opened, and one over the rest and the
-//! first, which is verified with every request without opening anything. Decision record 0026.
+//! first, which is verified with every request without opening anything.
 
 use uuid::Uuid;
 use vutf_crypto_keys::Keyring;

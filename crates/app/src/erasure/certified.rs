@@ -18,8 +18,6 @@ pub struct Certified {
     pub unproved: Vec<EventId>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<EventId>,
-    /// The last certificate of this page.
-    pub last: Option<EventId>,
 }
 
 /// A page of the certificates after `after`, without those of persons who are `known`.
@@ -38,7 +36,6 @@ pub async fn certified(
     let full = u32::try_from(page.len()).is_ok_and(|length| length == PAGE);
     let mut found = Certified {
         next: last.filter(|_| full),
-        last,
         ..Certified::default()
     };
     for certificate in page {

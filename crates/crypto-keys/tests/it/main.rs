@@ -11,6 +11,8 @@ mod fuzz;
 #[cfg(test)]
 mod inventory;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
 mod kek_set;
 #[cfg(test)]
 mod keysets;

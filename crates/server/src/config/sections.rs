@@ -257,7 +257,7 @@ settings! {
         /// Where it is kept who was erased; `erasure-tombstones.jsonl` in the data directory when unset. Back it up apart from the
         /// database, and never put an older one back. Replicas may share one file, on a file system that knows locks.
         tombstones: Option<PathBuf> = None, source = "GDPR, Art. 17";
-        /// Largest file of tombstones that is read; one takes about 350 bytes.
+        /// Largest file of tombstones that is read; a person takes about 400 bytes.
         tombstones_limit: ByteSize = ByteSize::mib(64), floor = ByteSize::kib(64), ceiling = ByteSize::mib(1_024);
         /// How often the file is held against the certificates in the database: erasures by other replicas are in it after so long.
         reconcile_interval: Duration = Duration::from_secs(30), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);

@@ -32,6 +32,8 @@ on_both!(
     another_replica_cannot_read_an_erased_person,
     a_key_that_was_put_back_by_hand_is_not_used,
     a_restored_backup_is_erased_again,
+    tombstones_are_made_of_what_the_registry_bears_out,
+    a_registry_is_complete_without_the_keys_of_the_erased,
     a_page_of_users_unwraps_each_key_once
 );
 
@@ -93,6 +95,15 @@ impl Site {
             reader: &self.store,
             tombstones: &self.kept,
         }
+    }
+    /// The id of a person's one key.
+    async fn key_of(&self, user: &User) -> vutf_kernel::KeyId {
+        let units: &dyn Units<dyn UnitOfWork> = &self.store;
+        let mut unit = units.begin().await.unwrap();
+        let keys = unit.erasures().keys_of(HOME, user.id).await.unwrap();
+        unit.rollback().await.unwrap();
+        assert_eq!(keys.len(), 1);
+        keys[0].id
     }
     async fn erase(&self, ctx: &Ctx, user: &User) -> Result<Certificate, EraseError> {
         self.erasure().erase(ctx, command(user, None)).await
@@ -669,6 +680,101 @@ async fn a_restored_backup_is_erased_again(world: World) {
     // By nobody else than the service and its operator.
     let user = by(&[permission::USERS_DELETE], other.user.id);
     assert!(site.erasure().replay(&user, &[]).await.is_err());
+}
+
+/// `(persons with a proved certificate, certificates that are not borne out)`, of persons who are not known yet.
+async fn certified_now(site: &Site, known: &[UserId]) -> (Vec<UserId>, usize) {
+    let known = |_, user: UserId| known.contains(&user);
+    let page = certified(&site.store, &site.store, &site.keyring, None, &known)
+        .await
+        .unwrap();
+    assert_eq!(page.next, None, "one page");
+    let proved = page.tombstones.iter().map(|tombstone| tombstone.subject_id);
+    (proved.collect(), page.unproved.len())
+}
+
+/// Adds the certificate of `gone`, about `other`.
+async fn forge(world: &World, factory: &mut Factory, gone: &Certificate, other: &User) {
+    let id = factory.event().id;
+    world
+        .sql(&format!(
+            "INSERT INTO erasures SELECT {}, organization_id, {}, erased_at, \
+             REPLACE(REPLACE(certificate, '{}', '{}'), '{}', '{id}') FROM erasures WHERE id = {}",
+            world.id(id.as_uuid()),
+            world.id(other.id.as_uuid()),
+            gone.subject_id,
+            other.id,
+            gone.event_id,
+            world.id(gone.event_id.as_uuid())
+        ))
+        .await;
+}
+
+async fn tombstones_are_made_of_what_the_registry_bears_out(world: World) {
+    let mut factory = Factory::new(0xE9);
+    let (gone, other) = (
+        person(&world, &mut factory).await,
+        person(&world, &mut factory).await,
+    );
+    let site = Site::of(&world);
+    let certificate = site.erase(&ctx_in(HOME), &gone.user).await.unwrap();
+    assert_eq!(*site.kept.0.lock().unwrap(), [Tombstone::from(&certificate)]);
+    assert_eq!(certified_now(&site, &[]).await, (vec![gone.user.id], 0));
+    assert_eq!(certified_now(&site, &[gone.user.id]).await, (vec![], 0));
+
+    // Whoever has the database writes a certificate about somebody else: with the key of the first, with theirs, and with
+    // theirs in the state of a destroyed one.
+    forge(&world, &mut factory, &certificate, &other.user).await;
+    assert_eq!(certified_now(&site, &[gone.user.id]).await, (vec![], 1));
+    let key = site.key_of(&other.user).await;
+    world.drop_triggers().await;
+    world
+        .sql(&format!(
+            "UPDATE erasures SET certificate = REPLACE(certificate, '{}', '{key}') WHERE subject_id = {}",
+            certificate.keys[0].id,
+            world.id(other.user.id.as_uuid())
+        ))
+        .await;
+    assert_eq!(certified_now(&site, &[gone.user.id]).await, (vec![], 1));
+    world
+        .sql(&format!(
+            "UPDATE crypto_keys SET state = 'destroyed' WHERE subject_id = {}",
+            world.id(other.user.id.as_uuid())
+        ))
+        .await;
+    assert_eq!(certified_now(&site, &[gone.user.id]).await, (vec![], 1));
+    assert_eq!(certified_now(&site, &[]).await, (vec![gone.user.id], 1));
+
+    // A certificate about somebody else than its row.
+    let subject = world.id(gone.user.id.as_uuid());
+    let other = world.id(other.user.id.as_uuid());
+    world
+        .sql(&format!(
+            "UPDATE erasures SET subject_id = {subject} WHERE subject_id = {other}"
+        ))
+        .await;
+    let read = world.store.certificates(None, 10).await.unwrap_err().chain();
+    assert!(read.contains("something else than its row"), "{read}");
+}
+
+/// The log tells of a key that was destroyed, and the registry is not listed with those of persons.
+async fn a_registry_is_complete_without_the_keys_of_the_erased(world: World) {
+    let mut factory = Factory::new(0xEA);
+    let gone = person(&world, &mut factory).await;
+    Site::of(&world).erase(&ctx_in(HOME), &gone.user).await.unwrap();
+    let destroyed = "SELECT COUNT(*) FROM audit_intake WHERE action = 'key.destroy'";
+    assert_eq!(world.number(destroyed).await, 1);
+    let wrapper = crate::world::wrapper();
+    let ambient = vutf_kernel::Ambient::system();
+    let keys = vutf_app::keys::Keys {
+        units: &world.store,
+        reader: &world.store,
+        wrapper: &wrapper,
+        keyring: &world.keyring,
+        ambient: &ambient,
+        settle: std::time::Duration::ZERO,
+    };
+    keys.ensure(&ctx_in(HOME), &[], &world.store).await.unwrap();
 }
 
 async fn a_page_of_users_unwraps_each_key_once(world: World) {

@@ -1,12 +1,12 @@
 //! What is done with tombstones before the first request, and beside the requests.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 use vutf_app::erasure::{Certified, certified};
 use vutf_identity::user::erase::EraseError;
-use vutf_kernel::{Actor, EventId, PortError};
+use vutf_kernel::{Actor, EventId, PortError, Timestamp};
 
 use super::TombstoneError;
 use crate::{
@@ -15,8 +15,9 @@ use crate::{
 };
 
 /// Ids of events begin with the milliseconds of a clock. Replicas' clocks differ, and what has a smaller id may be committed
-/// later: for so long before the last one that was seen, certificates are read again.
-const OVERLAP_MILLIS: u128 = 60 * 60 * 1_000;
+/// later: for so long before the last round, certificates are read again. What the rows say is not believed in this: a
+/// forged one with a late id would hide those that follow.
+const OVERLAP: Duration = Duration::from_hours(1);
 
 /// Why the service does not start over tombstones.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +36,8 @@ pub enum ReplayError {
 /// How far the certificates in the database were read.
 #[derive(Default)]
 pub(in crate::service) struct Progress {
-    last: Option<EventId>,
+    /// When the last round began that succeeded.
+    since: Option<Timestamp>,
     counted: usize,
     unproved: usize,
 }
@@ -48,10 +50,7 @@ pub(in crate::service) async fn prepare(
     let mut progress = Progress::default();
     let replayed = replay(service).await.map_err(StartError::Erasures)?;
     metrics.erasures().replayed(replayed);
-    if let Err(error) = round(service, &mut progress).await {
-        not_up_to_date(&error);
-    }
-    tell(service, metrics);
+    keep_up(service, metrics, &mut progress).await;
     Ok(progress)
 }
 
@@ -65,17 +64,21 @@ pub(in crate::service) fn spawn(
         let mut ticks = tokio::time::interval(service.config.erasure.reconcile_interval);
         loop {
             ticks.tick().await;
-            if let Err(error) = round(&service, &mut progress).await {
-                not_up_to_date(&error);
-            }
-            tell(&service, &metrics);
+            keep_up(&service, &metrics, &mut progress).await;
         }
     })
 }
 
-/// What the file says already holds all the same.
-fn not_up_to_date(error: &ReplayError) {
-    tracing::error!(error = %error, "the file of tombstones is not up to date; it is tried again");
+/// A round, and what came of it. When it fails, what the file says already holds all the same.
+async fn keep_up(service: &Service, metrics: &Metrics, progress: &mut Progress) {
+    let done = round(service, progress).await;
+    if let Err(error) = &done {
+        tracing::error!(error = %error, "the file of tombstones is not up to date; it is tried again");
+    }
+    let file = &service.tombstones;
+    metrics
+        .erasures()
+        .set(file.count(), done.is_err() || file.is_failing());
 }
 
 async fn replay(service: &Service) -> Result<usize, ReplayError> {
@@ -110,7 +113,9 @@ async fn round(service: &Service, progress: &mut Progress) -> Result<(), ReplayE
     if file.count() < progress.counted {
         *progress = Progress::default();
     }
+    let began = service.ambient.now();
     catch_up(service, progress).await?;
+    progress.since = Some(began);
     progress.counted = file.count();
     Ok(())
 }
@@ -118,7 +123,7 @@ async fn round(service: &Service, progress: &mut Progress) -> Result<(), ReplayE
 /// Tombstones of what the database certifies and the file does not say.
 async fn catch_up(service: &Service, progress: &mut Progress) -> Result<(), ReplayError> {
     let (store, file) = (&service.store, &service.tombstones);
-    let (mut after, mut unproved) = (progress.last.map(rewound), Vec::new());
+    let (mut after, mut unproved) = (progress.since.map(before), Vec::new());
     loop {
         let known = |organization, user| file.knows((organization, user));
         let page: Certified = certified(store, store, &service.keyring, after, &known).await?;
@@ -130,7 +135,6 @@ async fn catch_up(service: &Service, progress: &mut Progress) -> Result<(), Repl
             );
         }
         unproved.extend(page.unproved);
-        progress.last = page.last.max(progress.last);
         match page.next {
             Some(next) => after = Some(next),
             None => break,
@@ -148,31 +152,36 @@ async fn catch_up(service: &Service, progress: &mut Progress) -> Result<(), Repl
     Ok(())
 }
 
-fn tell(service: &Service, metrics: &Metrics) {
-    let file = &service.tombstones;
-    metrics.erasures().set(file.count(), file.is_failing());
-}
-
-/// The least id of an event that happened so much earlier.
-fn rewound(id: EventId) -> EventId {
-    let millis = id.as_uuid().as_u128() >> 80;
-    EventId::from_uuid(Uuid::from_u128(millis.saturating_sub(OVERLAP_MILLIS) << 80))
+/// The least id of an event so long before `at`.
+fn before(at: Timestamp) -> EventId {
+    let micros = u128::try_from(at.as_micros()).unwrap_or(0);
+    let millis = (micros / 1_000).saturating_sub(OVERLAP.as_millis());
+    EventId::from_uuid(Uuid::from_u128(millis << 80))
 }
 
 #[cfg(test)]
 mod tests {
+    use vutf_kernel::{Clock, OsEntropy};
+
     use super::*;
 
+    struct At(i64);
+
+    impl Clock for At {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(self.0)
+        }
+    }
+
     #[test]
-    fn an_id_is_rewound_by_an_hour_of_its_own_time() {
-        let id: EventId = "01937b6e-5b5c-7d3e-8f00-000000000001".parse().unwrap();
-        let before = rewound(id);
-        assert!(before < id);
-        assert_eq!(
-            (id.as_uuid().as_u128() >> 80) - (before.as_uuid().as_u128() >> 80),
-            3_600_000
-        );
-        let first = EventId::from_uuid(Uuid::from_u128(1 << 80));
-        assert_eq!(rewound(first), EventId::from_uuid(Uuid::nil()));
+    fn events_of_the_last_hour_come_after_it_and_older_ones_do_not() {
+        let now = 1_700_000_000_000_000_i64;
+        let made = |ago_secs: i64| EventId::generate(&At(now - ago_secs * 1_000_000), &mut OsEntropy);
+        let floor = before(Timestamp::from_micros(now));
+        for ago in [0, 60, 3_599, 3_600] {
+            assert!(made(ago) > floor, "{ago}");
+        }
+        assert!(made(3_601) < floor);
+        assert_eq!(before(Timestamp::from_micros(0)), EventId::from_uuid(Uuid::nil()));
     }
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod configuration;
 mod doctor;
+mod erasures;
 mod kek;
 mod keys;
 mod postgres;

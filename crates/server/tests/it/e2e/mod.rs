@@ -5,6 +5,7 @@
 mod aborts;
 mod bad_start;
 mod database_outage;
+mod erasure;
 mod first_start;
 mod full_disk;
 mod fuzz_requests;

@@ -18,7 +18,11 @@ use actix_web::{
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use vutf_app::{KeyReloader, UnitOfWork, jobs::JobSettings};
+use vutf_app::{
+    KeyReloader, UnitOfWork,
+    erasure::{Certificate, ErasureReader, Tombstone, Tombstones},
+    jobs::JobSettings,
+};
 use vutf_audit::MemoryLog;
 use vutf_crypto_keys::{
     Keyring,
@@ -32,12 +36,12 @@ use vutf_identity::{
     memory::MemoryStore,
 };
 use vutf_kernel::{
-    Actor, Ambient, Cache, Ctx, Env, Fault, MemoryCache, OrganizationId, OsEntropy, PortError, RequestId,
-    Secret, SystemClock, Units,
+    Actor, Ambient, Cache, Ctx, Env, EventId, Fault, MemoryCache, OrganizationId, OsEntropy, PortError,
+    RequestId, Secret, SystemClock, Units, UserId,
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AppState, Health, JobPorts},
+    http::{self, AppState, ErasurePorts, Health, JobPorts},
     telemetry::Metrics,
 };
 
@@ -82,6 +86,30 @@ impl KeyReloader for OneReplica {
     async fn reload(&self) -> bool {
         false
     }
+}
+
+/// Nobody was erased, and nobody is kept.
+struct NoErasures;
+
+#[async_trait]
+impl ErasureReader for NoErasures {
+    async fn alive(
+        &self,
+        _: &[(OrganizationId, UserId)],
+    ) -> Result<Vec<(OrganizationId, UserId)>, PortError> {
+        Ok(Vec::new())
+    }
+    async fn certificate_of(&self, _: OrganizationId, _: UserId) -> Result<Option<Certificate>, PortError> {
+        Ok(None)
+    }
+    async fn certificates(&self, _: Option<EventId>, _: u32) -> Result<Vec<Certificate>, PortError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Tombstones for NoErasures {
+    async fn keep(&self, _: &[Tombstone]) {}
 }
 
 pub(crate) struct World {
@@ -132,6 +160,10 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
         },
         log_reader: Arc::new(MemoryLog::unsealed()),
         wrapper: Arc::new(wrapper),
+        erasures: ErasurePorts {
+            reader: Arc::new(NoErasures),
+            tombstones: Arc::new(NoErasures),
+        },
         reloader: Arc::new(OneReplica),
     };
     World {

@@ -1,0 +1,3 @@
+//! Administration of users, against the real binary.
+
+mod erase;
