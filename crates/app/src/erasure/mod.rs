@@ -321,9 +321,10 @@ async fn within(
     let (organization, user) = (ctx.organization_id, attempt.command.user_id);
     unit.erasures().lock(organization, user).await?;
     let earlier = unit.erasures().certificate(organization, user).await?;
-    let keys = destroy_keys(unit, &mut env, ctx, keyring, attempt).await?;
+    let mut left = unit.erasures().keys_of(organization, user).await?;
+    left.retain(|record| record.state != KeyState::Destroyed);
     let again = attempt.replay_of.is_some();
-    if let (Some(earlier), true, false) = (&earlier, keys.is_empty(), again) {
+    if let (Some(earlier), true, false) = (&earlier, left.is_empty(), again) {
         return Ok(earlier.clone());
     }
     let command = EraseUser {
@@ -335,30 +336,28 @@ async fn within(
         clock: env.clock,
         entropy: &mut *env.entropy,
     };
+    // Before the keys: who they are has to be read once more, to know whether they may be erased.
     let rows = match erase(ctx, identity, unit, inner, command).await {
         // The row is empty, or was never in this data: destroying keys is all that is left to do.
         Err(EraseError::NotFound) if again => Counts::new(),
         done => done?,
     };
+    let keys = destroy(unit, &mut env, ctx, keyring, (left, again)).await?;
     // Whoever read them meanwhile remembers them from before the transaction; it is done again after the commit.
     keyring.forget_subject(organization, user);
     certify(unit, &mut env, ctx, attempt, (keys, rows)).await
 }
 
-/// Destroys every version that is left.
-async fn destroy_keys(
+/// Destroys what is left of a person's keys.
+async fn destroy(
     unit: &mut (dyn UnitOfWork + 'static),
     env: &mut Env<'_>,
     ctx: &Ctx,
     keyring: &Keyring,
-    attempt: &Attempt,
+    (left, again): (Vec<KeyRecord>, bool),
 ) -> Result<Vec<DestroyedKey>, PortError> {
-    let (user, again) = (attempt.command.user_id, attempt.replay_of.is_some());
     let mut destroyed = Vec::new();
-    for record in unit.erasures().keys_of(ctx.organization_id, user).await? {
-        if record.state == KeyState::Destroyed {
-            continue;
-        }
+    for record in left {
         let reason = ReasonCode::Erasure.into();
         let change = plan_transition(keyring, env.now(), &record, KeyState::Destroyed, reason)
             .map_err(|error| error.into_port("subject.destroy_key"))?;

@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-use vutf_identity::IdentityUnit;
+use vutf_app::UnitOfWork;
+use vutf_identity::{IdentityUnit, repo::UserFilter};
 use vutf_kernel::{
-    Ambient, BoxFuture, Env, Event, EventRecorder, Fault, OrganizationId, PortError, Units, UserId, transact,
+    Ambient, BoxFuture, Env, Event, EventRecorder, Fault, OrganizationId, PageRequest, PortError, Units,
+    UserId, transact,
 };
 use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks};
 use vutf_testkit::factory::Factory;
 
-use crate::world::World;
+use crate::{erasure::person, world::World};
 
 on_both!(
     what_a_look_raises_is_committed_before_it_is_answered,
     what_cannot_be_recorded_is_not_shown,
     a_look_that_fails_raises_nothing,
     nothing_can_be_written_in_a_look,
+    a_page_of_users_unwraps_each_key_once,
 );
 
 const HOME: OrganizationId = OrganizationId::DEFAULT;
@@ -124,4 +127,31 @@ async fn nothing_can_be_written_in_a_look(world: World) {
         Box::pin(async move { unit.users().find(HOME, user).await })
     });
     assert!(found.await.unwrap().is_none());
+}
+
+async fn a_page_of_users_unwraps_each_key_once(world: World) {
+    let mut factory = Factory::new(0xE8);
+    for _ in 0..20 {
+        person(&world, &mut factory).await;
+    }
+    let (store, keyring) = world.replica().await;
+    let units: &dyn Units<dyn UnitOfWork> = &store;
+    let list = async || {
+        let mut unit = units.begin().await.unwrap();
+        let page = unit
+            .users()
+            .list(HOME, &UserFilter::default(), &PageRequest::default())
+            .await
+            .unwrap();
+        unit.rollback().await.unwrap();
+        page.items.len()
+    };
+    assert_eq!(list().await, 20);
+    assert_eq!(keyring.cache_counters().unwraps, 20);
+    assert_eq!(list().await, 20);
+    assert_eq!(
+        keyring.cache_counters().unwraps,
+        20,
+        "what is remembered is not unwrapped again"
+    );
 }

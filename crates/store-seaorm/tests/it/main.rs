@@ -51,4 +51,5 @@ mod sealed;
 mod sealed_columns;
 mod sequencer;
 mod tamper;
+mod tombstones;
 mod world;
