@@ -32,7 +32,7 @@ actions! {
     USER_DELETE = "user.delete" on "user",
     #[doc = "A person is erased: their keys are destroyed, and what names them is removed."]
     SUBJECT_ERASE = "subject.erase" on "user",
-    #[doc = "The certificate of an erasure is shown."]
+    #[doc = "What is kept of erasures is shown: a certificate, or the tombstones."]
     SUBJECT_ERASURE_READ = "subject.erasure_read" on "user",
     #[doc = "A delete is taken back."]
     USER_RESTORE = "user.restore" on "user",

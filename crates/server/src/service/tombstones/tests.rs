@@ -218,7 +218,7 @@ fn body(tombstone: &Tombstone, action: &str, outcome: Outcome) -> Vec<u8> {
         outcome,
         subjects: Vec::new(),
         details: details.into(),
-        private: Default::default(),
+        private: std::collections::BTreeMap::new(),
     }
     .to_bytes()
 }

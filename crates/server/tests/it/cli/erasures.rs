@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
+use vutf_testkit::sql;
 
 use super::Site;
 
@@ -123,6 +124,15 @@ fn an_erasure_leaves_a_certificate_and_a_tombstone() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_at_the_tombstones_is_an_event() {
+    let (site, _) = site();
+    assert!(tombstones(&site).is_empty());
+    let looks =
+        "SELECT count(*) FROM audit_intake WHERE action = 'subject.erasure_read' AND outcome = 'success'";
+    assert_eq!(sql::number(&site.database(), looks).await.unwrap(), 1);
+}
+
 #[test]
 fn older_data_is_erased_again_by_a_copy_or_by_an_export_of_the_log() {
     let (site, gone) = site();
@@ -174,4 +184,22 @@ fn older_data_is_erased_again_by_a_copy_or_by_an_export_of_the_log() {
         .run(&["keys", "replay-tombstones", path, "--anchor", &anchor])
         .failed(1);
     assert!(line.contains("audit export"), "{line}");
+}
+
+#[test]
+fn a_key_encryption_key_that_is_forgotten_takes_no_tombstone_along() {
+    let (site, gone) = site();
+    site.run(&["user", "erase", &gone, "--reason", "request", "--yes"])
+        .ok();
+    let head = |site: &Site| {
+        let text = std::fs::read_to_string(site.server.data().join("erasure-tombstones.jsonl")).unwrap();
+        text.lines().next().unwrap().to_owned()
+    };
+    let before = head(&site);
+    site.run(&["keys", "rotate-kek"]).ok();
+    assert_eq!(tombstones(&site).len(), 1, "the previous key is there still");
+    site.run(&["keys", "rotate-kek", "--forget-previous"]).ok();
+    assert_ne!(head(&site), before);
+    let kept = tombstones(&site);
+    assert_eq!((kept.len(), &kept[0]["subject_id"]), (1, &gone.into()));
 }
