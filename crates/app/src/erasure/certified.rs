@@ -62,7 +62,7 @@ async fn is_proved(
             return Ok(false);
         };
         let theirs = record.organization_id == certificate.organization_id && record.purpose == purpose;
-        if !theirs || !is_destroyed(keyring.subject_key(&record)) {
+        if !theirs || !is_destroyed(&keyring.subject_key(&record)) {
             return Ok(false);
         }
     }
@@ -70,7 +70,7 @@ async fn is_proved(
 }
 
 /// Said of an authentic row only.
-fn is_destroyed<T>(opened: Result<T, LoadError>) -> bool {
+fn is_destroyed<T>(opened: &Result<T, LoadError>) -> bool {
     matches!(
         opened,
         Err(LoadError::Wrapping {

@@ -102,7 +102,7 @@ async fn round(service: &Service, progress: &mut Progress) -> Result<(), ReplayE
     match file.rewrap().await {
         Ok(false) => {}
         Ok(true) => {
-            tracing::info!(file = %file.path().display(), "the key of the tombstones is wrapped anew")
+            tracing::info!(file = %file.path().display(), "the key of the tombstones is wrapped anew");
         }
         Err(error @ TombstoneError::Key { .. }) => {
             tracing::warn!(error = %error, "the key of the tombstones could not be wrapped anew; it is tried again");
