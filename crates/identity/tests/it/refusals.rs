@@ -125,6 +125,8 @@ async fn every_use_case_records_that_it_refused() {
     refused!(all, ROLE_ASSIGN, assign(&ctx, &id, roles));
     let erasing = erase::audited(&ctx, &id, user_id, erase::permitted(&ctx));
     refused!(all, SUBJECT_ERASE, erasing);
+    let looking = erase::audited_look(&ctx, &id, user_id, erase::permitted_look(&ctx));
+    refused!(all, SUBJECT_ERASURE_READ, looking);
     refused!(all, HOUSEKEEPING, sweep(&ctx, &id, Sweep::default()));
     let known = action::ALL.iter().map(|action| action.name);
     let missing: Vec<_> = known.filter(|name| !all.seen.contains(name)).collect();
