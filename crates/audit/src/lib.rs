@@ -10,9 +10,11 @@ pub mod finding;
 pub mod intake;
 #[cfg(feature = "memory")]
 pub mod memory;
+pub mod merkle;
 pub mod part;
 pub mod read;
 pub mod sequence;
+pub mod tlog;
 pub mod verify;
 
 pub use access::{Access, AccessError};

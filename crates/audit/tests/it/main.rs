@@ -7,8 +7,12 @@ mod access;
 mod head;
 mod log;
 #[cfg(test)]
+mod merkle;
+#[cfg(test)]
 mod sequencer;
 #[cfg(test)]
 mod tamper;
+#[cfg(test)]
+mod tlog;
 #[cfg(test)]
 mod world;

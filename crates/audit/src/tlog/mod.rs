@@ -1,0 +1,19 @@
+//! What the log says of itself, in the formats that foreign programs verify: [signed notes](https://c2sp.org/signed-note),
+//! [checkpoints](https://c2sp.org/tlog-checkpoint), [cosignatures](https://c2sp.org/tlog-cosignature) of witnesses,
+//! [proofs of one entry](https://c2sp.org/tlog-proof) and [bundles of entries](https://c2sp.org/tlog-tiles).
+
+mod checkpoint;
+mod cosignature;
+mod entries;
+mod key;
+mod note;
+mod policy;
+mod proof;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use cosignature::{Cosignature, cosigned_message};
+pub use entries::{BundleError, bundle_path, entries_of, entry_bundle, parse_bundle_path};
+pub use key::{KeyKind, KeyName, VerifierKey, VkeyError};
+pub use note::{MAX_NOTE, MAX_SIGNATURES, Note, NoteError, NoteSignature};
+pub use policy::{TrustError, TrustPolicy, Trusted};
+pub use proof::{MAX_EXTRA, TlogProof, TlogProofError};
