@@ -219,7 +219,9 @@ impl Keyring {
         Ok(key.mac_key()?.tag(&[message]))
     }
 
-    /// Whether `tag` is the MAC of `message` under any version that is believed; in constant time for each version.
+    /// Whether `tag` is the MAC of `message` under any version that is believed; in constant time for each version. What only a
+    /// compromised version vouches for is believed and counted among [`Keyring::flagged_uses`]: to refuse it would let whoever
+    /// reports a compromise take away everything that the key has vouched for.
     pub fn verify_mac(
         &self,
         organization: OrganizationId,
@@ -228,13 +230,19 @@ impl Keyring {
         tag: &[u8],
     ) -> Result<bool, CryptoError> {
         let snapshot = self.snapshot();
-        let mut matches = false;
+        let (mut sound, mut flagged) = (false, false);
         for key in snapshot.processing(organization, PurposeRef::Mac { name })? {
-            if key.may(Operation::Process) == Decision::Allow {
-                matches |= mac::equal(&key.mac_key()?.tag(&[message]), tag);
+            let matches = || Ok::<_, CryptoError>(mac::equal(&key.mac_key()?.tag(&[message]), tag));
+            match key.may(Operation::Process) {
+                Decision::Allow => sound |= matches()?,
+                Decision::AllowFlagged => flagged |= matches()?,
+                Decision::Refuse => {}
             }
         }
-        Ok(matches)
+        if flagged && !sound {
+            self.count_flagged();
+        }
+        Ok(sound || flagged)
     }
 
     /// How often a compromised key was used to read, since the start: anything but zero asks for re-encryption.

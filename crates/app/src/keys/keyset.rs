@@ -123,10 +123,10 @@ impl Keys<'_> {
 }
 
 /// Whether what such a key protects is in the store's own tables, so that losing it is never what somebody wants. Other
-/// programs' ciphertexts, tokens and MACs are given up on purpose.
+/// programs' ciphertexts and MACs, and tokens, are given up on purpose.
 fn stands_in_the_store(purpose: &Purpose) -> bool {
     matches!(
         purpose,
-        Purpose::Field { .. } | Purpose::Index { .. } | Purpose::Subject { .. }
+        Purpose::Field { .. } | Purpose::Index { .. } | Purpose::Subject { .. } | Purpose::Mac { .. }
     )
 }

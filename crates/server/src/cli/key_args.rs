@@ -114,8 +114,8 @@ pub(super) enum Keys {
     },
     /// Write anew what older versions of a key protect: fields, or for `tenant` the keys below it.
     #[command(after_help = "Examples:
-  violentutf-api keys reencrypt field:users --wait
-  violentutf-api keys reencrypt field:users --rows-per-second 500
+  violentutf-api keys reencrypt field:passwords --wait
+  violentutf-api keys reencrypt field:passwords --rows-per-second 500
   violentutf-api keys reencrypt tenant --wait")]
     Reencrypt {
         /// `field:TABLE`, `subject:ID` or `tenant`.

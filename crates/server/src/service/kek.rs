@@ -208,8 +208,8 @@ fn configured(policy: SuitePolicy, text: &Secret<String>) -> Result<FileKeks, Fi
 
 fn not_admitted(refused: &FileWrapper, policy: SuitePolicy) -> StartError {
     StartError::Kek(format!(
-        "the key {} is of suite {}, which keys.suites = {policy} does not admit; start with keys.suites = {}, run \
-         `violentutf-api keys rotate-kek` and `violentutf-api keys rotate-kek --forget-previous`, then set {policy} again",
+        "the key {} is of suite {}, which keys.suites = {policy} does not admit: that is for installations from their first \
+         start; an older one uses keys.suites = {}",
         refused.kek_id(),
         refused.suite(),
         SuitePolicy::FIPS_TRANSITION,

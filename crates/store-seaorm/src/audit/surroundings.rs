@@ -11,6 +11,9 @@ use crate::SeaStore;
 
 const TABLES: [&str; 3] = ["audit_intake", "audit_subject_ref", "audit_leaf"];
 
+/// What else is only ever added to: history that answers lean on beside the log.
+const HISTORIES: [&str; 2] = ["erasures", "key_transitions"];
+
 const PASSED_OVER_SQLITE: &str = "SELECT i.id AS id FROM audit_intake i \
      WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) AND (i.ord < $1 \
      OR i.occurred_at < (SELECT h.occurred_at FROM audit_intake h WHERE h.id = $2) - $3) ORDER BY i.ord LIMIT 1";
@@ -27,11 +30,11 @@ const ORPHAN: &str = "SELECT r.event_id AS id FROM audit_subject_ref r \
 const PRESENT_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('table', 'trigger')";
 
 /// `O` and `A`: fires in an ordinary session.
-const PRESENT: &str = "SELECT relname::text AS name FROM pg_class \
-     WHERE oid IN (to_regclass('audit_intake'), to_regclass('audit_subject_ref'), to_regclass('audit_leaf')) AND relkind = 'r' \
+const PRESENT: &str = "WITH guarded AS (SELECT to_regclass(name) AS oid FROM (VALUES ('audit_intake'), ('audit_subject_ref'), \
+         ('audit_leaf'), ('erasures'), ('key_transitions')) AS names (name)) \
+     SELECT relname::text AS name FROM pg_class WHERE oid IN (SELECT oid FROM guarded) AND relkind = 'r' \
      UNION ALL SELECT tgname::text FROM pg_trigger \
-     WHERE tgrelid IN (to_regclass('audit_intake'), to_regclass('audit_subject_ref'), to_regclass('audit_leaf')) \
-     AND tgenabled IN ('O', 'A')";
+     WHERE tgrelid IN (SELECT oid FROM guarded) AND tgenabled IN ('O', 'A')";
 
 impl SeaStore {
     pub(super) async fn log_strays(&self, head: Option<&Leaf>) -> Result<Strays, PortError> {
@@ -88,6 +91,7 @@ impl SeaStore {
         let missing = |name: &String| !present.contains(name);
         let triggers = TABLES
             .iter()
+            .chain(&HISTORIES)
             .flat_map(|table| kinds.map(|kind| format!("{table}_{kind}")));
         Ok(Protection {
             missing_tables: TABLES.map(str::to_owned).into_iter().filter(missing).collect(),

@@ -5,6 +5,7 @@ mod persons;
 mod policies;
 mod reads;
 mod refusals;
+mod rows;
 mod scheduler;
 mod work;
 

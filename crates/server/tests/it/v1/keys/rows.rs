@@ -1,0 +1,59 @@
+//! The key of the rows' MACs: nobody loses their account with it.
+
+use serde_json::json;
+
+use super::{Site, json_of, text};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compromise_of_the_key_of_rows_locks_nobody_out_on_sqlite() {
+    nobody_is_locked_out(Site::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compromise_of_the_key_of_rows_locks_nobody_out_on_postgres() {
+    if let Some(site) = Site::postgres().await {
+        nobody_is_locked_out(site).await;
+    }
+}
+
+async fn nobody_is_locked_out(site: Site) {
+    for purpose in ["mac:rows", "tenant"] {
+        let key = site.active(purpose).await;
+        let path = format!("/api/v1/keys/{}/compromise", text(&key["id"]));
+        let body = json!({"reason": "key_compromise"});
+        let now = json_of(&site.post(&site.first, &path, &body).await, 200);
+        assert_eq!(text(&now["state"]), "compromised");
+        site.api.login(&site.second.person).expect(200).await.unwrap();
+    }
+    let metrics = site.api.at(site.server.management_url());
+    let metrics = metrics.get("/metrics").expect(200).await.unwrap().text();
+    let uses = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("vutf_compromised_key_uses "));
+    assert!(
+        uses.unwrap().parse::<f64>().unwrap() > 0.0,
+        "it is told that old rows hang on a compromised key"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_rows_hang_on_is_neither_destroyed_nor_left_behind() {
+    let site = Site::sqlite().await;
+    let old = site.active("mac:rows").await;
+    let path = format!("/api/v1/keys/{}/compromise", text(&old["id"]));
+    json_of(
+        &site
+            .post(&site.first, &path, &json!({"reason": "key_compromise"}))
+            .await,
+        200,
+    );
+    let path = format!("/api/v1/keys/{}/destroy", text(&old["id"]));
+    let refused = json_of(
+        &site
+            .post(&site.first, &path, &json!({"reason": "key_compromise"}))
+            .await,
+        409,
+    );
+    assert_eq!(text(&refused["code"]), "VUTF_STILL_PROTECTS");
+    site.api.login(&site.second.person).expect(200).await.unwrap();
+}
