@@ -208,8 +208,9 @@ fn configured(policy: SuitePolicy, text: &Secret<String>) -> Result<FileKeks, Fi
 
 fn not_admitted(refused: &FileWrapper, policy: SuitePolicy) -> StartError {
     StartError::Kek(format!(
-        "the key {} is of suite {}, which keys.suites = {policy} does not admit: that is for installations from their first \
-         start; an older one uses keys.suites = {}",
+        "the key {} is of suite {}, which keys.suites = {policy} does not admit; start with keys.suites = {} and run \
+         `violentutf-api keys rotate-kek`, then `violentutf-api keys rotate-kek --forget-previous`; {policy} itself is for \
+         installations from their first start, because the audit log and persons' data are not written anew",
         refused.kek_id(),
         refused.suite(),
         SuitePolicy::FIPS_TRANSITION,
