@@ -19,6 +19,7 @@ impl Keys<'_> {
 
     async fn take_inventory(&self, ctx: &Ctx) -> Result<Inventory, KeysError> {
         require(ctx, &permission::KEYS_READ)?;
+        self.reload().await?;
         let home = Some(ctx.organization_id);
         let serial = uuid_v7(self.ambient.clock(), &mut *self.ambient.entropy());
         let inventory = Inventory {

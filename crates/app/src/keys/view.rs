@@ -29,7 +29,8 @@ pub struct KeyView {
 }
 
 impl Keys<'_> {
-    /// The keys of `ctx`'s organization, by purpose and version.
+    /// The keys of `ctx`'s organization, by purpose and version. Rows are authenticated first: what somebody else has written is
+    /// an error, and is not shown.
     pub async fn list(&self, ctx: &Ctx) -> Result<Vec<KeyRecord>, KeysError> {
         let done = self.find_all(ctx).await;
         self.audited(ctx, KEY_LIST, KEY_LIST.none(), done).await
@@ -56,6 +57,7 @@ impl Keys<'_> {
 
     async fn find_all(&self, ctx: &Ctx) -> Result<Vec<KeyRecord>, KeysError> {
         require(ctx, &permission::KEYS_READ)?;
+        self.reload().await?;
         let mut records = self.reader.list(Some(ctx.organization_id)).await?;
         records.sort_by(|a, b| (&a.purpose, a.version).cmp(&(&b.purpose, b.version)));
         let count = Detail::Number(i64::try_from(records.len()).unwrap_or(i64::MAX));
@@ -68,6 +70,7 @@ impl Keys<'_> {
 
     async fn find_one(&self, ctx: &Ctx, id: KeyId) -> Result<KeyView, KeysError> {
         require(ctx, &permission::KEYS_READ)?;
+        self.reload().await?;
         let home = ctx.organization_id;
         let found = self.reader.find(id).await?;
         // A person's key is shown to nobody: that it exists says that the person does.

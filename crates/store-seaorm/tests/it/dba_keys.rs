@@ -57,6 +57,12 @@ async fn keys(world: &World, purpose: &Purpose) -> Vec<KeyRecord> {
 /// What a process that runs says, and what one says that starts.
 async fn told(world: &World, handles: &Handles) -> (KeysError, KeysError) {
     let running = handles.keys(world).reload().await.unwrap_err();
+    let (keys, who) = (handles.keys(world), custodian(1));
+    assert!(
+        keys.list(&who).await.is_err(),
+        "what is not authentic is not shown"
+    );
+    assert!(keys.inventory(&who).await.is_err(), "nor is it in the inventory");
     let Err(starting) = handles.start(world).await else {
         panic!("it starts, although a running process said: {running}");
     };
