@@ -2,13 +2,28 @@
 
 use vutf_audit::LogReader;
 use vutf_crypto_keys::{
-    KeyRecord, LoadError, LoadReport, Purpose, Suite, commit_new, lifecycle::plan_missing_under,
+    KeyReader, KeyRecord, LoadError, LoadReport, Purpose, Suite, commit_new, lifecycle::plan_missing_under,
 };
 use vutf_identity::role::permission;
-use vutf_kernel::{Ctx, Env, Fault, PortError, transact};
+use vutf_kernel::{Ctx, Env, Fault, OrganizationId, PortError, transact};
 
 use super::{Keys, KeysError, require};
 use crate::ledger::Ledger;
+
+/// Refuses a registry that lacks what the audit log tells of, or holds an older row of it; answers the keys of `organization`.
+/// Rows are not authenticated here, see [`vutf_crypto_keys::Keyring::load_registry`].
+pub async fn hold_against_log(
+    reader: &dyn KeyReader,
+    log: &dyn LogReader,
+    organization: OrganizationId,
+) -> Result<Vec<KeyRecord>, KeysError> {
+    let home = Some(organization);
+    let ledger = Ledger::read(log, organization).await?;
+    let existing = reader.list(home).await?;
+    ledger.check(&existing, &reader.keysets(home).await?)?;
+    ledger.check_usage(&reader.usage(home).await?)?;
+    Ok(existing)
+}
 
 impl Keys<'_> {
     /// Makes a key for each purpose of `ctx`'s organization that has none, and loads everything. Replicas may race: whoever
@@ -25,11 +40,7 @@ impl Keys<'_> {
     ) -> Result<LoadReport, KeysError> {
         require(ctx, &permission::KEYS_MANAGE)?;
         self.refuse_persons().await?;
-        let home = Some(ctx.organization_id);
-        let ledger = Ledger::read(log, ctx.organization_id).await?;
-        let existing = self.reader.list(home).await?;
-        ledger.check(&existing, &self.reader.keysets(home).await?)?;
-        ledger.check_usage(&self.reader.usage(home).await?)?;
+        let existing = hold_against_log(self.reader, log, ctx.organization_id).await?;
         let mut entropy = self.ambient.entropy();
         let mut env = Env {
             clock: self.ambient.clock(),

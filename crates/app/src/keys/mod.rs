@@ -13,6 +13,7 @@ mod view;
 
 pub use create::NewKey;
 pub use destroy::{Destruction, DestructionRequest};
+pub use ensure::hold_against_log;
 pub use error::KeysError;
 pub use keyset::KeysetChange;
 pub use rotate::Target;

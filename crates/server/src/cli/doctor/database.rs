@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use vutf_app::keys::hold_against_log;
 use vutf_audit::LogReader as _;
 use vutf_compliance::Verdict;
 use vutf_crypto_keys::{
     KeyReader, KeyState, KeyWrapper, Keyring, LifecycleReader as _, LoadError, Registry, SuitePolicy,
 };
-use vutf_kernel::{Ambient, PortError, Timestamp};
+use vutf_kernel::{Ambient, OrganizationId, PortError, Timestamp};
 use vutf_store_seaorm::{SchemaError, SeaStore};
 
 use super::Check;
@@ -54,6 +55,7 @@ pub(super) async fn look(config: &Config, wrapper: Option<Arc<dyn KeyWrapper>>, 
     if usable {
         checks.push(log(&store).await);
         checks.push(registry(&store, wrapper, config.keys.suites.policy()).await);
+        checks.push(history(&store).await);
         controls(&store, checks).await;
     }
     store.close().await;
@@ -212,8 +214,21 @@ async fn read(store: &SeaStore) -> Result<Registry, PortError> {
     Ok(Registry {
         keys: store.list(None).await?,
         keysets: store.keysets(None).await?,
-        ..Registry::default()
+        usage: store.usage(None).await?,
     })
+}
+
+/// Whether the registry is as new as the audit log says: the start refuses an older one.
+async fn history(store: &SeaStore) -> Check {
+    const NAME: &str = "key history";
+    match hold_against_log(store, store, OrganizationId::DEFAULT).await {
+        Ok(_keys) => Check::ok(NAME, "no row is older than the audit log tells"),
+        Err(error) => Check::fail(
+            NAME,
+            error.to_string(),
+            "somebody has put older rows back, or taken some away: keep the database as evidence, and restore one",
+        ),
+    }
 }
 
 /// What the compliance checks see in this instance; each changes nothing.

@@ -130,6 +130,19 @@ async fn a_log_that_its_database_does_not_protect_fails_a_control() {
     assert_eq!(after, before, "to look changes nothing");
 }
 
+#[tokio::test]
+async fn a_registry_that_is_older_than_the_log_tells_is_a_finding_as_it_ends_a_start() {
+    let site = Site::migrated();
+    site.admin("ada").json();
+    let found = report(&site.run(&["doctor", "--json"]), 0);
+    assert_eq!(level(&found, "key history"), "ok");
+    let gone = "DELETE FROM crypto_keys WHERE purpose = 'mac:cursor'";
+    sql::execute(&site.database(), gone).await.unwrap();
+    let found = report(&site.run(&["doctor", "--json"]), 1);
+    assert_eq!(level(&found, "key history"), "fail");
+    assert!(found.to_string().contains("mac:cursor"), "{found}");
+}
+
 #[test]
 fn mistakes_in_the_configuration_are_findings() {
     let site = Site::new().env("VUTF__SERVER__GRACE", "soon");
