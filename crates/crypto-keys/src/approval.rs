@@ -141,7 +141,7 @@ pub struct Approval {
     pub decided_by: Option<Person>,
     /// When.
     pub decided_at: Option<Timestamp>,
-    /// 1 when it was made, 2 once it is decided.
+    /// 1 when it was made, one more for a decision and for each tenant key that vouched for it before.
     pub revision: u64,
     /// The tenant key whose registry key made the MAC.
     pub authenticated_by: KeyId,
@@ -253,6 +253,16 @@ impl Approval {
         self.check(&authority.registry_key)?;
         self.decided(ApprovalState::Expired, None, now)
             .authenticated(&authority.registry_key)
+    }
+
+    /// The same request with `successor`, the organization's active tenant key, vouching for it. Its authenticity is checked
+    /// first; both tenant keys must be loaded.
+    pub fn hand_over(mut self, keyring: &Keyring, successor: &KeyRecord) -> Result<Self, LoadError> {
+        self.authenticate(keyring)?;
+        let heir = keyring.active_authority(successor)?;
+        self.authenticated_by = heir.id;
+        self.revision = self.revision.saturating_add(1);
+        self.authenticated(&heir.registry_key)
     }
 
     /// Refuses a row that the service did not write.

@@ -66,6 +66,8 @@ pub trait LifecycleReader: Send + Sync {
     async fn approvals(&self, organization: OrganizationId, limit: u32) -> Result<Vec<Approval>, PortError>;
     /// One request, of any organization: the caller checks.
     async fn approval(&self, id: ApprovalId) -> Result<Option<Approval>, PortError>;
+    /// Every request that a tenant key vouches for, decided ones included, in no particular order.
+    async fn approvals_under(&self, tenant: KeyId) -> Result<Vec<Approval>, PortError>;
     /// The request about a subject that is not decided, be its time over or not.
     async fn open_approval(&self, subject: uuid::Uuid) -> Result<Option<Approval>, PortError>;
     /// What each key was used for, as far as it was written down, of one organization or of all.

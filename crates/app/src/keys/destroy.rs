@@ -40,7 +40,18 @@ struct Plan {
     /// What the destroyed tenant key vouched for, and its successor does from now on.
     keysets: Vec<Keyset>,
     usage: Vec<UsageRecord>,
+    requests: Vec<Approval>,
+    /// What the second person decided.
     approval: Option<Approval>,
+}
+
+impl Plan {
+    /// The plan with the request that it carries out, which is written once.
+    fn approved(mut self, approval: Approval) -> Self {
+        self.requests.retain(|request| request.id != approval.id);
+        self.approval = Some(approval);
+        self
+    }
 }
 
 impl Keys<'_> {
@@ -198,11 +209,7 @@ impl Keys<'_> {
         let plan = self
             .plan_end(ctx, &registry, record, approved.reason.clone())
             .await?;
-        let plan = Plan {
-            approval: Some(approved),
-            ..plan
-        };
-        self.destroy(ctx, plan).await
+        self.destroy(ctx, plan.approved(approved)).await
     }
 
     async fn reject_once(&self, ctx: &Ctx, id: ApprovalId) -> Result<Approval, KeysError> {
@@ -248,19 +255,20 @@ impl Keys<'_> {
         let now = self.ambient.now();
         let successor = registry.tenant(ctx)?;
         let live = self.reader.count(record).await?;
-        let (keysets, usage) = if record.purpose == Purpose::Tenant {
-            let keysets = self.handed_over(ctx, record, successor).await?;
-            (keysets, self.usage_handed_over(ctx, record).await?)
-        } else {
-            (Vec::new(), Vec::new())
-        };
-        Ok(Plan {
-            usage,
+        let mut plan = Plan {
             change: plan_destruction(self.keyring, now, record, successor, reason)?,
             live,
-            keysets,
+            keysets: Vec::new(),
+            usage: Vec::new(),
+            requests: Vec::new(),
             approval: None,
-        })
+        };
+        if record.purpose == Purpose::Tenant {
+            plan.keysets = self.handed_over(ctx, record, successor).await?;
+            plan.usage = self.usage_handed_over(ctx, record).await?;
+            plan.requests = self.requests_handed_over(record, successor).await?;
+        }
+        Ok(plan)
     }
 
     /// The keysets that a tenant key vouches for, as its successor vouches for them.
@@ -304,6 +312,18 @@ impl Keys<'_> {
         Ok(again.collect::<Result<_, LoadError>>()?)
     }
 
+    /// The requests that a tenant key vouches for, as its successor vouches for them: without, nobody could decide them or ask
+    /// again.
+    async fn requests_handed_over(
+        &self,
+        tenant: &KeyRecord,
+        successor: &KeyRecord,
+    ) -> Result<Vec<Approval>, KeysError> {
+        let own = self.reader.approvals_under(tenant.id).await?.into_iter();
+        let again = own.map(|request| request.hand_over(self.keyring, successor));
+        Ok(again.collect::<Result<_, LoadError>>()?)
+    }
+
     async fn destroy(&self, ctx: &Ctx, plan: Plan) -> Result<KeyRecord, KeysError> {
         let written: Result<(), PortError> = transact(self.units, self.ambient, |unit, mut env| {
             let (ctx, plan) = (ctx.clone(), plan.clone());
@@ -313,6 +333,9 @@ impl Keys<'_> {
                 }
                 for usage in &plan.usage {
                     unit.lifecycle().replace_usage(usage).await?;
+                }
+                for request in &plan.requests {
+                    unit.lifecycle().replace_approval(request).await?;
                 }
                 let approval = plan.approval.as_ref();
                 commit_destruction(&ctx, &mut env, unit, &plan.change, plan.live, approval).await

@@ -71,6 +71,15 @@ impl LifecycleReader for MemoryKeys {
             .cloned())
     }
 
+    async fn approvals_under(&self, tenant: KeyId) -> Result<Vec<Approval>, PortError> {
+        let rows = self.rows();
+        let under = rows.beside.approvals.iter();
+        Ok(under
+            .filter(|approval| approval.authenticated_by == tenant)
+            .cloned()
+            .collect())
+    }
+
     async fn open_approval(&self, subject: Uuid) -> Result<Option<Approval>, PortError> {
         let rows = self.rows();
         Ok(rows.beside.open(subject).cloned())

@@ -10,9 +10,11 @@ use vutf_kernel::{OrganizationId, PortError};
 
 use crate::{SeaStore, error::port, sealed_columns::SEALED_TABLES};
 
-/// Rows of the registry that only the tenant key authenticates, destroyed ones included, and what it keeps the policy of.
+/// Rows that only the tenant key authenticates: keys, destroyed ones included, and what stands beside them in the registry.
 const BELOW_TENANT: &str = "SELECT (SELECT COUNT(*) FROM crypto_keys WHERE wrapped_by = $1) \
-     + (SELECT COUNT(*) FROM keysets WHERE organization_id = $2 AND authenticated_by = $3) AS n";
+     + (SELECT COUNT(*) FROM keysets WHERE organization_id = $2 AND authenticated_by = $3) \
+     + (SELECT COUNT(*) FROM key_usage WHERE organization_id = $2 AND authenticated_by = $3) \
+     + (SELECT COUNT(*) FROM approvals WHERE organization_id = $2 AND authenticated_by = $3) AS n";
 
 #[async_trait]
 impl LiveCiphertext for SeaStore {

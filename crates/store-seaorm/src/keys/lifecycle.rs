@@ -55,6 +55,12 @@ impl LifecycleReader for SeaStore {
         row.map(approval).transpose()
     }
 
+    async fn approvals_under(&self, tenant: KeyId) -> Result<Vec<Approval>, PortError> {
+        let query = approvals::Entity::find().filter(approvals::Column::AuthenticatedBy.eq(tenant.as_uuid()));
+        let rows = self.read("approvals.under", |db| query.all(db)).await?;
+        rows.into_iter().map(approval).collect()
+    }
+
     async fn open_approval(&self, subject: Uuid) -> Result<Option<Approval>, PortError> {
         let query = approvals::Entity::find()
             .filter(approvals::Column::SubjectId.eq(subject))

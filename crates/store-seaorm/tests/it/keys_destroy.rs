@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use vutf_app::keys::{Destruction, KeysError, Target};
 use vutf_crypto_keys::{
-    ApprovalError, ApprovalState, DestructionError, KeyReader as _, KeyState, LifecycleReader as _, Purpose,
-    ReasonCode, plan_keyset,
+    ApprovalError, ApprovalState, DestructionError, KeyReader as _, KeyRecord, KeyState,
+    LifecycleReader as _, Live, LiveCiphertext as _, Purpose, ReasonCode, plan_keyset,
     rewrap::{commit_data_key_rewrap, plan_data_key_rewrap},
 };
 use vutf_kernel::{Actor, Ambient, Class, Env, OsEntropy, SystemClock};
@@ -24,7 +24,8 @@ on_both!(
     a_rejected_request_is_over,
     the_machine_is_one_person,
     a_change_of_the_key_makes_the_request_void,
-    a_tenant_key_goes_when_nothing_hangs_under_it
+    a_tenant_key_goes_when_nothing_hangs_under_it,
+    requests_outlive_the_tenant_key_that_vouched_for_them
 );
 
 async fn it_takes_two_persons_and_leaves_a_fingerprint(world: World) {
@@ -303,4 +304,64 @@ async fn a_tenant_key_goes_when_nothing_hangs_under_it(world: World) {
         keysets[0].policy.clone(),
     );
     assert!(again.is_ok());
+}
+
+async fn requests_outlive_the_tenant_key_that_vouched_for_them(world: World) {
+    let handles = Handles::new();
+    let keys = handles.keys(&world);
+    let mut asked = Vec::new();
+    for name in ["asked-again", "rejected", "decided-before"] {
+        let key = handles.retired(&world, name).await;
+        asked.push((handles.ask(&world, &key).await.id, key));
+    }
+    let [(void, again), (rejected, _), (decided, _)] = asked.try_into().unwrap();
+    keys.reject(&custodian(2), decided).await.unwrap();
+    let first = tenant(&world).await;
+    let second = keys.rotate(&custodian(1), &Target::Key(first.id)).await.unwrap();
+    rewrap(&world, first.id).await;
+    keys.reload().await.unwrap();
+    let about_first = handles.ask(&world, &first).await;
+    keys.rotate(&custodian(1), &Target::Key(second.id)).await.unwrap();
+    rewrap(&world, second.id).await;
+    keys.reload().await.unwrap();
+    let about_second = handles.ask(&world, &second).await;
+
+    assert_eq!(world.store.count(&second).await.unwrap(), Live::Rows(1));
+    keys.approve(&custodian(2), about_second.id).await.unwrap();
+    assert_eq!(world.store.count(&second).await.unwrap(), Live::Rows(0));
+    let view = keys.get(&custodian(1), first.id).await.unwrap();
+    assert_eq!(view.request.map(|request| request.id), Some(about_first.id));
+    let own = keys.approve(&custodian(1), about_first.id).await.unwrap_err();
+    assert!(
+        matches!(own, KeysError::Approval(ApprovalError::SamePerson)),
+        "{own}"
+    );
+    assert_eq!(world.store.count(&first).await.unwrap(), Live::Rows(3));
+    let gone = keys.approve(&custodian(2), about_first.id).await.unwrap();
+    assert_eq!((gone.id, gone.state), (first.id, KeyState::Destroyed));
+
+    let listed = keys.requests(&custodian(1)).await.unwrap();
+    let open = listed
+        .iter()
+        .filter(|request| request.state == ApprovalState::Open);
+    assert_eq!(open.count(), 2);
+    let late = keys.approve(&custodian(2), void).await.unwrap_err();
+    assert!(
+        matches!(late, KeysError::Approval(ApprovalError::Void)),
+        "its key was rewrapped since: {late}"
+    );
+    for request in [rejected, decided] {
+        let over = keys.reject(&custodian(2), request).await.unwrap();
+        assert_eq!(over.state, ApprovalState::Rejected);
+    }
+    let anew = handles.ask(&world, &again).await;
+    keys.approve(&custodian(2), anew.id).await.unwrap();
+    assert!(handles.start(&world).await.is_ok());
+}
+
+async fn tenant(world: &World) -> KeyRecord {
+    let all = world.store.list_tenant_keys(Some(HOME)).await.unwrap();
+    all.into_iter()
+        .find(|record| record.state == KeyState::Active)
+        .unwrap()
 }
