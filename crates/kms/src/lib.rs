@@ -5,6 +5,8 @@ pub mod aws;
 #[cfg(any(feature = "aws-kms", feature = "pkcs11", feature = "vault-transit"))]
 mod bound;
 pub mod breaking;
+#[cfg(any(feature = "pkcs11", feature = "vault-transit"))]
+mod credential;
 pub mod file;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;

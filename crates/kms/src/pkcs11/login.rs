@@ -1,10 +1,6 @@
 //! Logging in, at most once with each PIN that is refused.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
 use cryptoki::{
     error::{Error, RvError},
@@ -15,11 +11,10 @@ use cryptoki::{
 use vutf_kernel::Secret;
 
 use super::{Pkcs11Error, Pkcs11Pin, fault};
+use crate::credential;
 
 /// A PIN is short; whatever is longer is another file.
 const MAX_PIN_FILE: usize = 256;
-/// Permissions of anybody but the owner.
-const NOT_OWNER: u32 = 0o077;
 
 /// The PIN, and the last one that the token refused.
 #[derive(Debug)]
@@ -63,22 +58,10 @@ impl Login {
             Pkcs11Pin::Text(pin) => return Ok(pin.clone()),
             Pkcs11Pin::File(path) => path,
         };
-        let wrong = |problem: String| Pkcs11Error::PinFile {
+        credential::read(path, MAX_PIN_FILE).map_err(|problem| Pkcs11Error::PinFile {
             path: path.clone(),
             problem,
-        };
-        let metadata = fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
-        if metadata.permissions().mode() & NOT_OWNER != 0 {
-            return Err(wrong("others may read it".into()));
-        }
-        let text = Secret::new(fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?);
-        let pin = text.expose().strip_suffix('\n').unwrap_or(text.expose());
-        if pin.is_empty() || pin.len() > MAX_PIN_FILE {
-            return Err(wrong(format!(
-                "it does not hold a PIN of 1 to {MAX_PIN_FILE} bytes"
-            )));
-        }
-        Ok(Secret::new(pin.to_owned()))
+        })
     }
 }
 
@@ -93,6 +76,8 @@ fn judge(locked: bool, final_try: bool) -> Result<(), Pkcs11Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
     use super::*;
 
     /// SoftHSM2 neither counts down nor locks, so that the flags of a token that does are judged here.

@@ -1,7 +1,6 @@
 //! The token: obtained, renewed before it expires, replaced once when it is refused.
 
 use std::{
-    fs,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,6 +13,7 @@ use super::{
     VaultAuth, VaultCredential, VaultError,
     api::{Api, Refusal},
 };
+use crate::credential;
 
 /// After a renewal that failed for a passing reason.
 const RETRY: Duration = Duration::from_secs(5);
@@ -180,12 +180,11 @@ fn read(credential: &VaultCredential) -> Result<Secret<String>, VaultError> {
         path: path.clone(),
         problem,
     };
-    let text = Secret::new(fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?);
-    let secret = text.expose().trim();
-    if secret.is_empty() || secret.len() > MAX_SECRET {
-        return Err(wrong("it holds no token or secret id".into()));
+    let text = credential::read(path, MAX_SECRET).map_err(wrong)?;
+    match text.expose().trim() {
+        "" => Err(wrong("it holds no token or secret id".to_owned())),
+        secret => Ok(Secret::new(secret.to_owned())),
     }
-    Ok(Secret::new(secret.to_owned()))
 }
 
 #[derive(Serialize)]
@@ -222,4 +221,28 @@ struct LookedUp {
     ttl: u64,
     #[serde(default)]
     renewable: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_file_with_a_token_is_the_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        fs::write(&path, "planted-token\n").unwrap();
+        let with = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            read(&VaultCredential::File(path.clone()))
+        };
+        let error = with(0o644).unwrap_err().to_string();
+        assert!(
+            error.contains("others may read it") && !error.contains("planted-token"),
+            "{error}"
+        );
+        assert_eq!(with(0o600).unwrap(), Secret::new("planted-token".to_owned()));
+    }
 }

@@ -1,6 +1,6 @@
 //! The transit engine, on OpenBao.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -235,6 +235,7 @@ async fn a_token_file_is_read_again_when_its_token_is_refused() {
     assert!(matches!(provider.check().await, Err(VaultError::File { .. })));
     let first = token_for(&bao, &key, &["encrypt", "decrypt"], "1h");
     fs::write(&file, format!("{first}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     provider.check().await.unwrap();
     revoke(&bao, &first);
     assert!(matches!(provider.check().await, Err(VaultError::TokenRefused)));

@@ -73,7 +73,7 @@ settings! {
         key: Option<String> = None;
         /// A token.
         token: Option<Secret<String>> = None;
-        /// A file that holds a token; read again when the token is refused.
+        /// A file that holds a token, with mode 0600; read again when the token is refused.
         token_file: Option<PathBuf> = None;
         /// Where the AppRole method is mounted.
         auth_mount: String = "approle".to_owned();
@@ -81,7 +81,7 @@ settings! {
         role_id: Option<String> = None;
         /// The secret id that goes with it.
         secret_id: Option<Secret<String>> = None;
-        /// A file that holds the secret id; read at each sign-in.
+        /// A file that holds the secret id, with mode 0600; read at each sign-in.
         secret_id_file: Option<PathBuf> = None;
         /// Certificate authorities (PEM) to trust instead of the system's.
         ca_file: Option<PathBuf> = None;
