@@ -36,7 +36,8 @@ impl Keys<'_> {
         self.audited(ctx, KEY_LIST, KEY_LIST.none(), done).await
     }
 
-    /// One key of `ctx`'s organization, with its history.
+    /// One key of `ctx`'s organization, with its history. A request that waits for a decision and is not authentic is an error,
+    /// as in [`Keys::requests`].
     pub async fn get(&self, ctx: &Ctx, id: KeyId) -> Result<KeyView, KeysError> {
         let done = self.find_one(ctx, id).await;
         self.audited(ctx, KEY_READ, KEY_READ.one(id.as_uuid()), done)
@@ -84,6 +85,9 @@ impl Keys<'_> {
         let usage = self.checked_usage(Some(home)).await?;
         let now = self.ambient.now();
         let request = self.reader.open_approval(id.as_uuid()).await?;
+        if let Some(request) = &request {
+            request.authenticate(self.keyring)?;
+        }
         let view = KeyView {
             minimum_version: keyset.as_ref().map_or(1, |keyset| keyset.policy.minimum_version),
             usage: usage.get(&id).copied().unwrap_or_default(),

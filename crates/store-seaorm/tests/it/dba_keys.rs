@@ -324,8 +324,13 @@ async fn a_forged_approval_destroys_nothing(world: World) {
         matches!(error, KeysError::Load(LoadError::ApprovalMac { .. })),
         "{error}"
     );
+    let error = keys.get(&custodian(1), other.id).await.unwrap_err();
+    assert!(
+        matches!(error, KeysError::Load(LoadError::ApprovalMac { .. })),
+        "{error}"
+    );
     for record in [&key, &other] {
-        assert_eq!(handles.record(&world, record).await, *record);
+        assert_eq!(world.store.find(record.id).await.unwrap().as_ref(), Some(record));
     }
 }
 
