@@ -1,7 +1,7 @@
 //! Wiring: from a checked configuration to a running service, and back to nothing.
 //!
-//! The order is fixed: data directory, key provider, database (with patience), migrations (under a lock), cache, keys and their
-//! self-test. Whatever fails ends the start with one line that says how to mend it; readiness turns true last.
+//! The order is fixed: known answers of the ciphers, data directory, key provider, database (with patience), migrations (under a
+//! lock), cache, keys and a round trip through each. Whatever fails ends the start with one line that says how to mend it; readiness turns true last.
 
 mod audit_head;
 mod bootstrap;
@@ -33,7 +33,7 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
-use vutf_crypto_keys::{KeyWrapper, Keyring, LoadError, Purpose};
+use vutf_crypto_keys::{KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
 use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks, SeaStore, StoreOptions, key_purposes};
@@ -90,6 +90,8 @@ pub enum Schema {
 impl Service {
     /// Brings everything up but the listeners.
     pub async fn assemble(config: Arc<Config>, ambient: Ambient, schema: Schema) -> Result<Self, StartError> {
+        // Before any key is made, opened or used.
+        known_answers().map_err(StartError::SelfTest)?;
         data_dir::prepare(&config.data_dir)?;
         kek::sweep(&config, &ambient);
         let known = kek::open_if_there(&config, &ambient).await?;
