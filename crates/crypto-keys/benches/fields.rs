@@ -1,8 +1,8 @@
 //! What a field costs beside the bare primitive: one line of JSON a measure, `{"name","ns_per_call","allocations_per_call"}`.
 //!
-//! `--rounds N` says how often each is measured. Everything is on one thread, with warm keys, a message of 64 bytes, and associated data of the same length everywhere. A
-//! bare seal draws its random nonce from the operating system too. Nothing passes or fails by the figures; a name is
-//! `operation/algorithm`, and `bare-…` marks what the others are compared with:
+//! `--rounds N` says how often each is measured. Everything is on one thread, with warm keys, a message of 64 bytes, and
+//! associated data of the same length everywhere. A bare seal draws its random nonce from the operating system too. Nothing
+//! passes or fails by the figures; a name is `operation/algorithm`, and `bare-…` marks what the others are compared with:
 //!
 //! - `bare-seal/xchacha20-poly1305` is what suite 1 is made of: HChaCha20 of `chacha20`, then aws-lc;
 //! - `bare-seal/xchacha20-poly1305-rustcrypto` is the one call of the `chacha20poly1305` crate;
@@ -20,8 +20,12 @@ use vutf_crypto_keys::{FieldRef, Keyring, Purpose, SuitePolicy, memory::MemoryWr
 use vutf_kernel::{Entropy as _, Env, OrganizationId, OsEntropy, Secret, SystemClock, UserId};
 
 const MESSAGE: [u8; 64] = [0x6D; 64];
-/// The associated data of [`FIELD`]: seven length-prefixed parts of 107 bytes, and the header.
-const AAD: [u8; 7 * 4 + 79 + 80] = [0x61; 7 * 4 + 79 + 80];
+const TABLE: &str = "users";
+const COLUMN: &str = "email";
+/// How long the associated data of the measured field is: six parts, each with its length before it (domain, organization,
+/// table, column, row, person), and the header of 80 bytes.
+const AAD_LENGTH: usize = 6 * 4 + "vutf/field/v1".len() + 3 * 16 + TABLE.len() + COLUMN.len() + 80;
+const AAD: [u8; AAD_LENGTH] = [0x61; AAD_LENGTH];
 const HOME: OrganizationId = OrganizationId::DEFAULT;
 
 fn main() {
@@ -30,8 +34,8 @@ fn main() {
     let subject = UserId::generate(&SystemClock, &mut OsEntropy);
     let field = FieldRef {
         organization_id: HOME,
-        table: "users",
-        column: "email",
+        table: TABLE,
+        column: COLUMN,
         row: subject.as_bytes(),
         subject: Some(subject),
     };
@@ -39,11 +43,7 @@ fn main() {
     for ring in &rings {
         fields(&mut measures, ring, field);
     }
-    let index = || {
-        rings[0]
-            .blind_index(HOME, "users", "email", &MESSAGE[..24])
-            .unwrap()
-    };
+    let index = || rings[0].blind_index(HOME, TABLE, COLUMN, &MESSAGE[..24]).unwrap();
     measures.push(Measure::of("blind-index/hmac-sha-256".to_owned(), index));
     let mut key = [0; 32];
     OsEntropy.fill(&mut key);
@@ -106,7 +106,7 @@ fn ring(policy: SuitePolicy) -> Keyring {
         entropy: &mut OsEntropy,
     };
     let wrapper = MemoryWrapper::new("bench", Secret::new(env.entropy.bytes())).unwrap();
-    let wanted = [Purpose::field("users"), Purpose::index("users", "email")];
+    let wanted = [Purpose::field(TABLE), Purpose::index(TABLE, COLUMN)];
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let planned = plan_missing_under(policy, &mut env, &wrapper, HOME, &[], &wanted)

@@ -2,8 +2,8 @@
 
 use crate::CryptoError;
 
-/// Associated data up to this length is built on the stack. That of a field with UUIDs is 187 bytes; named keys have contexts
-/// of the caller's, which may be longer.
+/// Associated data up to this length is built on the stack. That of a field with UUIDs is 175 bytes where table and
+/// column have five letters each; named keys have contexts of the caller's, which may be longer.
 const SHORT: usize = 320;
 
 /// Calls `f` with `LP(domain) ‖ LP(part) ‖ … ‖ header`.
@@ -92,5 +92,22 @@ mod tests {
             let bytes = |list: &[Vec<u8>]| length_prefixed(&list.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
             prop_assert_eq!(left == right, bytes(&left) == bytes(&right));
         }
+    }
+
+    #[test]
+    fn that_of_a_field_is_as_long_as_told() {
+        let subject = vutf_kernel::UserId::from_uuid(uuid::Uuid::from_bytes([1; 16]));
+        let field = crate::FieldRef {
+            organization_id: vutf_kernel::OrganizationId::DEFAULT,
+            table: "users",
+            column: "email",
+            row: subject.as_bytes(),
+            subject: Some(subject),
+        };
+        let header = [0; crate::envelope::HEADER];
+        let length = field.with_parts(|parts| {
+            with_associated_data(crate::field::DOMAIN, parts, &header, |whole| Ok(whole.len()))
+        });
+        assert_eq!(length.unwrap(), 175);
     }
 }

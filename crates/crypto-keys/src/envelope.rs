@@ -25,7 +25,7 @@ const NO_FLAGS: u8 = 0;
 const FIXED: usize = 4;
 const KEY_ID: usize = 16;
 const KEY_VERSION: usize = 4;
-const HEADER: usize = FIXED + KEY_ID + KEY_VERSION + NONCE + COMMIT;
+pub(crate) const HEADER: usize = FIXED + KEY_ID + KEY_VERSION + NONCE + COMMIT;
 
 /// Bytes that a ciphertext is longer than its plaintext.
 pub const OVERHEAD: usize = HEADER + TAG;
