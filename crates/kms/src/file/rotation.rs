@@ -38,8 +38,8 @@ pub struct Rotated {
 }
 
 impl FileKeks {
-    /// Opens the file, or makes it with a key of `suite` if there is none, and the previous keys that are kept beside it, all under the same
-    /// protection. A previous key that cannot be opened is an error: rows may need it.
+    /// Opens the file, or makes it with a key of `suite` if there is none, and the previous keys that are kept beside it, all
+    /// under the same protection. A previous key that cannot be opened is an error: rows may need it.
     pub fn open_or_create(
         path: &Path,
         protection: &FileKek,
@@ -66,8 +66,8 @@ impl FileKeks {
 }
 
 impl FileWrapper {
-    /// Puts a new random key of `suite` in the place of `expected`, which is kept as `<file>.previous-<id>`, and opened from there by
-    /// [`FileKeks::open_or_create`]. Of several processes that try at once, one does; the others are told
+    /// Puts a new random key of `suite` in the place of `expected`, which is kept as `<file>.previous-<id>`, and opened from
+    /// there by [`FileKeks::open_or_create`]. Of several processes that try at once, one does; the others are told
     /// [`FileError::Busy`] or [`FileError::Exchanged`].
     pub fn rotate(
         path: &Path,

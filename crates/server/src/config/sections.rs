@@ -218,7 +218,8 @@ settings! {
         /// The key itself, 32 bytes in base64 or hex, instead of a file.
         kek_key: Option<Secret<String>> = None, source = "NIST SP 800-57 part 1";
         /// How long a key-encryption key should wrap before it is rotated by hand: an alert says when it should have been.
-        kek_cryptoperiod: Duration = Duration::from_hours(365 * 24), floor = Duration::from_hours(24), ceiling = Duration::from_hours(3660 * 24), source = "NIST SP 800-57 part 1, section 5.3";
+        kek_cryptoperiod: Duration = Duration::from_hours(365 * 24), floor = Duration::from_hours(24),
+            ceiling = Duration::from_hours(3660 * 24), source = "NIST SP 800-57 part 1, section 5.3";
         /// How often the key registry is read again. A replica may protect with a key that another has rotated for as long, so the
         /// jobs that write data anew wait twice as long before they believe to be done. The same on every replica.
         reload_interval: Duration = Duration::from_mins(1), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
