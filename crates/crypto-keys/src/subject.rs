@@ -164,6 +164,14 @@ impl Keyring {
         Ok(self.handle(key))
     }
 
+    /// Whether a row of the registry says, and proves, that this person's key was destroyed. Nothing is unwrapped or
+    /// remembered, so any row may be asked about.
+    pub fn is_destroyed(&self, record: &KeyRecord) -> Result<bool, LoadError> {
+        let (tenant, _, _) = self.tenant_above(record)?;
+        tenant.authenticate(record)?;
+        Ok(record.state == KeyState::Destroyed)
+    }
+
     /// The person's key for new data, if it is remembered.
     pub fn protecting_subject_key(
         &self,

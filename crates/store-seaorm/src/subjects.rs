@@ -7,7 +7,7 @@ use std::{
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    RelationDef,
+    RelationDef, Select, SelectTwo,
 };
 use uuid::Uuid;
 use vutf_crypto_keys::{
@@ -94,8 +94,12 @@ impl Tx {
             }
         }
         for (organization, subjects) in missing {
+            let rows = rows_of_persons(&self.db, organization, &subjects)
+                .await
+                .map_err(port("subject.key"))?;
             let mut newest: BTreeMap<UserId, KeyRecord> = BTreeMap::new();
-            for record in self.records_of(organization, &subjects).await? {
+            for record in rows.keys.into_iter().map(record) {
+                let record = record?;
                 let Some(subject) = record.purpose.subject_id() else {
                     continue;
                 };
@@ -105,11 +109,8 @@ impl Tx {
                 }
             }
             for (subject, record) in newest {
-                let holder = match self.keyring.subject_key(&record) {
-                    Ok(key) => Holder::Key(key),
-                    Err(error) if is_erased(&error) => Holder::Erased,
-                    Err(error) => return Err(error.into_port("subject.key")),
-                };
+                let erased = rows.erased.contains(&(organization.as_uuid(), subject.as_uuid()));
+                let holder = holder_of(&self.keyring, &record, erased)?;
                 holders.insert((organization, subject), holder);
             }
         }
@@ -122,22 +123,7 @@ impl Tx {
         organization: OrganizationId,
         subject: UserId,
     ) -> Result<Vec<KeyRecord>, PortError> {
-        self.records_of(organization, &[subject]).await
-    }
-
-    async fn records_of(
-        &self,
-        organization: OrganizationId,
-        subjects: &[UserId],
-    ) -> Result<Vec<KeyRecord>, PortError> {
-        // By the purpose, which has an index; `subject_id` says the same.
-        let purposes = subjects
-            .iter()
-            .map(|subject| Purpose::subject(*subject).to_string());
-        let rows = crypto_keys::Entity::find()
-            .filter(crypto_keys::Column::OrganizationId.eq(organization.as_uuid()))
-            .filter(crypto_keys::Column::Purpose.is_in(purposes))
-            .order_by_asc(crypto_keys::Column::KeyVersion)
+        let rows = of_persons(organization, &[subject])
             .all(&self.db)
             .await
             .map_err(port("subject.key"))?;
@@ -159,32 +145,63 @@ impl SeaStore {
 }
 
 /// Rows of keys, and which of them belong to somebody who was erased: a row that was put back after an erasure is none.
+#[derive(Default)]
 struct Rows {
     keys: Vec<crypto_keys::Model>,
     erased: HashSet<(Uuid, Uuid)>,
 }
 
-async fn rows_of<C: ConnectionTrait>(db: &C, ids: &[KeyId]) -> Result<Rows, DbErr> {
-    let mut rows = Rows {
-        keys: Vec::with_capacity(ids.len()),
-        erased: HashSet::new(),
-    };
-    for chunk in ids.chunks(IDS) {
-        let ids: Vec<Uuid> = chunk.iter().map(KeyId::as_uuid).collect();
-        let found = crypto_keys::Entity::find()
-            .join(JoinType::LeftJoin, to_erasures())
-            .select_also(erasures::Entity)
-            .filter(crypto_keys::Column::Id.is_in(ids))
-            .all(db)
-            .await?;
+impl Rows {
+    /// A key comes once for each certificate of its person.
+    fn take_in(&mut self, found: Vec<(crypto_keys::Model, Option<erasures::Model>)>) {
+        let mut seen: HashSet<Uuid> = self.keys.iter().map(|key| key.id).collect();
         for (key, erasure) in found {
             if let Some(erasure) = erasure {
-                rows.erased.insert((erasure.organization_id, erasure.subject_id));
+                self.erased.insert((erasure.organization_id, erasure.subject_id));
             }
-            rows.keys.push(key);
+            if seen.insert(key.id) {
+                self.keys.push(key);
+            }
         }
     }
+}
+
+async fn rows_of<C: ConnectionTrait>(db: &C, ids: &[KeyId]) -> Result<Rows, DbErr> {
+    let mut rows = Rows::default();
+    for chunk in ids.chunks(IDS) {
+        let ids: Vec<Uuid> = chunk.iter().map(KeyId::as_uuid).collect();
+        let keys = crypto_keys::Entity::find().filter(crypto_keys::Column::Id.is_in(ids));
+        rows.take_in(with_erasures(keys).all(db).await?);
+    }
     Ok(rows)
+}
+
+/// Every version of these persons' keys, oldest first.
+async fn rows_of_persons<C: ConnectionTrait>(
+    db: &C,
+    organization: OrganizationId,
+    subjects: &[UserId],
+) -> Result<Rows, DbErr> {
+    let mut rows = Rows::default();
+    let keys = of_persons(organization, subjects);
+    rows.take_in(with_erasures(keys).all(db).await?);
+    Ok(rows)
+}
+
+fn of_persons(organization: OrganizationId, subjects: &[UserId]) -> Select<crypto_keys::Entity> {
+    // By the purpose, which has an index; `subject_id` says the same.
+    let purposes = subjects
+        .iter()
+        .map(|subject| Purpose::subject(*subject).to_string());
+    crypto_keys::Entity::find()
+        .filter(crypto_keys::Column::OrganizationId.eq(organization.as_uuid()))
+        .filter(crypto_keys::Column::Purpose.is_in(purposes))
+        .order_by_asc(crypto_keys::Column::KeyVersion)
+}
+
+fn with_erasures(keys: Select<crypto_keys::Entity>) -> SelectTwo<crypto_keys::Entity, erasures::Entity> {
+    keys.join(JoinType::LeftJoin, to_erasures())
+        .select_also(erasures::Entity)
 }
 
 fn to_erasures() -> RelationDef {
@@ -214,19 +231,29 @@ fn with_rows(
             // The key of a table that this process has not loaded yet: loading it is the store's retry policy.
             continue;
         };
-        let put_back = rows.erased.contains(&(row.organization_id, subject)) && row.state != "destroyed";
-        if put_back {
-            tracing::error!(%subject, key = %id, "the key of an erased person was put back into the registry; it is not used");
-            keys.add_erased(id);
-            continue;
-        }
-        match keyring.subject_key(&record(row)?) {
-            Ok(key) => keys.add(key),
-            Err(error) if is_erased(&error) => keys.add_erased(id),
-            Err(error) => return Err(error.into_port("subject.key")),
+        let erased = rows.erased.contains(&(row.organization_id, subject));
+        match holder_of(keyring, &record(row)?, erased)? {
+            Holder::Key(key) => keys.add(key),
+            Holder::Erased | Holder::Stranger => keys.add_erased(id),
         }
     }
     Ok(keys)
+}
+
+/// The key in a row, unless it or its person was erased. What was put back is not even unwrapped: the ring would remember it.
+fn holder_of(keyring: &Keyring, record: &KeyRecord, erased: bool) -> Result<Holder, PortError> {
+    if erased && record.state != KeyState::Destroyed {
+        tracing::error!(
+            purpose = %record.purpose, key = %record.id,
+            "the key of an erased person was put back into the registry; it is not used"
+        );
+        return Ok(Holder::Erased);
+    }
+    match keyring.subject_key(record) {
+        Ok(key) => Ok(Holder::Key(key)),
+        Err(error) if is_erased(&error) => Ok(Holder::Erased),
+        Err(error) => Err(error.into_port("subject.key")),
+    }
 }
 
 fn is_erased(error: &LoadError) -> bool {

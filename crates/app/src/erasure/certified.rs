@@ -1,10 +1,10 @@
 //! What the database certifies and the file outside it does not say yet: somebody died between the commit and the file, or
 //! another replica has erased.
 
-use vutf_crypto_keys::{CryptoError, KeyReader, Keyring, LoadError, Purpose};
+use vutf_crypto_keys::{KeyReader, KeyRecord, Keyring, LoadError, Purpose};
 use vutf_kernel::{EventId, OrganizationId, PortError, UserId};
 
-use super::{Certificate, ErasureReader, Tombstone};
+use super::{Certificate, DestroyedKey, ErasureReader, Tombstone};
 
 /// Certificates that are read at once.
 const PAGE: u32 = 500;
@@ -56,26 +56,28 @@ async fn is_proved(
     keyring: &Keyring,
     certificate: &Certificate,
 ) -> Result<bool, PortError> {
-    let purpose = Purpose::subject(certificate.subject_id);
+    let mut records = Vec::with_capacity(certificate.keys.len());
     for key in &certificate.keys {
-        let Some(record) = keys.find(key.id).await? else {
-            return Ok(false);
-        };
+        records.extend(keys.find(key.id).await?);
+    }
+    // A row that cannot be authenticated proves nothing.
+    Ok(bears_out(keyring, certificate, &records).unwrap_or(false))
+}
+
+/// Whether `records` prove an erasure: the keys that the certificate names are among them, and there is none that is not
+/// destroyed by an authentic row. An error when one of them is not authentic.
+pub(super) fn bears_out(
+    keyring: &Keyring,
+    certificate: &Certificate,
+    records: &[KeyRecord],
+) -> Result<bool, LoadError> {
+    let purpose = Purpose::subject(certificate.subject_id);
+    for record in records {
         let theirs = record.organization_id == certificate.organization_id && record.purpose == purpose;
-        if !theirs || !is_destroyed(&keyring.subject_key(&record)) {
+        if !theirs || !keyring.is_destroyed(record)? {
             return Ok(false);
         }
     }
-    Ok(!certificate.keys.is_empty())
-}
-
-/// Said of an authentic row only.
-fn is_destroyed<T>(opened: &Result<T, LoadError>) -> bool {
-    matches!(
-        opened,
-        Err(LoadError::Wrapping {
-            source: CryptoError::Erased,
-            ..
-        })
-    )
+    let is_there = |key: &DestroyedKey| records.iter().any(|record| record.id == key.id);
+    Ok(!records.is_empty() && certificate.keys.iter().all(is_there))
 }

@@ -238,6 +238,19 @@ async fn a_destroyed_key_opens_nothing_and_is_told_apart() {
         refusal(world.ring.subject_key(&gone).unwrap_err()),
         CryptoError::Erased
     );
+    assert!(world.ring.is_destroyed(&gone).unwrap());
+    assert!(!world.ring.is_destroyed(&record).unwrap());
+    let said = KeyRecord {
+        state: KeyState::Destroyed,
+        ..record.clone()
+    };
+    assert!(world.ring.is_destroyed(&said).is_err(), "it is not authentic");
+    let counters = world.ring.cache_counters();
+    assert_eq!(
+        (counters.entries, counters.unwraps),
+        (0, 0),
+        "nothing is unwrapped"
+    );
     let mut keys = SubjectKeys::default();
     keys.add_erased(gone.id);
     let error = world

@@ -7,7 +7,7 @@ use std::{
 
 use vutf_app::UnitOfWork;
 use vutf_app::erasure::{
-    Certificate, Erase, Erasure, ErasureReader as _, Reason, Reference, Tombstone, Tombstones,
+    Certificate, Erase, Erasure, ErasureReader as _, Reason, Reference, Tombstone, Tombstones, certified,
 };
 use vutf_audit::{EventFilter, LogReader as _, parse_body, verify};
 use vutf_crypto_keys::{KeyReader as _, KeyState, Keyring};
@@ -16,8 +16,8 @@ use vutf_identity::{
     user::erase::EraseError,
 };
 use vutf_kernel::{
-    Actor, Class, Ctx, Detail, Event, EventRecorder, Fault, Grants, OrganizationId, PageRequest, Permission,
-    PortError, SessionId, Units, UserId,
+    Actor, Class, Ctx, Detail, Event, EventId, EventRecorder, Fault, Grants, OrganizationId, PageRequest,
+    Permission, PortError, SessionId, Units, UserId,
 };
 use vutf_store_seaorm::{PrivatePart, SeaStore};
 use vutf_testkit::{contracts::NEIGHBOUR, factory::Factory};
@@ -583,12 +583,28 @@ async fn a_key_that_was_put_back_by_hand_is_not_used(world: World) {
             "INSERT INTO crypto_keys SELECT * FROM kept WHERE subject_id = {id}"
         ))
         .await;
-    let parts = world
-        .store
-        .private_parts(HOME, gone.event.id)
-        .await
-        .unwrap()
-        .unwrap();
+    is_erased(&world, gone.event.id).await;
+    // Neither the look for a proof nor something new about them makes the ring remember the key.
+    let page = certified(&world.store, &world.store, &world.keyring, None, &|_, _| false);
+    assert_eq!(page.await.unwrap().unproved.len(), 1);
+    assert!(world.keyring.protecting_subject_key(HOME, gone.user.id).is_none());
+    is_erased(&world, gone.event.id).await;
+    let late = Event {
+        id: factory.event().id,
+        ..gone.event.clone()
+    };
+    let mut unit = world.unit().await;
+    unit.log().append(late.clone()).await.unwrap();
+    unit.commit().await.unwrap();
+    let parts = world.store.private_parts(HOME, late.id).await.unwrap().unwrap();
+    assert!(parts.is_empty(), "nothing is sealed under it");
+    is_erased(&world, gone.event.id).await;
+}
+
+/// The parts of the event are there, and nobody can read them.
+async fn is_erased(world: &World, event: EventId) {
+    let parts = world.store.private_parts(HOME, event).await.unwrap().unwrap();
+    assert!(!parts.is_empty());
     assert!(parts.iter().all(|(_, part)| matches!(part, PrivatePart::Erased)));
 }
 
