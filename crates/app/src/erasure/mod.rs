@@ -321,11 +321,13 @@ async fn within(
     let (organization, user) = (ctx.organization_id, attempt.command.user_id);
     unit.erasures().lock(organization, user).await?;
     let earlier = unit.erasures().certificate(organization, user).await?;
-    let mut left = unit.erasures().keys_of(organization, user).await?;
-    left.retain(|record| record.state != KeyState::Destroyed);
+    let records = unit.erasures().keys_of(organization, user).await?;
+    let (gone, left): (Vec<_>, Vec<_>) = records
+        .into_iter()
+        .partition(|record| record.state == KeyState::Destroyed);
     let again = attempt.replay_of.is_some();
     if let (Some(earlier), true, false) = (&earlier, left.is_empty(), again) {
-        return Ok(earlier.clone());
+        return proved(keyring, earlier, &gone);
     }
     let command = EraseUser {
         user_id: user,
@@ -347,6 +349,29 @@ async fn within(
     keyring.forget_subject(organization, user);
     certify(unit, &mut env, ctx, attempt, (keys, rows)).await
 }
+
+/// The certificate, if the key registry bears it out: whoever can write to the database can write both, and a tombstone is made
+/// of the answer.
+fn proved(
+    keyring: &Keyring,
+    certificate: &Certificate,
+    records: &[KeyRecord],
+) -> Result<Certificate, EraseError> {
+    const OP: &str = "subject.prove_erasure";
+    match certified::bears_out(keyring, certificate, records) {
+        Ok(true) => Ok(certificate.clone()),
+        Ok(false) => Err(PortError::other(OP, Unproved(certificate.event_id)).into()),
+        Err(error) => Err(error.into_port(OP).into()),
+    }
+}
+
+/// The database says that somebody was erased, and cannot prove it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the key registry does not bear out the certificate of the erasure {0}: somebody has written to `erasures` or `crypto_keys`; \
+     restore both from a backup"
+)]
+struct Unproved(EventId);
 
 /// Destroys what is left of a person's keys.
 async fn destroy(

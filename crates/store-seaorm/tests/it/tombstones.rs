@@ -5,7 +5,7 @@ use vutf_app::{
     erasure::{Certificate, ErasureReader as _, Tombstone, certified},
     keys::Keys,
 };
-use vutf_identity::User;
+use vutf_identity::{User, user::erase::EraseError};
 use vutf_kernel::{Ambient, KeyId, OrganizationId, Units, UserId};
 use vutf_testkit::factory::Factory;
 
@@ -99,6 +99,34 @@ async fn tombstones_are_made_of_what_the_registry_bears_out(world: World) {
         .await;
     assert_eq!(certified_now(&site, &[gone.user.id]).await, (vec![], 1));
     assert_eq!(certified_now(&site, &[]).await, (vec![gone.user.id], 1));
+
+    // To ask for an erasure that is only written there answers no certificate, and leaves no tombstone.
+    let refused = site.erase(&ctx_in(HOME), &other.user).await.unwrap_err();
+    let EraseError::Port(refused) = refused else {
+        panic!("{refused}")
+    };
+    assert!(
+        refused.chain().contains("is not authentic"),
+        "{}",
+        refused.chain()
+    );
+    assert_eq!(site.kept.0.lock().unwrap().len(), 1);
+    world
+        .sql(&format!(
+            "DELETE FROM crypto_keys WHERE subject_id = {}",
+            world.id(other.user.id.as_uuid())
+        ))
+        .await;
+    let refused = site.erase(&ctx_in(HOME), &other.user).await.unwrap_err();
+    let EraseError::Port(refused) = refused else {
+        panic!("{refused}")
+    };
+    assert!(
+        refused.chain().contains("does not bear out"),
+        "{}",
+        refused.chain()
+    );
+    assert_eq!(site.kept.0.lock().unwrap().len(), 1);
 
     // A certificate about somebody else than its row.
     let subject = world.id(gone.user.id.as_uuid());
