@@ -327,7 +327,9 @@ async fn within(
         .partition(|record| record.state == KeyState::Destroyed);
     let again = attempt.replay_of.is_some();
     if let (Some(earlier), true, false) = (&earlier, left.is_empty(), again) {
-        return proved(keyring, earlier, &gone);
+        let certificate = proved(keyring, earlier, &gone)?;
+        unit.log().append(view::seen(ctx, &mut env, user)).await?;
+        return Ok(certificate);
     }
     let command = EraseUser {
         user_id: user,

@@ -19,8 +19,7 @@ impl Erasure<'_> {
         permitted_look(ctx)?;
         let found = self.reader.certificate_of(ctx.organization_id, user).await?;
         let certificate = found.ok_or(CertificateError::NotFound)?;
-        let resource = SUBJECT_ERASURE_READ.one(user.as_uuid());
-        let event = self.seen(ctx, resource).subject(user);
+        let event = self.with_env(|env| seen(ctx, env, user));
         self.identity.record(event).await?;
         Ok(certificate)
     }
@@ -28,23 +27,25 @@ impl Erasure<'_> {
     /// Records that somebody is about to see so many tombstones.
     pub async fn note_look(&self, ctx: &Ctx, tombstones: usize) -> Result<(), PortError> {
         let count = Detail::Number(i64::try_from(tombstones).unwrap_or(i64::MAX));
-        let event = self.seen(ctx, SUBJECT_ERASURE_READ.none());
+        let event = self.with_env(|env| look_at(ctx, env, SUBJECT_ERASURE_READ.none()));
         self.identity.record(event.detail("count", count)).await
     }
 
-    fn seen(&self, ctx: &Ctx, resource: Resource) -> Event {
+    fn with_env(&self, event: impl FnOnce(&mut Env<'_>) -> Event) -> Event {
         let ambient = &self.identity.ambient;
         let mut entropy = ambient.entropy();
-        let mut env = Env {
+        event(&mut Env {
             clock: ambient.clock(),
             entropy: &mut *entropy,
-        };
-        Event::new(
-            ctx,
-            &mut env,
-            SUBJECT_ERASURE_READ.name,
-            resource,
-            Outcome::Success,
-        )
+        })
     }
+}
+
+/// Somebody sees the certificate of a person.
+pub(super) fn seen(ctx: &Ctx, env: &mut Env<'_>, user: UserId) -> Event {
+    look_at(ctx, env, SUBJECT_ERASURE_READ.one(user.as_uuid())).subject(user)
+}
+
+fn look_at(ctx: &Ctx, env: &mut Env<'_>, resource: Resource) -> Event {
+    Event::new(ctx, env, SUBJECT_ERASURE_READ.name, resource, Outcome::Success)
 }

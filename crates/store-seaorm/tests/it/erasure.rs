@@ -389,7 +389,8 @@ async fn an_erasure_is_answered_twice_and_done_once(world: World) {
     let first = site.erase(&ctx_in(HOME), &gone.user).await.unwrap();
     let again = site.erase(&ctx_in(HOME), &gone.user).await.unwrap();
     assert_eq!(first, again);
-    for action in ["subject.erase", "key.destroy"] {
+    // To be told once more is to see it.
+    for action in ["subject.erase", "key.destroy", "subject.erasure_read"] {
         let sql = format!("SELECT COUNT(*) FROM audit_intake WHERE action = '{action}'");
         assert_eq!(world.number(&sql).await, 1, "{action}");
     }

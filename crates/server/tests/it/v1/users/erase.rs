@@ -171,6 +171,6 @@ async fn an_erasure_answers_its_certificate_each_time_it_is_asked() {
         .events("subject.erasure_read", &site.admin.tokens)
         .await
         .unwrap();
-    assert_eq!(looks.len(), 1);
-    assert_eq!(looks[0]["subjects"][0], *id);
+    assert_eq!(looks.len(), 2, "the second answer and the look");
+    assert!(looks.iter().all(|look| look["subjects"][0] == *id));
 }
