@@ -49,8 +49,23 @@ pub(super) fn create_private(path: &Path, text: &str) -> io::Result<bool> {
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
     match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        other => other.map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        other => other?,
+    }
+    sync_directory_of(path)?;
+    Ok(true)
+}
+
+/// Brings the name of `path` to the disk: a file that is synced is lost all the same when its name is.
+pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
+    fs::File::open(directory_of(path))?.sync_all()
+}
+
+/// A bare name is in the working directory.
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 
@@ -72,6 +87,15 @@ mod tests {
             fs::metadata(dir.join("token")).unwrap().permissions().mode() & 0o777,
             0o600
         );
+    }
+
+    #[test]
+    fn the_directory_of_a_bare_name_can_be_synced() {
+        assert_eq!(directory_of(Path::new("a/b")), Path::new("a"));
+        assert_eq!(directory_of(Path::new("/b")), Path::new("/"));
+        sync_directory_of(Path::new("bare")).unwrap();
+        let gone = tempfile::tempdir().unwrap().path().join("b");
+        assert!(sync_directory_of(&gone).is_err());
     }
 
     #[test]

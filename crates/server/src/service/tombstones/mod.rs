@@ -34,7 +34,7 @@ use vutf_kernel::Ambient;
 use self::file::{Contents, Who};
 pub(super) use self::start::{prepare, spawn};
 pub use self::{error::TombstoneError, start::ReplayError};
-use super::data_dir::create_private;
+use super::data_dir::{create_private, sync_directory_of};
 
 /// Binds the wrapped key to this kind of file.
 const NAME: &str = "erasure-tombstones";
@@ -320,9 +320,7 @@ fn replace(path: &Path, head: &[u8], key: &JournalKey, kept: &[Tombstone]) -> io
     file.write_all(&lines)?;
     file.sync_all()?;
     fs::rename(&draft, path)?;
-    if let Some(directory) = path.parent() {
-        File::open(directory)?.sync_all()?;
-    }
+    sync_directory_of(path)?;
     Ok((file.stream_position()?, last))
 }
 
