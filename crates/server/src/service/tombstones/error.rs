@@ -57,6 +57,18 @@ pub enum TombstoneError {
         /// The line, counted from 1.
         line: u64,
     },
+    /// An erasure in an export that is told in words which this program does not know.
+    #[error(
+        "{}, line {line}: this erasure cannot be read, and nobody was erased again: use the version of violentutf-api that wrote \
+         it, or a newer one",
+        path.display()
+    )]
+    Erasure {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+    },
     /// An export that does not reach the head that was noted elsewhere.
     #[error("{} is not borne out by that head: it does not reach it, or reaches another", .0.display())]
     Unproved(PathBuf),

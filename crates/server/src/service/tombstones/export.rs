@@ -58,7 +58,13 @@ pub(super) fn read(path: &Path, anchor: Anchor) -> Result<Vec<Tombstone>, Tombst
         }
         let after = chain_after(&previous, &leaf);
         chain = Some((head.seq, after));
-        tombstones.extend(erasure(&body));
+        if body.action == SUBJECT_ERASE.name && body.outcome == Outcome::Success {
+            let unreadable = || TombstoneError::Erasure {
+                path: path.to_owned(),
+                line: number,
+            };
+            tombstones.push(erasure(&body).ok_or_else(unreadable)?);
+        }
         if head.seq == anchor.seq && after == anchor.chain {
             return Ok(tombstones);
         }
@@ -82,22 +88,27 @@ fn digest(text: &str) -> Option<[u8; 32]> {
     Some(digest)
 }
 
-/// What the event of an erasure says.
+/// What the event of an erasure says; `None` when any of it cannot be read.
 fn erasure(body: &Body) -> Option<Tombstone> {
-    if body.action != SUBJECT_ERASE.name || body.outcome != Outcome::Success {
-        return None;
-    }
     let text = |name: &str| match body.details.get(name) {
-        Some(Detail::Text(text)) => Some(text.as_str()),
-        _ => None,
+        None => Some(None),
+        Some(Detail::Text(text)) => Some(Some(text.as_str())),
+        Some(_) => None,
     };
-    let first: Option<EventId> = text("replay_of").and_then(|id| id.parse().ok());
+    let first: Option<EventId> = match text("replay_of")? {
+        Some(id) => Some(id.parse().ok()?),
+        None => None,
+    };
+    let reference = match text("reference")? {
+        Some(reference) => Some(Reference::parse(reference)?),
+        None => None,
+    };
     Some(Tombstone {
         event_id: first.unwrap_or(body.id),
         organization_id: body.organization_id,
         subject_id: UserId::from_uuid(body.resource.id?),
         erased_at: body.occurred_at,
-        reason: Reason::parse(text("reason")?)?,
-        reference: text("reference").and_then(Reference::parse),
+        reason: Reason::parse(text("reason")??)?,
+        reference,
     })
 }

@@ -274,3 +274,32 @@ async fn an_export_proves_the_erasures_up_to_a_head_and_no_further() {
     let read = TombstoneFile::read_export(&place.path(), heads[0]).await;
     assert!(matches!(read, Err(TombstoneError::Unproved(_))));
 }
+
+/// To pass over somebody who was erased would be to let them come back.
+#[tokio::test]
+async fn an_erasure_in_an_export_that_cannot_be_read_is_not_passed_over() {
+    let place = Place::new();
+    let known = body(&tombstone(1), SUBJECT_ERASE.name, Outcome::Success);
+    let read = async |body: &str| {
+        let (text, heads) = export(&[known.clone(), body.as_bytes().to_vec()]);
+        fs::write(place.path(), text).unwrap();
+        TombstoneFile::read_export(&place.path(), heads[1]).await
+    };
+    let second = body(&tombstone(2), SUBJECT_ERASE.name, Outcome::Success);
+    let second = std::str::from_utf8(&second).unwrap();
+    assert_eq!(read(second).await.unwrap().len(), 2);
+    for (from, to) in [
+        ("\"request\"", "\"newer\""),
+        ("\"reason\"", "\"reasons\""),
+        ("\"DSR-1\"", "\"D 1\""),
+        ("\"DSR-1\"", "1"),
+    ] {
+        let changed = second.replace(from, to);
+        assert_ne!(changed, second);
+        let error = read(&changed).await.unwrap_err();
+        assert!(
+            matches!(error, TombstoneError::Erasure { line: 2, .. }),
+            "{to}: {error}"
+        );
+    }
+}
