@@ -15,7 +15,7 @@ use std::{
     collections::HashSet,
     fs::{self, File, OpenOptions},
     io::{self, BufReader, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{
         Arc, PoisonError, RwLock,
@@ -58,7 +58,28 @@ struct State {
     key: Arc<JournalKey>,
     wraps: Wraps,
     end: u64,
+    mark: Mark,
     last: JournalTag,
+}
+
+/// By what another file, or other contents, are known. A length alone says nothing: lines are as long as one another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Mark {
+    fn of(found: &fs::Metadata) -> Self {
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            length: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+        }
+    }
 }
 
 /// A file that was read to its end.
@@ -66,6 +87,7 @@ struct Whole {
     key: Arc<JournalKey>,
     wraps: Wraps,
     contents: Contents,
+    mark: Mark,
 }
 
 impl TombstoneFile {
@@ -140,7 +162,7 @@ impl TombstoneFile {
         let (path, key) = (self.path.clone(), Arc::clone(&whole.key));
         let kept = whole.contents.tombstones.clone();
         let written = blocking(&self.path, move || replace(&path, &head, &key, &kept)).await?;
-        (whole.contents.end, whole.contents.last) = written;
+        (whole.contents.end, whole.contents.last, whole.mark) = written;
         self.learn(&mut state, whole);
         Ok(true)
     }
@@ -175,7 +197,7 @@ impl TombstoneFile {
         let failed = |problem| TombstoneError::io(&self.path)(io::Error::other(problem));
         let (text, last) = file::lines(&state.key, state.last, &fresh).map_err(failed)?;
         let (path, end) = (self.path.clone(), state.end);
-        state.end = blocking(&self.path, move || append(&path, end, &text)).await?;
+        (state.end, state.mark) = blocking(&self.path, move || append(&path, end, &text)).await?;
         state.last = last;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.extend(seen);
@@ -185,7 +207,7 @@ impl TombstoneFile {
     /// Another process may have written since, or an operator have put another file there.
     async fn refresh(&self, state: &mut Option<State>) -> Result<(), TombstoneError> {
         let unchanged = match (&*state, fs::metadata(&self.path)) {
-            (Some(state), Ok(found)) => found.len() == state.end,
+            (Some(state), Ok(found)) => found.len() == state.end && Mark::of(&found) == state.mark,
             _ => false,
         };
         if !unchanged {
@@ -221,6 +243,7 @@ impl TombstoneFile {
             key: whole.key,
             wraps: whole.wraps,
             end: whole.contents.end,
+            mark: whole.mark,
             last: whole.contents.last,
         });
     }
@@ -269,7 +292,8 @@ impl Tombstones for TombstoneFile {
 async fn read_whole(path: &Path, limit: u64, wrapper: &dyn KeyWrapper) -> Result<Whole, TombstoneError> {
     let failed = |problem| TombstoneError::io(path)(problem);
     let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.len() > limit {
+    let mark = Mark::of(&file.metadata().map_err(failed)?);
+    if mark.length > limit {
         let path = path.to_owned();
         return Err(TombstoneError::TooLarge { path, limit });
     }
@@ -283,7 +307,12 @@ async fn read_whole(path: &Path, limit: u64, wrapper: &dyn KeyWrapper) -> Result
     let (reader, name) = (Arc::clone(&key), path.to_owned());
     let read = tokio::task::spawn_blocking(move || file::read_lines(&mut file, at, &reader, &name)).await;
     let contents = read.map_err(|_ended| TombstoneError::Ended)??;
-    Ok(Whole { key, wraps, contents })
+    Ok(Whole {
+        key,
+        wraps,
+        contents,
+        mark,
+    })
 }
 
 async fn blocking<T: Send + 'static>(
@@ -295,18 +324,24 @@ async fn blocking<T: Send + 'static>(
         .map_err(TombstoneError::io(path))
 }
 
-/// Writes `text` at `end`, over whatever was not finished there; where the file ends then.
-fn append(path: &Path, end: u64, text: &[u8]) -> io::Result<u64> {
+/// Writes `text` at `end`, over whatever was not finished there; where the file ends then, and its mark.
+fn append(path: &Path, end: u64, text: &[u8]) -> io::Result<(u64, Mark)> {
     let mut file = OpenOptions::new().write(true).open(path)?;
     file.set_len(end)?;
     file.seek(SeekFrom::Start(end))?;
     file.write_all(text)?;
     file.sync_all()?;
-    file.stream_position()
+    Ok((file.stream_position()?, Mark::of(&file.metadata()?)))
 }
 
-/// Puts a file with these contents in the place of the one that is there; where it ends, and what the next line follows.
-fn replace(path: &Path, head: &[u8], key: &JournalKey, kept: &[Tombstone]) -> io::Result<(u64, JournalTag)> {
+/// Puts a file with these contents in the place of the one that is there; where it ends, what the next line follows, and its
+/// mark.
+fn replace(
+    path: &Path,
+    head: &[u8],
+    key: &JournalKey,
+    kept: &[Tombstone],
+) -> io::Result<(u64, JournalTag, Mark)> {
     let kept: Vec<&Tombstone> = kept.iter().collect();
     let (lines, last) = file::lines(key, JournalKey::START, &kept).map_err(io::Error::other)?;
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
@@ -321,7 +356,7 @@ fn replace(path: &Path, head: &[u8], key: &JournalKey, kept: &[Tombstone]) -> io
     file.sync_all()?;
     fs::rename(&draft, path)?;
     sync_directory_of(path)?;
-    Ok((file.stream_position()?, last))
+    Ok((file.stream_position()?, last, Mark::of(&file.metadata()?)))
 }
 
 #[cfg(test)]

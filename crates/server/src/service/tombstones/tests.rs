@@ -181,6 +181,20 @@ async fn a_file_that_was_taken_away_is_made_anew() {
     assert_eq!(place.file().read().await.unwrap(), [tombstone(1)]);
 }
 
+/// It is as long as the one before, and has another key.
+#[tokio::test]
+async fn another_file_of_the_same_length_is_read_anew() {
+    let (place, other) = (Place::new(), Place::new());
+    let file = place.file();
+    file.keep(&[tombstone(1)]).await;
+    other.file().keep(&[tombstone(2)]).await;
+    assert_eq!(place.text().len(), other.text().len());
+    fs::rename(other.path(), place.path()).unwrap();
+    file.keep(&[tombstone(3)]).await;
+    assert_eq!(place.file().read().await.unwrap(), [tombstone(2), tombstone(3)]);
+    assert!(!file.knows(file::who(&tombstone(1))), "it is to be made good");
+}
+
 /// Two processes that are ready at once do not write into one another's lines.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writers_at_once_keep_everything() {
