@@ -33,7 +33,7 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
-use vutf_crypto_keys::{KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
+use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
 use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks, SeaStore, StoreOptions, key_purposes};
@@ -141,6 +141,7 @@ impl Service {
             tombstones,
             hasher,
         };
+        service.expect_tombstones().await?;
         service.bring_keys().await?;
         Ok(service)
     }
@@ -195,6 +196,14 @@ impl Service {
     pub async fn close(&self) {
         self.recorder.close().await;
         self.store.close().await;
+    }
+
+    /// Before keys are made: an empty registry is a new installation's, which has no file of tombstones yet.
+    async fn expect_tombstones(&self) -> Result<(), StartError> {
+        let registry = KeyReader::list(&self.store, None).await;
+        let registry = registry.map_err(|error| StartError::Keys(error.into()))?;
+        self.tombstones.expect(!registry.is_empty());
+        Ok(())
     }
 
     async fn bring_keys(&self) -> Result<(), StartError> {

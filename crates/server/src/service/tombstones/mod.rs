@@ -51,6 +51,7 @@ pub struct TombstoneFile {
     state: Mutex<Option<State>>,
     known: RwLock<HashSet<Who>>,
     failing: AtomicBool,
+    expected: AtomicBool,
 }
 
 /// What the file was when this process used it last.
@@ -101,6 +102,7 @@ impl TombstoneFile {
             state: Mutex::default(),
             known: RwLock::default(),
             failing: AtomicBool::default(),
+            expected: AtomicBool::default(),
         }
     }
 
@@ -112,6 +114,11 @@ impl TombstoneFile {
     /// How many persons have a tombstone, as far as this process has seen.
     pub fn count(&self) -> usize {
         self.known.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether there should be a file, because somebody may have been erased: if one is to be made, it is told.
+    pub(super) fn expect(&self, expected: bool) {
+        self.expected.store(expected, Ordering::Relaxed);
     }
 
     /// Whether the last attempt to write failed.
@@ -223,7 +230,14 @@ impl TombstoneFile {
             let head = file::head(&self.wrap(&key).await?).map_err(TombstoneError::io(&self.path))?;
             let text = String::from_utf8_lossy(&head).into_owned();
             let path = self.path.clone();
-            blocking(&self.path, move || create_private(&path, &text)).await?;
+            let made = blocking(&self.path, move || create_private(&path, &text)).await?;
+            if made && self.expected.load(Ordering::Relaxed) {
+                tracing::warn!(
+                    file = %self.path.display(),
+                    "there was no file of tombstones beside a database that has keys, and an empty one was made: if an older \
+                     database was restored, whoever was erased since is back; see docs/guides/restore-a-backup.md, Who was erased"
+                );
+            }
         }
         let whole = read_whole(&self.path, self.limit, &*self.wrapper).await?;
         if whole.contents.torn > 0 {
@@ -239,6 +253,7 @@ impl TombstoneFile {
     fn learn(&self, state: &mut Option<State>, whole: Whole) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         *known = whole.contents.persons();
+        self.expect(true);
         *state = Some(State {
             key: whole.key,
             wraps: whole.wraps,

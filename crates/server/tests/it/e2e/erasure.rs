@@ -28,6 +28,7 @@ const GUIDE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../docs/guides/restore-a-backup.md"
 ));
+const NO_FILE: &str = "there was no file of tombstones";
 const NOBODY: &str = "01937b6e-5b5c-7d3e-8f00-000000000001";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -350,6 +351,7 @@ async fn drill_a_kill_between_commit_and_file_loses_nothing() {
     let world = World::sqlite();
     let site = world.server();
     let mut server = site.spawn().unwrap();
+    assert!(!server.own_logs().contains(NO_FILE), "it is a new installation");
     let api = ApiClient::new(server.base_url()).unwrap();
     let admin = Admin::bootstrap(&server, &api).await;
     let first = Somebody::new(&world, &api, "first").await;
@@ -371,7 +373,9 @@ async fn drill_a_kill_between_commit_and_file_loses_nothing() {
     }
     // There was no file at all.
     fs::remove_file(&file).unwrap();
-    stop(site.spawn().unwrap());
+    let server = site.spawn().unwrap();
+    assert_eq!(server.own_logs().matches(NO_FILE).count(), 1);
+    stop(server);
     let (code, text) = run(&site, &["keys", "tombstones", "--json"]);
     assert_eq!(code, Some(0), "{text}");
     for id in [&first.id, &second.id] {
