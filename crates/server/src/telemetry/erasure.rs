@@ -27,7 +27,7 @@ impl ErasureMetrics {
                 registry,
                 IntCounter::new(
                     "vutf_erasures_replayed_total",
-                    "Persons whom this process erased again at its start, because older data was restored.",
+                    "Persons whom this process erased again, because older data was restored.",
                 )?,
             )?,
         })

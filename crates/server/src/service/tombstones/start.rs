@@ -48,13 +48,14 @@ pub(in crate::service) async fn prepare(
     metrics: &Metrics,
 ) -> Result<Progress, StartError> {
     let mut progress = Progress::default();
-    let replayed = replay(service).await.map_err(StartError::Erasures)?;
-    metrics.erasures().replayed(replayed);
-    keep_up(service, metrics, &mut progress).await;
+    replay(service, metrics).await.map_err(StartError::Erasures)?;
+    let done = round(service, &mut progress).await;
+    report(service, metrics, &done);
     Ok(progress)
 }
 
-/// Keeps the file up to date. To end it, abort it.
+/// Keeps the file up to date, and erases again whoever comes back meanwhile: rows can be put back under a service that runs.
+/// To end it, abort it.
 pub(in crate::service) fn spawn(
     service: Service,
     metrics: Arc<Metrics>,
@@ -64,16 +65,20 @@ pub(in crate::service) fn spawn(
         let mut ticks = tokio::time::interval(service.config.erasure.reconcile_interval);
         loop {
             ticks.tick().await;
-            keep_up(&service, &metrics, &mut progress).await;
+            let kept = round(&service, &mut progress).await;
+            // Whatever became of the round: what the file says holds.
+            let again = replay(&service, &metrics).await;
+            report(&service, &metrics, &kept.and(again));
         }
     })
 }
 
-/// A round, and what came of it. When it fails, what the file says already holds all the same.
-async fn keep_up(service: &Service, metrics: &Metrics, progress: &mut Progress) {
-    let done = round(service, progress).await;
-    if let Err(error) = &done {
-        tracing::error!(error = %error, "the file of tombstones is not up to date; it is tried again");
+fn report(service: &Service, metrics: &Metrics, done: &Result<(), ReplayError>) {
+    if let Err(error) = done {
+        tracing::error!(
+            error = %error,
+            "the file of tombstones and the database could not be held against one another; it is tried again"
+        );
     }
     let file = &service.tombstones;
     metrics
@@ -81,7 +86,8 @@ async fn keep_up(service: &Service, metrics: &Metrics, progress: &mut Progress) 
         .set(file.count(), done.is_err() || file.is_failing());
 }
 
-async fn replay(service: &Service) -> Result<usize, ReplayError> {
+/// Erases again whoever is in the database and has a tombstone.
+async fn replay(service: &Service, metrics: &Metrics) -> Result<(), ReplayError> {
     let tombstones = service.tombstones.read().await?;
     let ctx = service.internal(Actor::System {
         job: "erasure-replay".into(),
@@ -93,7 +99,8 @@ async fn replay(service: &Service) -> Result<usize, ReplayError> {
             "older data was restored: whoever had been erased is erased again"
         );
     }
-    Ok(again.len())
+    metrics.erasures().replayed(again.len());
+    Ok(())
 }
 
 async fn round(service: &Service, progress: &mut Progress) -> Result<(), ReplayError> {

@@ -431,3 +431,39 @@ async fn drill_every_replica_keeps_a_tombstone_of_every_erasure() {
     stop(one);
     stop(two);
 }
+
+/// Rows that are put back under a service that runs are not there for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drill_rows_that_are_put_back_are_erased_again_between_starts() {
+    let world = World::sqlite().with("VUTF__ERASURE__RECONCILE_INTERVAL", "1s");
+    let server = world.server().spawn().unwrap();
+    let api = ApiClient::new(server.base_url()).unwrap();
+    let admin = Admin::bootstrap(&server, &api).await;
+    let gone = Somebody::new(&world, &api, "gone").await;
+    let url = world.database_url();
+    sql::execute(&url, "CREATE TABLE kept AS SELECT * FROM crypto_keys")
+        .await
+        .unwrap();
+    let first = erase(&api, &admin, &gone.id).await;
+    let whose = is(&world, "subject_id", &gone.id);
+    for change in [
+        format!("DELETE FROM crypto_keys WHERE {whose}"),
+        format!("INSERT INTO crypto_keys SELECT * FROM kept WHERE {whose}"),
+    ] {
+        sql::execute(&url, &change).await.unwrap();
+    }
+    let alive = format!("SELECT count(*) FROM crypto_keys WHERE state <> 'destroyed' AND {whose}");
+    eventually("the key is destroyed again", async || {
+        sql::number(&url, &alive).await.unwrap() == 0
+    })
+    .await;
+    eventually("it is counted", async || {
+        metric(&server, "vutf_erasures_replayed_total").await == "vutf_erasures_replayed_total 1"
+    })
+    .await;
+    let again = certificate(&api, &admin, &gone.id).await;
+    assert_eq!(again["replay_of"], first["event_id"]);
+    let events = api.events("subject.erase", &admin.tokens).await.unwrap();
+    assert_eq!(events.len(), 2, "each is recorded");
+    stop(server);
+}
