@@ -10,8 +10,8 @@ use std::{
 use vutf_kernel::Secret;
 use zeroize::Zeroizing;
 
-/// Permissions of anybody but the owner.
-const NOT_OWNER: u32 = 0o077;
+/// What nobody but the owner may do. A group may read: Kubernetes mounts secrets for the group `fsGroup`, with 0440.
+const NOT_OWNER: u32 = 0o037;
 
 /// The text in the file, without the line end behind it: 1 to `longest` bytes. Otherwise what is wrong, without the text.
 pub(crate) fn read(path: &Path, longest: usize) -> Result<Secret<String>, String> {
@@ -19,7 +19,7 @@ pub(crate) fn read(path: &Path, longest: usize) -> Result<Secret<String>, String
     let file = File::open(path).map_err(told)?;
     // Of the open file, not of the path: it cannot be exchanged in between.
     if file.metadata().map_err(told)?.permissions().mode() & NOT_OWNER != 0 {
-        return Err("others may read it".to_owned());
+        return Err("others may read it, or its group may write it".to_owned());
     }
     // With room for the line end, and for one byte more that tells that it is another file.
     let most = longest.saturating_add(LINE_END.len()).saturating_add(1);
@@ -57,9 +57,13 @@ mod tests {
             let text = told(content.as_bytes(), 0o400).unwrap();
             assert_eq!(text, Secret::new("12345678".to_owned()), "{content:?}");
         }
-        for mode in [0o640, 0o604, 0o620] {
+        assert!(told(b"12345678", 0o440).is_ok(), "of the owner and a group");
+        for mode in [0o644, 0o604, 0o620, 0o660] {
             let problem = told(b"12345678", mode).unwrap_err();
-            assert_eq!(problem, "others may read it", "{mode:o}");
+            assert_eq!(
+                problem, "others may read it, or its group may write it",
+                "{mode:o}"
+            );
         }
         for content in ["", "\n", "123456789", "123456789\n", "12345678\n\n"] {
             let problem = told(content.as_bytes(), 0o600).unwrap_err();

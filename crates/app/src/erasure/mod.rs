@@ -346,6 +346,7 @@ async fn within(
         Err(EraseError::NotFound) if again => Counts::new(),
         done => done?,
     };
+    refuse_forged(keyring, (user, again), &gone, &left)?;
     let keys = destroy(unit, &mut env, ctx, keyring, (left, again)).await?;
     // Whoever read them meanwhile remembers them from before the transaction; it is done again after the commit.
     keyring.forget_subject(organization, user);
@@ -366,6 +367,34 @@ fn proved(
         Err(error) => Err(error.into_port(OP).into()),
     }
 }
+
+/// What the registry says is believed when it proves it: a row that only says `destroyed` would keep its wrapped key, and one
+/// that is hidden would come back. A repetition is for whatever older data has brought back, so it needs no key to destroy.
+fn refuse_forged(
+    keyring: &Keyring,
+    (user, again): (UserId, bool),
+    gone: &[KeyRecord],
+    left: &[KeyRecord],
+) -> Result<(), EraseError> {
+    const OP: &str = "subject.keys";
+    for record in gone {
+        keyring
+            .is_destroyed(record)
+            .map_err(|error| error.into_port(OP))?;
+    }
+    if left.is_empty() && gone.is_empty() && !again {
+        return Err(PortError::other(OP, Keyless(user)).into());
+    }
+    Ok(())
+}
+
+/// Everybody has a key from their first day on.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the key registry has no key of the person {0}: somebody has written to `crypto_keys`; restore it from a backup, and erase \
+     them then"
+)]
+struct Keyless(UserId);
 
 /// The database says that somebody was erased, and cannot prove it.
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@ use crate::{
 
 on_both!(
     tombstones_are_made_of_what_the_registry_bears_out,
+    a_key_that_was_marked_or_hidden_by_hand_lets_no_erasure_pass,
     a_registry_is_complete_without_the_keys_of_the_erased
 );
 
@@ -138,6 +139,34 @@ async fn tombstones_are_made_of_what_the_registry_bears_out(world: World) {
         .await;
     let read = world.store.certificates(None, 10).await.unwrap_err().chain();
     assert!(read.contains("something else than its row"), "{read}");
+}
+
+/// Their key would outlive them: with its wrapped bytes, or in somebody's copy.
+async fn a_key_that_was_marked_or_hidden_by_hand_lets_no_erasure_pass(world: World) {
+    let mut factory = Factory::new(0xEB);
+    let user = person(&world, &mut factory).await.user;
+    let site = Site::of(&world);
+    let theirs = format!("WHERE subject_id = {}", world.id(user.id.as_uuid()));
+    for (edit, told) in [
+        (
+            format!("UPDATE crypto_keys SET state = 'destroyed' {theirs}"),
+            "is not authentic",
+        ),
+        (
+            format!("DELETE FROM crypto_keys {theirs}"),
+            "no key of the person",
+        ),
+    ] {
+        world.sql(&edit).await;
+        let refused = site.erase(&ctx_in(HOME), &user).await.unwrap_err();
+        let EraseError::Port(refused) = refused else {
+            panic!("{refused}")
+        };
+        assert!(refused.chain().contains(told), "{}", refused.chain());
+        let rows = "SELECT COUNT(*) FROM users WHERE erased_at IS NOT NULL";
+        assert_eq!(world.number(rows).await, 0, "nothing is half-done");
+        assert!(site.kept.0.lock().unwrap().is_empty());
+    }
 }
 
 /// The log tells of a key that was destroyed, and the registry is not listed with those of persons.
