@@ -557,14 +557,8 @@ async fn another_replica_cannot_read_an_erased_person(world: World) {
     let mut unit = units.begin().await.unwrap();
     unit.log().append(late.clone()).await.unwrap();
     unit.commit().await.unwrap();
-    assert!(
-        store
-            .private_parts(HOME, late.id)
-            .await
-            .unwrap()
-            .unwrap()
-            .is_empty()
-    );
+    let parts = store.private_parts(HOME, late.id).await.unwrap().unwrap();
+    assert!(parts.is_empty());
 }
 
 async fn a_key_that_was_put_back_by_hand_is_not_used(world: World) {
@@ -588,7 +582,8 @@ async fn a_key_that_was_put_back_by_hand_is_not_used(world: World) {
     // Neither the look for a proof nor something new about them makes the ring remember the key.
     let page = certified(&world.store, &world.store, &world.keyring, None, &|_, _| false);
     assert_eq!(page.await.unwrap().unproved.len(), 1);
-    assert!(world.keyring.protecting_subject_key(HOME, gone.user.id).is_none());
+    let remembered = world.keyring.protecting_subject_key(HOME, gone.user.id);
+    assert!(remembered.is_none());
     is_erased(&world, gone.event.id).await;
     let late = Event {
         id: factory.event().id,
