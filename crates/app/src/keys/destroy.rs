@@ -122,15 +122,15 @@ impl Keys<'_> {
         if record.state == KeyState::Destroyed {
             return Ok(Destruction::Destroyed(record.clone()));
         }
-        // Rows that the service cannot read without it carry its MACs, and no job makes them anew.
-        if matches!(record.purpose, Purpose::Mac { .. }) && record.state != KeyState::PreActivation {
-            return Err(KeysError::StillProtects { live: Live::Unknown });
-        }
         let by = Person::of(&ctx.actor).ok_or(ApprovalError::NotAPerson)?;
         match may_destroy(record, self.wraps(record).await?)? {
             Persons::One => {
                 let plan = self.plan_end(ctx, &registry, record, reason.clone()).await?;
                 Ok(Destruction::Destroyed(self.destroy(ctx, plan).await?))
+            }
+            // Rows that the service cannot read without it carry its MACs, and no job makes them anew.
+            Persons::Two if matches!(record.purpose, Purpose::Mac { .. }) => {
+                Err(KeysError::StillProtects { live: Live::Unknown })
             }
             Persons::Two => self
                 .ask(ctx, &registry, record, reason, by)
