@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{Site, eventually, json_of, text};
+use super::{Site, json_of, text};
+use crate::e2e::world::eventually;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_compromise_of_the_key_of_rows_locks_nobody_out_on_sqlite() {
