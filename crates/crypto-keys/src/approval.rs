@@ -10,7 +10,8 @@ use uuid::Uuid;
 use vutf_kernel::{Actor, ApprovalId, Env, KeyId, OrganizationId, Secret, Timestamp, UserId};
 
 use crate::{
-    CryptoError, KeyRecord, Keyring, LoadError, Reason, UnknownText, associated::length_prefixed, hazmat::mac,
+    CryptoError, KeyRecord, Keyring, LoadError, Reason, UnknownText, associated::length_prefixed,
+    authenticated::Authenticated,
 };
 
 const DOMAIN: &[u8] = b"vutf/approval/v1";
@@ -211,7 +212,7 @@ impl Approval {
             authenticated_by: tenant.id,
             mac: [0; 32],
         };
-        request.authenticated(&authority.registry_key)
+        request.vouched_for(&authority.registry_key)
     }
 
     /// What it is at `now`: an open request whose time is over is expired, whether anybody has noted it or not.
@@ -252,7 +253,7 @@ impl Approval {
         let authority = keyring.authority(self.organization_id, self.authenticated_by)?;
         self.check(&authority.registry_key)?;
         self.decided(ApprovalState::Expired, None, now)
-            .authenticated(&authority.registry_key)
+            .vouched_for(&authority.registry_key)
     }
 
     /// The same request with `successor`, the organization's active tenant key, vouching for it. Its authenticity is checked
@@ -262,7 +263,7 @@ impl Approval {
         let heir = keyring.active_authority(successor)?;
         self.authenticated_by = heir.id;
         self.revision = self.revision.saturating_add(1);
-        self.authenticated(&heir.registry_key)
+        self.vouched_for(&heir.registry_key)
     }
 
     /// Refuses a row that the service did not write.
@@ -287,7 +288,7 @@ impl Approval {
         }
         Ok(self
             .decided(state, by, now)
-            .authenticated(&authority.registry_key)?)
+            .vouched_for(&authority.registry_key)?)
     }
 
     fn decided(mut self, state: ApprovalState, by: Option<Person>, now: Timestamp) -> Self {
@@ -299,29 +300,21 @@ impl Approval {
     }
 
     fn check(&self, registry_key: &Secret<[u8; 32]>) -> Result<(), LoadError> {
-        let id = self.id;
-        let expected = self
-            .tag(registry_key)
-            .map_err(|_| LoadError::ApprovalMac { id })?;
-        if mac::equal(&expected, &self.mac) {
+        if self.is_authentic(registry_key).unwrap_or(false) {
             Ok(())
         } else {
-            Err(LoadError::ApprovalMac { id })
+            Err(LoadError::ApprovalMac { id: self.id })
         }
     }
 
-    fn authenticated(mut self, registry_key: &Secret<[u8; 32]>) -> Result<Self, LoadError> {
+    fn vouched_for(self, registry_key: &Secret<[u8; 32]>) -> Result<Self, LoadError> {
         let key_id = self.authenticated_by;
-        self.mac = self
-            .tag(registry_key)
-            .map_err(|source| LoadError::Wrapping { key_id, source })?;
-        Ok(self)
+        self.authenticated(registry_key)
+            .map_err(|source| LoadError::Wrapping { key_id, source })
     }
+}
 
-    fn tag(&self, registry_key: &Secret<[u8; 32]>) -> Result<[u8; 32], CryptoError> {
-        Ok(mac::hmac_sha256(registry_key.expose(), &self.mac_input()?))
-    }
-
+impl Authenticated for Approval {
     fn mac_input(&self) -> Result<Vec<u8>, CryptoError> {
         // Destructured, so that a new field cannot be forgotten here.
         let Self {
@@ -362,6 +355,14 @@ impl Approval {
             &revision.to_be_bytes(),
             authenticated_by.as_bytes(),
         ])
+    }
+
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+
+    fn with_mac(self, mac: [u8; 32]) -> Self {
+        Self { mac, ..self }
     }
 }
 

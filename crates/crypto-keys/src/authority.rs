@@ -4,7 +4,10 @@ use std::sync::{Arc, PoisonError};
 
 use vutf_kernel::{KeyId, OrganizationId};
 
-use crate::{KeyRecord, KeyState, Keyring, Keyset, LoadError, Purpose, WrappedBy, tenant::Tenant};
+use crate::{
+    KeyRecord, KeyState, Keyring, Keyset, LoadError, Purpose, WrappedBy, authenticated::Authenticated as _,
+    tenant::Tenant,
+};
 
 impl Keyring {
     /// The tenant key that authenticates `record`, after it did.

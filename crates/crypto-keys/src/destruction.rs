@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use vutf_kernel::{Ctx, Detail, Env, Event, PortError, Timestamp};
 
+use crate::authenticated::Authenticated as _;
 use crate::{
     Approval, Change, KeyRecord, KeyState, Keyring, KeysTx, LoadError, Purpose, Reason, WrappedBy,
     action::{KEY_DESTROY_APPROVE, KEY_DESTROY_REJECT, KEY_DESTROY_REQUEST, key_event},

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use vutf_kernel::{Ctx, Detail, Env, Event, KeyId, OrganizationId, Outcome, PortError, Secret, Timestamp};
+use vutf_kernel::{Ctx, Detail, Env, Event, KeyId, OrganizationId, Outcome, PortError, Timestamp};
 
 use crate::{
     CryptoError, KeyRecord, Keyring, KeysTx, LoadError, Purpose, Usage, action::KEYSET_UPDATE,
-    associated::length_prefixed, hazmat::mac,
+    associated::length_prefixed, authenticated::Authenticated,
 };
 
 const DOMAIN: &[u8] = b"vutf/keyset/v1";
@@ -67,18 +67,7 @@ pub struct Keyset {
     pub mac: [u8; 32],
 }
 
-impl Keyset {
-    /// Whether a MAC under `registry_key` belongs to the row.
-    pub(crate) fn is_authentic(&self, registry_key: &Secret<[u8; 32]>) -> Result<bool, CryptoError> {
-        let expected = mac::hmac_sha256(registry_key.expose(), &self.mac_input()?);
-        Ok(mac::equal(&expected, &self.mac))
-    }
-
-    fn authenticated(mut self, registry_key: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
-        self.mac = mac::hmac_sha256(registry_key.expose(), &self.mac_input()?);
-        Ok(self)
-    }
-
+impl Authenticated for Keyset {
     fn mac_input(&self) -> Result<Vec<u8>, CryptoError> {
         // Destructured, so that a new field cannot be forgotten here.
         let Self {
@@ -110,6 +99,14 @@ impl Keyset {
             &updated_at.as_micros().to_be_bytes(),
             authenticated_by.as_bytes(),
         ])
+    }
+
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+
+    fn with_mac(self, mac: [u8; 32]) -> Self {
+        Self { mac, ..self }
     }
 }
 
@@ -185,6 +182,7 @@ fn event(ctx: &Ctx, env: &mut Env<'_>, keyset: &Keyset) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vutf_kernel::Secret;
 
     #[test]
     fn a_change_of_any_field_is_seen() {

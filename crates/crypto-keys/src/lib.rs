@@ -3,6 +3,7 @@
 pub mod action;
 pub mod approval;
 mod associated;
+mod authenticated;
 mod authority;
 pub mod cache;
 pub mod destruction;

@@ -8,6 +8,7 @@ use std::{collections::HashSet, time::Duration};
 
 use vutf_kernel::{Ctx, Detail, Env, KeyId, OrganizationId, PortError, Secret, Timestamp};
 
+use crate::authenticated::Authenticated as _;
 use crate::{
     Algorithm, Change, CryptoError, Keks, KeyRecord, KeyState, KeyWrapper, KeysTx, LoadError, Purpose,
     Reason, ReasonCode, ServiceUse, SuitePolicy, WrappedBy,

@@ -361,6 +361,7 @@ mod tests {
     use vutf_kernel::{Env, OsEntropy, SystemClock};
 
     use super::*;
+    use crate::authenticated::Authenticated as _;
     use crate::{CryptoError, FieldRef, decide, memory::MemoryWrapper, plan_missing};
     use vutf_kernel::Secret;
 

@@ -5,9 +5,8 @@ use std::{fmt, str::FromStr};
 use vutf_kernel::{KeyId, OrganizationId, Secret, Timestamp};
 
 use crate::{
-    Algorithm, CryptoError, KeyState, LoadError, Purpose, UnknownText,
-    associated::length_prefixed,
-    hazmat::{kdf::hkdf_sha512, mac},
+    Algorithm, CryptoError, KeyState, LoadError, Purpose, UnknownText, associated::length_prefixed,
+    authenticated::Authenticated, hazmat::kdf::hkdf_sha512,
 };
 
 const DOMAIN: &[u8] = b"vutf/key-record/v1";
@@ -136,19 +135,9 @@ impl KeyRecord {
             self.id.as_bytes(),
         ])
     }
+}
 
-    /// The same row with the MAC that belongs to it.
-    pub(crate) fn authenticated(mut self, registry_key: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
-        self.mac = mac::hmac_sha256(registry_key.expose(), &self.mac_input()?);
-        Ok(self)
-    }
-
-    /// Whether the MAC is the one that belongs to the row.
-    pub(crate) fn is_authentic(&self, registry_key: &Secret<[u8; 32]>) -> Result<bool, CryptoError> {
-        let expected = mac::hmac_sha256(registry_key.expose(), &self.mac_input()?);
-        Ok(mac::equal(&expected, &self.mac))
-    }
-
+impl Authenticated for KeyRecord {
     fn mac_input(&self) -> Result<Vec<u8>, CryptoError> {
         // Destructured, so that a new field cannot be forgotten here.
         let Self {
@@ -188,6 +177,14 @@ impl KeyRecord {
             &optional(*not_after),
             &revision.to_be_bytes(),
         ])
+    }
+
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+
+    fn with_mac(self, mac: [u8; 32]) -> Self {
+        Self { mac, ..self }
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use vutf_kernel::{Ctx, Detail, Entropy, Env, Event, Fault, KeyId, Outcome, PortError, Secret};
 
+use crate::authenticated::Authenticated as _;
 use crate::{
     CryptoError, Keks, KeyRecord, KeyState, KeyWrapper, Keyring, KeysTx, LoadError, Purpose, WrappedBy,
     action::KEY_REWRAP,

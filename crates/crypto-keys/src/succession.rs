@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use vutf_kernel::{Ctx, Env, OrganizationId, PortError, Timestamp};
 
+use crate::authenticated::Authenticated as _;
 use crate::{
     Change, KeyRecord, KeyState, KeyWrapper, Keyring, KeysTx, LoadError, Purpose, Reason, ReasonCode,
     Rotation, WrappedBy,

@@ -2,7 +2,10 @@
 
 use vutf_kernel::{KeyId, OrganizationId, Secret};
 
-use crate::{CryptoError, Keks, KeyRecord, KeyWrapper, LoadError, Purpose, WrappedBy, WrappingKey, Wraps};
+use crate::{
+    CryptoError, Keks, KeyRecord, KeyWrapper, LoadError, Purpose, WrappedBy, WrappingKey, Wraps,
+    authenticated::Authenticated as _,
+};
 
 const REGISTRY: &[u8] = b"vutf/registry/v1";
 

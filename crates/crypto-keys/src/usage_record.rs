@@ -3,11 +3,11 @@
 //! Whoever could lower it would keep a key from ever being rotated by use, and have it protect more than its primitive allows
 //! (NIST SP 800-38D, section 8.3).
 
-use vutf_kernel::{Ctx, Detail, Env, Event, KeyId, OrganizationId, Outcome, PortError, Secret};
+use vutf_kernel::{Ctx, Detail, Env, Event, KeyId, OrganizationId, Outcome, PortError};
 
 use crate::{
     CryptoError, Keyring, KeysTx, LoadError, Usage, UsageDelta, action::KEY_USAGE,
-    associated::length_prefixed, hazmat::mac,
+    associated::length_prefixed, authenticated::Authenticated,
 };
 
 const DOMAIN: &[u8] = b"vutf/key-usage/v1";
@@ -29,17 +29,7 @@ pub struct UsageRecord {
     pub mac: [u8; 32],
 }
 
-impl UsageRecord {
-    fn is_authentic(&self, registry_key: &Secret<[u8; 32]>) -> Result<bool, CryptoError> {
-        let expected = mac::hmac_sha256(registry_key.expose(), &self.mac_input()?);
-        Ok(mac::equal(&expected, &self.mac))
-    }
-
-    fn authenticated(mut self, registry_key: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
-        self.mac = mac::hmac_sha256(registry_key.expose(), &self.mac_input()?);
-        Ok(self)
-    }
-
+impl Authenticated for UsageRecord {
     fn mac_input(&self) -> Result<Vec<u8>, CryptoError> {
         // Destructured, so that a new field cannot be forgotten here.
         let Self {
@@ -58,6 +48,14 @@ impl UsageRecord {
             &revision.to_be_bytes(),
             authenticated_by.as_bytes(),
         ])
+    }
+
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+
+    fn with_mac(self, mac: [u8; 32]) -> Self {
+        Self { mac, ..self }
     }
 }
 
@@ -176,6 +174,7 @@ fn event(ctx: &Ctx, env: &mut Env<'_>, record: &UsageRecord) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vutf_kernel::Secret;
 
     #[test]
     fn a_change_of_any_field_is_seen() {

@@ -40,6 +40,11 @@ pub enum KeysError {
         /// The newest version that protects.
         newest: u32,
     },
+    /// A limit for keys that nobody rotates by themselves: once it is reached, what needs them would stand still.
+    #[error(
+        "keys for {0} have no limit of use: they are not rotated by themselves, and the service would stop at it"
+    )]
+    Limit(Purpose),
     /// Something would be lost.
     #[error("{}", still_protects(*.live))]
     StillProtects {
@@ -150,6 +155,7 @@ impl KeysError {
             | Self::NotCreatable(_)
             | Self::PastEnd
             | Self::MinimumVersion { .. }
+            | Self::Limit(_)
             | Self::Note(_) => Class::Invalid,
             Self::Exists(_)
             | Self::StillProtects { .. }
@@ -182,6 +188,7 @@ impl KeysError {
             Self::Exists(_) => "key_exists",
             Self::PastEnd => "past_end",
             Self::MinimumVersion { .. } => "minimum_version",
+            Self::Limit(_) => "no_limit_of_use",
             Self::StillProtects { .. } => "still_protects",
             Self::InUse(_) => "key_in_use",
             Self::Superseded => "superseded",

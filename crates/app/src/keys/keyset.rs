@@ -64,6 +64,9 @@ impl Keys<'_> {
             return Err(KeysError::Stale);
         }
         let policy = current.map(|keyset| keyset.policy.clone()).unwrap_or_default();
+        if matches!(change.limit, Some(Some(_))) && !purpose.rotates_alone() {
+            return Err(KeysError::Limit(purpose.clone()));
+        }
         if let Some(minimum) = change.minimum_version {
             self.check_minimum(ctx, &registry, purpose, policy.minimum_version, minimum)
                 .await?;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use vutf_kernel::{Env, OsEntropy, SystemClock};
 
 use super::*;
+use crate::authenticated::Authenticated as _;
 use crate::{
     KeyRecord, KeyState, Suite, decide,
     envelope::{EnvelopeKey, OVERHEAD},

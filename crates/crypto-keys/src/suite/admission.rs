@@ -3,6 +3,7 @@
 use vutf_kernel::{Env, OrganizationId, OsEntropy, Secret, SystemClock};
 
 use super::{Suite, SuitePolicy};
+use crate::authenticated::Authenticated as _;
 use crate::{
     Algorithm, CryptoError, FieldRef, KeyRecord, KeyState, Keyring, LoadError, Purpose,
     memory::MemoryWrapper, plan_missing_under, plan_rotation_under, record::fingerprint, tenant::Tenant,

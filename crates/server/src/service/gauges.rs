@@ -12,7 +12,7 @@ use vutf_crypto_keys::{
     ApprovalState, Keks, KeyReader as _, KeyRecord, KeyState, Keyset, LifecycleReader as _, Posture, due,
     job::{Job, JobReader as _, JobState},
 };
-use vutf_kernel::{OrganizationId, PortError, Timestamp};
+use vutf_kernel::{Class, OrganizationId, PortError, Timestamp};
 
 use super::{SequencerStatus, Service, probes};
 use crate::{
@@ -45,11 +45,8 @@ pub(super) fn spawn(
             ticks.tick().await;
             read(&service, &metrics, &sequencer);
             // Keys were loaded by the start; their figures are wanted from the beginning.
-            if round > 0
-                && round.is_multiple_of(rounds_between_keys)
-                && let Err(error) = service.keys().reload().await
-            {
-                tracing::warn!(error = %error, "the key registry could not be read again; trying again later");
+            if round > 0 && round.is_multiple_of(rounds_between_keys) {
+                reload_keys(&service, metrics.keys()).await;
             }
             if round.is_multiple_of(rounds_between_keys)
                 && let Err(error) = registry(&service, metrics.keys(), &mut keks).await
@@ -58,6 +55,24 @@ pub(super) fn spawn(
             }
         }
     })
+}
+
+/// What cannot be read now is read later; what somebody else has written is for an operator to mend.
+async fn reload_keys(service: &Service, metrics: &KeyMetrics) {
+    let error = match service.keys().reload().await {
+        Ok(_report) => return metrics.set_registry_refused(false),
+        Err(error) => error,
+    };
+    if error.class() == Class::Unavailable {
+        tracing::warn!(error = %error, "the key registry could not be read again; trying again later");
+        return;
+    }
+    metrics.set_registry_refused(true);
+    tracing::error!(
+        error = %error,
+        "the key registry is not what the service wrote, and is not read again: this process goes on with what it has loaded; \
+         keep the database as evidence, and run `violentutf-api doctor`"
+    );
 }
 
 fn read(service: &Service, metrics: &Metrics, sequencer: &SequencerStatus) {

@@ -43,6 +43,7 @@ pub struct KeyMetrics {
     requests: IntGauge,
     jobs: IntGaugeVec,
     rows_left: IntGaugeVec,
+    registry_refused: IntGauge,
     rounds: IntCounterVec,
     last_round: IntGauge,
 }
@@ -120,6 +121,10 @@ impl KeyMetrics {
                 "Rows that unfinished jobs of a kind have yet to do, as estimated.",
                 "kind",
             )?,
+            registry_refused: gauge(
+                "vutf_key_registry_refused",
+                "1 if the key registry was changed by somebody else than the service, and is not read again.",
+            )?,
             rounds: counters(
                 "vutf_key_scheduler_rounds_total",
                 "Rounds of the key scheduler in this process, by result: done, failed.",
@@ -152,6 +157,11 @@ impl KeyMetrics {
         ] {
             raise(&self.cache.with_label_values(&[result]), total);
         }
+    }
+
+    /// Whether the registry is not what the service wrote.
+    pub fn set_registry_refused(&self, refused: bool) {
+        self.registry_refused.set(refused.into());
     }
 
     /// 0 fresh, 1 grace, 2 read-only, 3 closed.

@@ -185,6 +185,12 @@ pub const CODES: &[Code] = &[
         "Send 1 up to the version that protects.",
     ),
     code(
+        "no_limit_of_use",
+        400,
+        "Keys of this purpose have no limit of use",
+        "Leave `limit` out: such keys are rotated by hand, and the service would stop at it.",
+    ),
+    code(
         "unfit_note",
         400,
         "The note cannot be kept",

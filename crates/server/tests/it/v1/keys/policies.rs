@@ -92,6 +92,20 @@ async fn a_policy_that_would_lose_something_is_refused() {
         let answer = patch(&site, Some(&tag), &body).await;
         assert_eq!(refused(&answer, status), code, "{body}");
     }
+    // What is not rotated by itself would stop the service once it had reached a limit.
+    for purpose in ["mac:rows", "index:users.email", "tenant"] {
+        let path = format!("/api/v1/keys/policies/{purpose}");
+        let tag = site
+            .get(&site.first, &path)
+            .await
+            .header("etag")
+            .unwrap()
+            .to_owned();
+        let body = json!({"limit": {"messages": 1, "bytes": 1}});
+        let call = site.api.patch(&path).bearer(&site.first.tokens.access);
+        let answer = call.header("if-match", &tag).json(&body).send().await.unwrap();
+        assert_eq!(refused(&answer, 400), "VUTF_NO_LIMIT_OF_USE", "{purpose}");
+    }
     for (path, status, code) in [
         ("/api/v1/keys/policies/encrypt:nothing", 404, "VUTF_NOT_FOUND"),
         ("/api/v1/keys/policies/everything", 400, "VUTF_INVALID_PARAMETER"),

@@ -1,6 +1,7 @@
 //! The key of the rows' MACs: nobody loses their account with it.
 
 use serde_json::json;
+use vutf_testkit::sql;
 
 use super::{Site, json_of, text};
 use crate::e2e::world::eventually;
@@ -26,15 +27,36 @@ async fn nobody_is_locked_out(site: Site) {
         assert_eq!(text(&now["state"]), "compromised");
         site.api.login(&site.second.person).expect(200).await.unwrap();
     }
-    let management = site.api.at(site.server.management_url());
     eventually("it is told that rows hang on a compromised key", async || {
-        let metrics = management.get("/metrics").expect(200).await.unwrap().text();
-        let mut uses = metrics
-            .lines()
-            .filter_map(|line| line.strip_prefix("vutf_compromised_key_uses "));
-        uses.any(|uses| uses.parse::<f64>().is_ok_and(|uses| uses > 0.0))
+        metric(&site, "vutf_compromised_key_uses").await > 0.0
     })
     .await;
+}
+
+async fn metric(site: &Site, name: &str) -> f64 {
+    let management = site.api.at(site.server.management_url());
+    let metrics = management.get("/metrics").expect(200).await.unwrap().text();
+    let value = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_somebody_else_has_written_is_told_until_it_is_put_back() {
+    let site = Site::sqlite().await;
+    let edit = async |state: &str| {
+        let sql = format!("UPDATE crypto_keys SET state = '{state}' WHERE purpose = 'mac:cursor'");
+        sql::execute(&site.world.database_url(), &sql).await.unwrap();
+    };
+    for (state, told) in [("deactivated", 1.0), ("active", 0.0)] {
+        edit(state).await;
+        eventually("the change is told", async || {
+            metric(&site, "vutf_key_registry_refused").await == told
+        })
+        .await;
+    }
+    site.api.login(&site.second.person).expect(200).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
