@@ -32,7 +32,7 @@ const PRESENT_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('tab
 /// `O` and `A`: fires in an ordinary session.
 const PRESENT: &str = "WITH guarded AS (SELECT to_regclass(name) AS oid FROM (VALUES ('audit_intake'), ('audit_subject_ref'), \
          ('audit_leaf'), ('erasures'), ('key_transitions')) AS names (name)) \
-     SELECT relname::text AS name FROM pg_class WHERE oid IN (SELECT oid FROM guarded) AND relkind = 'r' \
+     SELECT relname::text AS name FROM pg_class WHERE oid IN (SELECT oid FROM guarded) AND relkind IN ('r', 'p') \
      UNION ALL SELECT tgname::text FROM pg_trigger \
      WHERE tgrelid IN (SELECT oid FROM guarded) AND tgenabled IN ('O', 'A')";
 
