@@ -1,8 +1,9 @@
 //! What people see of the log. Each look is an event itself, and what cannot be recorded is not shown (NIST SP 800-53 AU-5).
 
+use uuid::Uuid;
 use vutf_kernel::{
     Action, Ambient, Class, Ctx, Detail, Env, Event, EventId, EventRecorder, Outcome, Page, PageRequest,
-    Permission, PortError, Resource, UseCaseError, UserId,
+    Permission, PortError, Question, Resource, UseCaseError, UserId,
 };
 
 use crate::{EventFilter, Leaf, LogReader, Record};
@@ -15,6 +16,14 @@ pub mod action {
     pub const LIST: Action = Action::new("audit.list", "audit");
     /// One event is shown.
     pub const READ: Action = Action::new("audit.read", "audit");
+    /// What is known about one person is shown: what was done to their data, or by them.
+    pub const TIMELINE: Action = Action::new("audit.timeline", "audit");
+    /// A person sees who saw or changed their own data.
+    pub const OWN: Action = Action::new("audit.own", "audit");
+    /// Who reached whose data is counted on the machine.
+    pub const GRAPH: Action = Action::new("audit.graph", "audit");
+    /// What was added between two heads is counted on the machine.
+    pub const DIFF: Action = Action::new("audit.diff", "audit");
     /// The head of the log is shown.
     pub const STATUS: Action = Action::new("audit.status", "audit");
     /// The last events of all tenants are shown on the machine.
@@ -28,12 +37,22 @@ pub mod action {
 /// What a caller needs to see the log.
 pub const PERMISSION: Permission = Permission::known("audit:read");
 
+/// What a caller needs to see who saw their own data.
+pub const OWN_PERMISSION: Permission = Permission::known("self:manage");
+
+/// So many of the people that an event names are shown with it in a list. An event that shows many people is looked at by
+/// events that name them all: without a bound, each look would name more than the one before.
+pub const LISTED_SUBJECTS: usize = 20;
+
 /// Why nothing is shown.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// The caller may not see the log, or not all of it.
     #[error("this needs the permission {}", PERMISSION.as_str())]
     Denied,
+    /// The caller is in no session, so that nothing is their own.
+    #[error("sign in first")]
+    NotSignedIn,
     /// No such event in the caller's tenant.
     #[error("there is no such event")]
     NotFound,
@@ -47,6 +66,7 @@ impl AccessError {
     pub fn class(&self) -> Class {
         match self {
             Self::Denied => Class::Forbidden,
+            Self::NotSignedIn => Class::Unauthenticated,
             Self::NotFound => Class::NotFound,
             Self::Port(error) => error.class(),
         }
@@ -55,6 +75,7 @@ impl AccessError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Denied => "permission_denied",
+            Self::NotSignedIn => "not_signed_in",
             Self::NotFound => "not_found",
             Self::Port(error) if error.class() == Class::Unavailable => "unavailable",
             Self::Port(_) => "internal",
@@ -66,7 +87,7 @@ impl UseCaseError for AccessError {
     fn port(&self) -> Option<&PortError> {
         match self {
             Self::Port(error) => Some(error),
-            Self::Denied | Self::NotFound => None,
+            Self::Denied | Self::NotSignedIn | Self::NotFound => None,
         }
     }
 }
@@ -91,7 +112,8 @@ pub struct Status {
     pub head: Option<Leaf>,
 }
 
-/// The events of the caller's tenant that `filter` matches, whatever tenant it names; oldest first.
+/// The events of the caller's tenant that `filter` matches, whatever tenant it names, in its order. Everybody whom they tell
+/// about is named in one event: who is shown with them ([`listed`]), who acted, and whom the filter names.
 pub async fn search(
     ctx: &Ctx,
     log: Access<'_>,
@@ -104,11 +126,31 @@ pub async fn search(
         ..filter
     };
     let found = log.reader.search(&filter, page).await?;
-    let count = Detail::Number(i64::try_from(found.items.len()).unwrap_or(i64::MAX));
-    let subjects: Vec<UserId> = filter.subject.into_iter().collect();
-    let event = log.event(ctx, action::LIST, action::LIST.none(), &subjects);
-    log.recorder.record(event.detail("count", count)).await?;
+    let asked = filter.subject.into_iter().chain(filter.actor_id.map(UserId::from_uuid));
+    let event = log
+        .event(ctx, action::LIST, action::LIST.none(), &[])
+        .shows(&filter.question(action::LIST), &ids(&found))
+        .about_all(asked.chain(people(&found)));
+    log.recorder.record(event).await?;
     Ok(found)
+}
+
+/// The people whom an event names, as far as a list shows them.
+pub fn listed(record: &Record) -> &[UserId] {
+    let all = &record.intake.subjects;
+    &all[..all.len().min(LISTED_SUBJECTS)]
+}
+
+pub(crate) fn ids(page: &Page<Record>) -> Vec<Uuid> {
+    page.items.iter().map(|record| record.intake.id.as_uuid()).collect()
+}
+
+/// Everybody about whom a list of events tells.
+fn people(page: &Page<Record>) -> impl Iterator<Item = UserId> {
+    page.items.iter().flat_map(|record| {
+        let actor = record.intake.actor_id.map(UserId::from_uuid);
+        listed(record).iter().copied().chain(actor)
+    })
 }
 
 /// One event of the caller's tenant; another tenant's is answered like one that does not exist.
@@ -119,7 +161,11 @@ pub async fn entry(ctx: &Ctx, log: Access<'_>, id: EventId) -> Result<Record, Ac
     let record = found
         .filter(|record| record.intake.organization_id == ctx.organization_id)
         .ok_or(AccessError::NotFound)?;
-    let event = log.event(ctx, action::READ, resource, &record.intake.subjects);
+    let actor = record.intake.actor_id.map(UserId::from_uuid);
+    let event = log
+        .event(ctx, action::READ, resource, &record.intake.subjects)
+        .shows(&Question::all(action::READ).with("id", Some(id)), &[id.as_uuid()])
+        .about_all(actor);
     log.recorder.record(event).await?;
     Ok(record)
 }
@@ -157,7 +203,12 @@ pub async fn whole<'a>(
 }
 
 impl Access<'_> {
-    async fn admit(&self, ctx: &Ctx, action: Action, resource: Resource) -> Result<(), AccessError> {
+    pub(crate) async fn admit(
+        &self,
+        ctx: &Ctx,
+        action: Action,
+        resource: Resource,
+    ) -> Result<(), AccessError> {
         if ctx.may(&PERMISSION) {
             return Ok(());
         }
@@ -165,13 +216,23 @@ impl Access<'_> {
     }
 
     async fn refuse<T>(&self, ctx: &Ctx, action: Action, resource: Resource) -> Result<T, AccessError> {
-        let mut event = self.event(ctx, action, resource, &[]);
-        event.outcome = Outcome::refused(AccessError::Denied.code());
-        self.recorder.record(event).await?;
-        Err(AccessError::Denied)
+        self.refuse_as(ctx, action, resource, AccessError::Denied).await
     }
 
-    fn event(&self, ctx: &Ctx, action: Action, resource: Resource, subjects: &[UserId]) -> Event {
+    pub(crate) async fn refuse_as<T>(
+        &self,
+        ctx: &Ctx,
+        action: Action,
+        resource: Resource,
+        error: AccessError,
+    ) -> Result<T, AccessError> {
+        let mut event = self.event(ctx, action, resource, &[]);
+        event.outcome = Outcome::refused(error.code());
+        self.recorder.record(event).await?;
+        Err(error)
+    }
+
+    pub(crate) fn event(&self, ctx: &Ctx, action: Action, resource: Resource, subjects: &[UserId]) -> Event {
         let mut entropy = self.ambient.entropy();
         let mut env = Env {
             clock: self.ambient.clock(),

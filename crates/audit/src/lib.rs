@@ -6,14 +6,19 @@ pub mod anchor;
 pub mod body;
 pub mod canonical;
 pub mod chain;
+pub mod filter;
 pub mod finding;
+pub mod graph;
+pub mod growth;
 pub mod intake;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod merkle;
+pub mod own;
 pub mod part;
 pub mod read;
 pub mod sequence;
+pub mod timeline;
 pub mod tlog;
 pub mod verify;
 
@@ -21,12 +26,13 @@ pub use access::{Access, AccessError};
 pub use anchor::{Advance, Anchor, AnchorError, advance};
 pub use body::{Body, BodyError, parse_body};
 pub use chain::{Cursor, GENESIS, Leaf, Pending, chain_after, leaf_hash, link};
+pub use filter::{ActionMatch, ActorKind, Ending, EventFilter, FilterError, Order, Word};
 pub use finding::{Finding, FindingKind, Misfit};
 pub use intake::{AuditTx, Intake, StoredIntake, prepare};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryLog, MemoryTx};
 pub use part::{PartsError, SealedPart, decode_parts, encode_parts};
-pub use read::{Ending, EventFilter, LogEntry, LogReader, PATIENCE, Protection, Record, Strays};
+pub use read::{LogEntry, LogReader, PATIENCE, Protection, Record, Strays};
 pub use sequence::{
     Batch, SEQUENCER_LEASE, SequenceError, SequencerStore, SequencerTx, sequence_after, sequence_batch,
 };
