@@ -126,7 +126,10 @@ pub async fn search(
         ..filter
     };
     let found = log.reader.search(&filter, page).await?;
-    let asked = filter.subject.into_iter().chain(filter.actor_id.map(UserId::from_uuid));
+    let asked = filter
+        .subject
+        .into_iter()
+        .chain(filter.actor_id.map(UserId::from_uuid));
     let event = log
         .event(ctx, action::LIST, action::LIST.none(), &[])
         .shows(&filter.question(action::LIST), &ids(&found))
@@ -142,7 +145,10 @@ pub fn listed(record: &Record) -> &[UserId] {
 }
 
 pub(crate) fn ids(page: &Page<Record>) -> Vec<Uuid> {
-    page.items.iter().map(|record| record.intake.id.as_uuid()).collect()
+    page.items
+        .iter()
+        .map(|record| record.intake.id.as_uuid())
+        .collect()
 }
 
 /// Everybody about whom a list of events tells.

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use uuid::Uuid;
-use vutf_kernel::{
-    Action, OrganizationId, Question, RequestId, Timestamp, UserId,
-    id::uuid_v7_floor,
-};
+use vutf_kernel::{Action, OrganizationId, Question, RequestId, Timestamp, UserId, id::uuid_v7_floor};
 
 use crate::StoredIntake;
 
@@ -220,10 +217,9 @@ impl EventFilter {
     /// `period_empty` when it ends before it begins.
     pub fn check(&self) -> Result<(), FilterError> {
         match (self.from, self.until) {
-            (Some(from), Some(until)) if from >= until => Err(FilterError::new(
-                "period_empty",
-                "use an instant after `from`",
-            )),
+            (Some(from), Some(until)) if from >= until => {
+                Err(FilterError::new("period_empty", "use an instant after `from`"))
+            }
             _ => Ok(()),
         }
     }
@@ -232,13 +228,27 @@ impl EventFilter {
         let (least, most) = self.ids();
         let id = intake.id.as_uuid();
         self.organization_id == intake.organization_id
-            && self.action.as_ref().is_none_or(|action| action.matches(&intake.action))
+            && self
+                .action
+                .as_ref()
+                .is_none_or(|action| action.matches(&intake.action))
             && self.actor_id.is_none_or(|actor| intake.actor_id == Some(actor))
-            && self.actor_kind.is_none_or(|kind| kind.as_str() == intake.actor_kind)
-            && self.subject.is_none_or(|subject| intake.subjects.contains(&subject))
-            && self.resource_kind.as_ref().is_none_or(|kind| kind.as_str() == intake.resource_kind)
-            && self.resource_id.is_none_or(|resource| intake.resource_id == Some(resource))
-            && self.outcome.is_none_or(|ending| ending.as_str() == intake.outcome)
+            && self
+                .actor_kind
+                .is_none_or(|kind| kind.as_str() == intake.actor_kind)
+            && self
+                .subject
+                .is_none_or(|subject| intake.subjects.contains(&subject))
+            && self
+                .resource_kind
+                .as_ref()
+                .is_none_or(|kind| kind.as_str() == intake.resource_kind)
+            && self
+                .resource_id
+                .is_none_or(|resource| intake.resource_id == Some(resource))
+            && self
+                .outcome
+                .is_none_or(|ending| ending.as_str() == intake.outcome)
             && self
                 .reason
                 .as_ref()
@@ -281,10 +291,28 @@ mod tests {
 
     #[test]
     fn actions_are_named_whole_or_by_their_beginning() {
-        assert_eq!(ActionMatch::parse("user.lock"), Ok(ActionMatch::Exactly("user.lock".into())));
-        assert_eq!(ActionMatch::parse("user."), Ok(ActionMatch::Under("user.".into())));
+        assert_eq!(
+            ActionMatch::parse("user.lock"),
+            Ok(ActionMatch::Exactly("user.lock".into()))
+        );
+        assert_eq!(
+            ActionMatch::parse("user."),
+            Ok(ActionMatch::Under("user.".into()))
+        );
         assert_eq!(ActionMatch::parse("health.api-live").map(|_| ()), Ok(()));
-        for bad in ["", "user", ".", ".lock", "user.lock.", "user..lock", "User.lock", "user.l%", "user.l ck", "a.b.c", "é.x"] {
+        for bad in [
+            "",
+            "user",
+            ".",
+            ".lock",
+            "user.lock.",
+            "user..lock",
+            "User.lock",
+            "user.l%",
+            "user.l ck",
+            "a.b.c",
+            "é.x",
+        ] {
             assert_eq!(ActionMatch::parse(bad).unwrap_err().code, "action_form", "{bad}");
         }
         let long = "x".repeat(64);
@@ -342,7 +370,10 @@ mod tests {
             change(&mut filter, id);
             assert!(seen.insert(filter.question(action).fingerprint()), "{filter:?}");
         }
-        let newest_first = EventFilter { order: Order::Descending, ..all };
+        let newest_first = EventFilter {
+            order: Order::Descending,
+            ..all
+        };
         assert!(!seen.insert(newest_first.question(action).fingerprint()));
     }
 }

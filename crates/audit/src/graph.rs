@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 use vutf_kernel::{Timestamp, UserId};
 
-use crate::{Record, timeline::{Line, LineKind}};
+use crate::{
+    Record,
+    timeline::{Line, LineKind},
+};
 
 /// Edges that are kept at most: about 20 MB.
 pub const MOST_EDGES: usize = 100_000;
@@ -107,7 +110,8 @@ impl AccessGraph {
     /// The graph in the language of Graphviz. Ids and words of the log are the only text in it, and stand in quotes.
     pub fn dot(&self) -> String {
         use std::fmt::Write as _;
-        let mut text = String::from("digraph access {\n  rankdir=LR;\n  node [shape=box, fontname=\"monospace\"];\n");
+        let mut text =
+            String::from("digraph access {\n  rankdir=LR;\n  node [shape=box, fontname=\"monospace\"];\n");
         for (from, to, edge) in self.edges() {
             let _infallible = writeln!(
                 text,

@@ -14,8 +14,8 @@ use vutf_kernel::{
 };
 
 use crate::{
-    AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, Order, PATIENCE, Pending, Protection, Record,
-    SEQUENCER_LEASE, SequencerStore, SequencerTx, Strays, prepare,
+    AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, Order, PATIENCE, Pending, Protection,
+    Record, SEQUENCER_LEASE, SequencerStore, SequencerTx, Strays, prepare,
 };
 
 /// What somebody with write access to the tables could reach.

@@ -65,10 +65,14 @@ pub async fn own(
 ) -> Result<Page<OwnLine>, AccessError> {
     let resource = action::OWN.none();
     let Actor::User { user_id, .. } = ctx.actor else {
-        return log.refuse_as(ctx, action::OWN, resource, AccessError::NotSignedIn).await;
+        return log
+            .refuse_as(ctx, action::OWN, resource, AccessError::NotSignedIn)
+            .await;
     };
     if !ctx.may(&OWN_PERMISSION) {
-        return log.refuse_as(ctx, action::OWN, resource, AccessError::Denied).await;
+        return log
+            .refuse_as(ctx, action::OWN, resource, AccessError::Denied)
+            .await;
     }
     let filter = EventFilter {
         subject: Some(user_id),
@@ -78,7 +82,9 @@ pub async fn own(
         ..EventFilter::within(ctx.organization_id)
     };
     let found = log.reader.search(&filter, page).await?;
-    let question = Question::all(action::OWN).with("from", span.from).with("until", span.until);
+    let question = Question::all(action::OWN)
+        .with("from", span.from)
+        .with("until", span.until);
     let event = log
         .event(ctx, action::OWN, resource, &[user_id])
         .shows(&question, &ids(&found));

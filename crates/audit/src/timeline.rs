@@ -1,9 +1,7 @@
 //! What is known about one person, as one story: what was done to their data, or by them.
 
 use uuid::Uuid;
-use vutf_kernel::{
-    Ctx, Detail, EventId, Page, PageRequest, Question, Timestamp, UserId, look::detail,
-};
+use vutf_kernel::{Ctx, Detail, EventId, Page, PageRequest, Question, Timestamp, UserId, look::detail};
 
 use crate::{
     Access, AccessError, ActorKind, EventFilter, Order, Record, Word,
@@ -93,7 +91,9 @@ impl Line {
     /// The line of an event. What only the body tells is left out where the body cannot be read: that is the verifier's business.
     pub fn of(record: &Record) -> Self {
         let intake = &record.intake;
-        let details = parse_body(&intake.body).map(|body| body.details).unwrap_or_default();
+        let details = parse_body(&intake.body)
+            .map(|body| body.details)
+            .unwrap_or_default();
         let count = match details.get(detail::COUNT) {
             Some(Detail::Number(count)) => Some(*count),
             _ => None,
@@ -219,6 +219,9 @@ fn merged(parts: Vec<Page<Record>>, limit: u16) -> Page<Record> {
     items.dedup_by_key(|record| record.intake.id);
     let more = more || items.len() > usize::from(limit);
     items.truncate(usize::from(limit));
-    let next = items.last().filter(|_| more).map(|record| record.intake.id.as_uuid());
+    let next = items
+        .last()
+        .filter(|_| more)
+        .map(|record| record.intake.id.as_uuid());
     Page { items, next }
 }

@@ -116,7 +116,9 @@ mod tests {
     fn equal_questions_share_a_fingerprint_and_others_do_not() {
         let asked = |parts: &[(&'static str, &str)]| {
             let all = Question::all(LIST);
-            let asked = parts.iter().fold(all, |all, (name, part)| all.with(name, Some(part)));
+            let asked = parts
+                .iter()
+                .fold(all, |all, (name, part)| all.with(name, Some(part)));
             asked.fingerprint()
         };
         assert_eq!(asked(&[("a", "1"), ("b", "2")]), asked(&[("b", "2"), ("a", "1")]));
@@ -130,7 +132,10 @@ mod tests {
         ];
         let distinct: BTreeSet<_> = different.iter().collect();
         assert_eq!(distinct.len(), different.len());
-        assert_eq!(Question::all(LIST).with("a", None::<&str>).fingerprint(), asked(&[]));
+        assert_eq!(
+            Question::all(LIST).with("a", None::<&str>).fingerprint(),
+            asked(&[])
+        );
     }
 
     #[test]
@@ -138,7 +143,9 @@ mod tests {
         let ids: Vec<Uuid> = (0..25_u128).map(Uuid::from_u128).collect();
         let told = event().shows(&Question::all(LIST), &ids).details;
         assert_eq!(told[detail::COUNT], Detail::Number(25));
-        let Detail::List(named) = &told[detail::IDS] else { panic!("{told:?}") };
+        let Detail::List(named) = &told[detail::IDS] else {
+            panic!("{told:?}")
+        };
         assert_eq!(named.len(), NAMED_IDS);
         assert_eq!(named[1], Uuid::from_u128(1).to_string());
         let others = event().shows(&Question::all(LIST), &ids[..24]).details;

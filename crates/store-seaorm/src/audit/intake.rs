@@ -109,7 +109,7 @@ fn references(intake: &Intake) -> impl Iterator<Item = audit_subject_ref::Active
         })
 }
 
-/// Rows in one INSERT at most: 14 parameters each, far below the 32,766 that SQLite and the 65,535 that PostgreSQL allow.
+/// Rows in one INSERT at most: 15 parameters each, far below the 32,766 that SQLite and the 65,535 that PostgreSQL allow.
 const MOST_ROWS: usize = 256;
 
 /// So many rows have a statement of their own number.

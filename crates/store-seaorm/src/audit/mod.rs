@@ -7,6 +7,7 @@ mod intake;
 mod look;
 mod parts;
 mod reader;
+mod search;
 mod sequencer;
 mod surroundings;
 
@@ -44,6 +45,7 @@ fn intake_row(intake: &Intake) -> audit_intake::ActiveModel {
         outcome: Set(intake.outcome.clone()),
         body: Set(intake.body.clone()),
         parts: Set(encode_parts(&intake.parts)),
+        reason: Set(intake.reason.clone()),
     }
 }
 
@@ -68,6 +70,7 @@ fn intake_of(row: audit_intake::Model, mut subjects: Vec<Uuid>) -> StoredIntake 
         resource_kind: row.resource_kind,
         resource_id: row.resource_id,
         outcome: row.outcome,
+        reason: row.reason,
         body: row.body,
         parts,
         subjects: subjects.into_iter().map(UserId::from_uuid).collect(),

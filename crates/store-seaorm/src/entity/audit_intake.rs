@@ -20,6 +20,7 @@ pub(crate) struct Model {
     pub(crate) outcome: String,
     pub(crate) body: Vec<u8>,
     pub(crate) parts: Vec<u8>,
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -50,6 +50,7 @@ async fn empty_postgres() -> Option<World> {
 fn rows(world: &World) -> Vec<String> {
     let [home, one, two, three] = [0x7000_8000_0000_0000_0001, 1, 2, 3].map(|n| world.id(Uuid::from_u128(n)));
     let blob = world.bytes(b"blob");
+    let refused = world.bytes(br#"{"outcome":{"reason":"denied","result":"refused"}}"#);
     let stamps = "created_at, updated_at, version";
     vec![
         format!("INSERT INTO leases (name, holder, epoch, expires_at) VALUES ('l', {one}, 1, 2)"),
@@ -99,6 +100,12 @@ fn rows(world: &World) -> Vec<String> {
             "INSERT INTO key_jobs (id, organization_id, kind, purpose, state, cursor, pass_number, pass_found, pass_stuck, \
                rows_done, rows_skipped, rows_total, {stamps}) \
                VALUES ({one}, {home}, 'rewrap', 'tenant', 'pending', {blob}, 0, 0, 0, 0, 0, 0, 1, 1, 1)"
+        ),
+        // What stands in the table outlives the migration, and its reason is taken from the body the next time.
+        format!(
+            "INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, action, resource_kind, outcome, body, parts) \
+               SELECT {two}, 1, {home}, 'r', 'operator', 'a.b', 'x', 'refused', {refused}, {blob} \
+               WHERE NOT EXISTS (SELECT 1 FROM audit_intake WHERE id = {two})"
         ),
     ]
 }
@@ -159,6 +166,8 @@ async fn each_step_goes_up_and_down_with_rows_in_it(world: World) {
         world.sql(planted).await;
         before = after;
     }
+    let copied = "SELECT COUNT(*) FROM audit_intake WHERE reason = 'denied'";
+    assert_eq!(world.number(copied).await, 1, "a reason is copied from the body");
     let (whole, all) = (before, u32::try_from(steps).unwrap());
     for left in (0..all).rev() {
         world.store.migrate_down(1, &destroy).await.unwrap();
