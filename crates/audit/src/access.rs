@@ -184,9 +184,9 @@ pub async fn status(ctx: &Ctx, log: Access<'_>) -> Result<Status, AccessError> {
         head: log.reader.head().await?,
         pending: log.reader.pending_count().await?,
     };
-    log.recorder
-        .record(log.event(ctx, action::STATUS, resource, &[]))
-        .await?;
+    let event = log.event(ctx, action::STATUS, resource, &[]);
+    let event = event.asks(&Question::all(action::STATUS));
+    log.recorder.record(event).await?;
     Ok(status)
 }
 
@@ -198,12 +198,25 @@ pub async fn whole<'a>(
     action: Action,
     from_seq: i64,
 ) -> Result<&'a dyn LogReader, AccessError> {
+    overview(ctx, log, action, [("from_seq", Detail::Number(from_seq))]).await
+}
+
+/// As [`whole`], with `facts` about which part of it. Those whom it tells about are not named: they may be everybody.
+pub async fn overview<'a>(
+    ctx: &Ctx,
+    log: Access<'a>,
+    action: Action,
+    facts: impl IntoIterator<Item = (&'static str, Detail)>,
+) -> Result<&'a dyn LogReader, AccessError> {
     let resource = action.none();
     if !ctx.is_trusted() {
         return log.refuse(ctx, action, resource).await;
     }
     let event = log.event(ctx, action, resource, &[]);
-    let event = event.detail("from_seq", Detail::Number(from_seq));
+    let event = event.asks(&Question::all(action));
+    let event = facts
+        .into_iter()
+        .fold(event, |event, (name, fact)| event.detail(name, fact));
     log.recorder.record(event).await?;
     Ok(log.reader)
 }

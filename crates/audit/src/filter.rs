@@ -161,6 +161,19 @@ words! {
     }
 }
 
+/// Whether a period begins before it ends.
+///
+/// # Errors
+/// `period_empty` when it does not.
+pub fn check_period(from: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), FilterError> {
+    match (from, until) {
+        (Some(from), Some(until)) if from >= until => {
+            Err(FilterError::new("period_empty", "use an instant after `from`"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What a search asks for. Absent parts do not restrict it; the tenant always does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventFilter {
@@ -216,12 +229,7 @@ impl EventFilter {
     /// # Errors
     /// `period_empty` when it ends before it begins.
     pub fn check(&self) -> Result<(), FilterError> {
-        match (self.from, self.until) {
-            (Some(from), Some(until)) if from >= until => {
-                Err(FilterError::new("period_empty", "use an instant after `from`"))
-            }
-            _ => Ok(()),
-        }
+        check_period(self.from, self.until)
     }
     /// What the filter means; a store's query must select the same rows.
     pub fn matches(&self, intake: &StoredIntake) -> bool {

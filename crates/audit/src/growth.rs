@@ -31,16 +31,16 @@ pub struct Growth {
 pub struct Broken(pub i64);
 
 impl Growth {
-    /// Takes the next entry. `before` is the chain's hash before it.
+    /// Takes the entry number `seq`. `before` is the chain's hash before it.
     ///
     /// # Errors
-    /// [`Broken`] when body, leaf and chain do not fit.
-    pub fn push(&mut self, entry: &LogEntry, before: &[u8; 32]) -> Result<(), Broken> {
+    /// [`Broken`] when it is another one, or body, leaf and chain do not fit.
+    pub fn push(&mut self, entry: &LogEntry, seq: i64, before: &[u8; 32]) -> Result<(), Broken> {
         let leaf = &entry.leaf;
         let intake = entry.intake.as_ref().filter(|intake| {
             leaf_hash(&intake.body) == leaf.leaf_hash && chain_after(before, &leaf.leaf_hash) == leaf.chain
         });
-        let intake = intake.ok_or(Broken(leaf.seq))?;
+        let intake = intake.filter(|_| leaf.seq == seq).ok_or(Broken(seq))?;
         self.entries += 1;
         *self.actions.entry(intake.action.clone()).or_default() += 1;
         *self.outcomes.entry(intake.outcome.clone()).or_default() += 1;

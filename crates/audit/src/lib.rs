@@ -26,7 +26,7 @@ pub use access::{Access, AccessError};
 pub use anchor::{Advance, Anchor, AnchorError, advance};
 pub use body::{Body, BodyError, parse_body};
 pub use chain::{Cursor, GENESIS, Leaf, Pending, chain_after, leaf_hash, link};
-pub use filter::{ActionMatch, ActorKind, Ending, EventFilter, FilterError, Order, Word};
+pub use filter::{ActionMatch, ActorKind, Ending, EventFilter, FilterError, Order, Word, check_period};
 pub use finding::{Finding, FindingKind, Misfit};
 pub use intake::{AuditTx, Intake, StoredIntake, prepare};
 #[cfg(feature = "memory")]

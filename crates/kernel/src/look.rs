@@ -73,10 +73,15 @@ impl Event {
         }
         let named = ids.iter().take(NAMED_IDS).map(ToString::to_string);
         let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-        self.detail(detail::COUNT, Detail::Number(count))
-            .detail(detail::QUERY, Detail::Text(hex(&question.fingerprint())))
+        self.asks(question)
+            .detail(detail::COUNT, Detail::Number(count))
             .detail(detail::IDS_HASH, Detail::Text(hex(&hash.finalize())))
             .detail(detail::IDS, Detail::List(named.collect()))
+    }
+    /// Tells what was asked for. It makes the event that of a read; [`Event::shows`] does it, too.
+    #[must_use]
+    pub fn asks(self, question: &Question) -> Self {
+        self.detail(detail::QUERY, Detail::Text(hex(&question.fingerprint())))
     }
     /// Names everybody whose data was shown, each once.
     #[must_use]

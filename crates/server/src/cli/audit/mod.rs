@@ -2,16 +2,19 @@
 //! sees events is in the log themself; to verify shows none, and works on a copy that cannot be written.
 
 mod accept_head;
+mod access_graph;
+mod diff;
 mod export;
 mod tail;
+mod timeline;
 mod verify;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use vutf_app::UnitOfWork;
-use vutf_audit::{Access, LogEntry, LogReader, access::whole, parse_body};
+use vutf_audit::{Access, LogEntry, LogReader, access::overview, parse_body};
 use vutf_kernel::{
-    Action, Actor, Ambient, Ctx, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
+    Action, Actor, Ambient, Ctx, Detail, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
     transact,
 };
 use vutf_store_seaorm::SeaStore;
@@ -37,6 +40,14 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
         }
         Audit::Tail { follow } => tail::run(&Looker::new(&store), follow, out).await,
         Audit::Export { from } => export::run(&Looker::new(&store), from, out).await,
+        Audit::Timeline {
+            whose,
+            id,
+            span,
+            limit,
+        } => timeline::run(&Looker::new(&store), whose, id, &span, limit, out).await,
+        Audit::AccessGraph { span, dot } => access_graph::run(&Looker::new(&store), &span, dot, out).await,
+        Audit::Diff { from, to, sizes } => diff::run(&Looker::new(&store), from, to, sizes, out).await,
     };
     store.close().await;
     done
@@ -63,17 +74,33 @@ impl<'a> Looker<'a> {
 
     /// The log, once it is recorded that somebody looks at it.
     async fn open(&self, action: Action, from_seq: i64) -> Result<&dyn LogReader, Failure> {
+        let from = [("from_seq", Detail::Number(from_seq))];
+        self.open_part(action, from).await
+    }
+
+    /// The same, with what is to be known about the part that is looked at.
+    async fn open_part(
+        &self,
+        action: Action,
+        facts: impl IntoIterator<Item = (&'static str, Detail)>,
+    ) -> Result<&dyn LogReader, Failure> {
+        overview(&self.ctx(), self.access(), action, facts)
+            .await
+            .map_err(|error| Failure::of(&error))
+    }
+
+    fn ctx(&self) -> Ctx {
         let id = EventId::generate(self.ambient.clock(), &mut *self.ambient.entropy());
         let request_id = RequestId::from_uuid(id.as_uuid());
-        let ctx = Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id);
-        let access = Access {
+        Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id)
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access {
             reader: self.store,
             recorder: self,
             ambient: &self.ambient,
-        };
-        whole(&ctx, access, action, from_seq)
-            .await
-            .map_err(|error| Failure::of(&error))
+        }
     }
 }
 
