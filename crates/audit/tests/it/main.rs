@@ -11,6 +11,8 @@ mod merkle;
 #[cfg(test)]
 mod sequencer;
 #[cfg(test)]
+mod stories;
+#[cfg(test)]
 mod tamper;
 #[cfg(test)]
 mod tlog;
