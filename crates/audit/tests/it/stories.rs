@@ -1,6 +1,6 @@
 //! What is told about one person, to whoever may know it; who reached whom; what was added.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -12,11 +12,12 @@ use vutf_audit::{
     timeline::{Line, LineKind, Span, Whose, timeline},
 };
 use vutf_kernel::{
-    Action, Actor, Ambient, Class, Ctx, Detail, Event, EventRecorder, OrganizationId, Outcome, Page,
-    PageRequest, PortError, Question, RequestId, SessionId, UserId, look::detail,
+    Action, Actor, Ambient, Class, Ctx, Detail, Event, EventId, EventRecorder, OrganizationId, OsEntropy,
+    Outcome, Page, PageRequest, PortError, Question, RequestId, SessionId, UserId, id::uuid_v7_at,
+    look::detail,
 };
 
-use crate::world::{append, event, lease, now, user};
+use crate::world::{T0, append, event, lease, now, user};
 
 const NEIGHBOUR: OrganizationId = OrganizationId::from_uuid(Uuid::from_u128(7));
 
@@ -90,7 +91,7 @@ impl World {
         foreign.organization_id = NEIGHBOUR;
         let log = MemoryLog::unsealed();
         now(async {
-            for event in [
+            for (n, mut event) in (0..).zip([
                 failed,
                 told(Actor::Anonymous, LOGIN, Some(50), &[1]),
                 foreign,
@@ -99,7 +100,10 @@ impl World {
                 denied,
                 told(Actor::Operator, LOCK, Some(1), &[1]),
                 told(signed_in(1), LOCK, Some(3), &[3]),
-            ] {
+            ]) {
+                // A millisecond apart: their ids are in their order.
+                let at = T0.plus(Duration::from_millis(n));
+                event.id = EventId::from_uuid(uuid_v7_at(at, &mut OsEntropy));
                 append(&log, event).await;
             }
         });
