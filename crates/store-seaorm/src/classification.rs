@@ -213,6 +213,7 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("outcome", Word),
             ("body", Account),
             ("parts", Sealed),
+            ("reason", Word),
         ],
     ),
     (
