@@ -47,8 +47,8 @@ pub const LISTED_SUBJECTS: usize = 20;
 /// Why nothing is shown.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The caller may not see the log, or not all of it.
-    #[error("this needs the permission {}", PERMISSION.as_str())]
+    /// The caller may not see the log, or not all of it, or not even what is their own.
+    #[error("this needs the permission {}, or {} for what is one's own", PERMISSION.as_str(), OWN_PERMISSION.as_str())]
     Denied,
     /// The caller is in no session, so that nothing is their own.
     #[error("sign in first")]
