@@ -69,43 +69,43 @@ const PARTS: [Part; 16] = [
     }),
     ("actor", "audit_intake_actor", |f| f.actor_id = Some(person(7))),
     ("user", "audit_intake_list", |f| {
-        f.actor_kind = Some(ActorKind::User)
+        f.actor_kind = Some(ActorKind::User);
     }),
     ("anonymous", "audit_intake_actor_kind", |f| {
-        f.actor_kind = Some(ActorKind::Anonymous)
+        f.actor_kind = Some(ActorKind::Anonymous);
     }),
     ("subject", "audit_subject_ref_subject", |f| {
-        f.subject = Some(UserId::from_uuid(person(7)))
+        f.subject = Some(UserId::from_uuid(person(7)));
     }),
     ("action", "audit_intake_action", |f| {
-        f.action = ActionMatch::parse("user.list").ok()
+        f.action = ActionMatch::parse("user.list").ok();
     }),
     ("rare action", "audit_intake_action", |f| {
-        f.action = ActionMatch::parse("user.nothing").ok()
+        f.action = ActionMatch::parse("user.nothing").ok();
     }),
     ("actions", "audit_intake_action", |f| {
-        f.action = ActionMatch::parse("user.").ok()
+        f.action = ActionMatch::parse("user.").ok();
     }),
     ("kind", "audit_intake_resource_kind", |f| {
-        f.resource_kind = Word::parse("user").ok()
+        f.resource_kind = Word::parse("user").ok();
     }),
     ("resource", "audit_intake_resource", |f| {
-        f.resource_id = Some(person(7))
+        f.resource_id = Some(person(7));
     }),
     ("success", "audit_intake_list", |f| {
-        f.outcome = Some(Ending::Success)
+        f.outcome = Some(Ending::Success);
     }),
     ("refused", "audit_intake_undone", |f| {
-        f.outcome = Some(Ending::Refused)
+        f.outcome = Some(Ending::Refused);
     }),
     ("failed", "audit_intake_undone", |f| {
-        f.outcome = Some(Ending::Failed)
+        f.outcome = Some(Ending::Failed);
     }),
     ("reason", "audit_intake_reason", |f| {
-        f.reason = Word::parse("reason_1").ok()
+        f.reason = Word::parse("reason_1").ok();
     }),
     ("request", "audit_intake_request", |f| {
-        f.request_id = RequestId::parse("r-77")
+        f.request_id = RequestId::parse("r-77");
     }),
 ];
 
