@@ -43,9 +43,9 @@ const BEFORE: &str = "CREATE INDEX before_time ON audit_intake (organization_id,
     CREATE INDEX before_actor ON audit_intake (organization_id, actor_id, id); \
     CREATE INDEX before_action ON audit_intake (organization_id, action, id)";
 /// Events that are written to measure what writing costs.
-const WRITTEN: usize = 20_000;
+const WRITTEN: u32 = 20_000;
 /// Events in one transaction then.
-const GROUP: usize = 100;
+const GROUP: u32 = 100;
 
 /// Actions and the kinds of their resources, the most frequent first; the last are a thousand times rarer than the first.
 const ACTIONS: [(&str, &str); 40] = [
@@ -482,7 +482,7 @@ fn kinds() -> Vec<Kind> {
         kind("action", true, |a, _, f| action(a, f)),
         kind("action_prefix", true, |a, _, f| under(a, f)),
         kind("rare_action_prefix", true, |_, _, f| {
-            f.action = ActionMatch::parse("kek.").ok()
+            f.action = ActionMatch::parse("kek.").ok();
         }),
         kind("resource_kind", true, |a, _, f| kind_of_resource(a, f)),
         kind("resource", false, |a, _, f| resource(a, f)),
@@ -490,7 +490,7 @@ fn kinds() -> Vec<Kind> {
         kind("refused", true, |_, _, f| f.outcome = Some(Ending::Refused)),
         kind("reason", true, |a, _, f| reason(a, f)),
         kind("request_id", true, |a, _, f| {
-            f.request_id = RequestId::parse(&a.intake.request_id)
+            f.request_id = RequestId::parse(&a.intake.request_id);
         }),
         kind("actor+period", false, |a, _, f| {
             actor(a, f);
@@ -649,7 +649,7 @@ async fn write(store: &SeaStore, seed: u64) -> f64 {
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
     }
-    WRITTEN as f64 / began.elapsed().as_secs_f64()
+    f64::from(WRITTEN) / began.elapsed().as_secs_f64()
 }
 
 /// What writing costs with all indexes for search, with none, and without each one.
@@ -660,11 +660,11 @@ async fn cost_of_indexes(place: &Place, store: &SeaStore) {
         seed += 1;
         let (wal, cpu) = (wal_bytes(place).await, cpu_seconds());
         let rate = write(store, seed).await;
-        let each = |amount: f64| round(amount / WRITTEN as f64);
+        let each = |amount: f64| round(amount / f64::from(WRITTEN));
         // Of a server's processor time nothing is known here; of SQLite's log nothing.
         say(&json!({
             "database": place.name, "without": without, "events_written_a_second": round(rate),
-            "wal_bytes_an_event": each((wal_bytes(place).await - wal) as f64),
+            "wal_bytes_an_event": each(f64::from(u32::try_from(wal_bytes(place).await - wal).unwrap())),
             "own_cpu_microseconds_an_event": each((cpu_seconds() - cpu) * 1e6),
         }));
     };
