@@ -14,9 +14,9 @@ use vutf_kernel::{
 };
 
 use crate::{
-    AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, PATIENCE, Pending, Protection, Record,
-    SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing, Strays, TreeNode, TreeReader,
-    Voucher,
+    AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, Order, PATIENCE, Pending, Protection,
+    Record, SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing, Strays, TreeNode,
+    TreeReader, Voucher,
     merkle::{Hash, TILE_WIDTH, TileId},
     prepare,
 };
@@ -439,9 +439,17 @@ impl LogReader for MemoryLog {
         let mut found: Vec<&Intake> = rows
             .intake
             .iter()
-            .filter(|row| filter.matches(row) && page.after.is_none_or(|after| row.id.as_uuid() > after))
+            .filter(|row| filter.matches(row))
+            .filter(|row| match (page.after, filter.order) {
+                (None, _) => true,
+                (Some(after), Order::Ascending) => row.id.as_uuid() > after,
+                (Some(after), Order::Descending) => row.id.as_uuid() < after,
+            })
             .collect();
         found.sort_by_key(|row| row.id);
+        if filter.order == Order::Descending {
+            found.reverse();
+        }
         found.truncate(usize::from(page.limit) + 1);
         let page = Page::from_overfetch(found, page.limit, |row| row.id.as_uuid());
         Ok(page.map(|row| rows.record(row)))

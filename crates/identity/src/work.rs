@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 use vutf_kernel::{
-    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, Outcome, Permission, PortError, Resource,
-    SessionId, Timestamp, Units, UserId, transact,
+    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, Outcome, Permission, PortError, Question,
+    Resource, SessionId, Timestamp, Units, UserId, transact,
 };
 
 use crate::{
@@ -46,6 +47,16 @@ impl<C> Work<'_, C> {
     ) -> Result<(), PortError> {
         let event = about.event(&self.ctx, &mut self.env, outcome);
         self.tx.events().append(fill(event)).await
+    }
+    /// Raises the event of a read, which tells what it shows.
+    pub(crate) async fn shown(
+        &mut self,
+        about: &About,
+        question: &Question,
+        ids: &[Uuid],
+    ) -> Result<(), PortError> {
+        self.raise(about, Outcome::Success, |event| event.shows(question, ids))
+            .await
     }
     /// Raises the event of a success.
     pub(crate) async fn done(&mut self, about: &About) -> Result<(), PortError> {

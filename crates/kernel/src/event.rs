@@ -7,7 +7,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Ctx, Env, EventId, OrganizationId, PortError, RequestId, Secret, Timestamp, UserId};
+use crate::{
+    Actor, Ctx, Env, EventId, OrganizationId, PortError, RequestId, Secret, Timestamp, UserId, id::uuid_v7_at,
+};
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,13 @@ impl Outcome {
             Self::Success => "success",
             Self::Refused { .. } => "refused",
             Self::Failed { .. } => "failed",
+        }
+    }
+    /// Why it was not done; `None` when it was.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Success => None,
+            Self::Refused { reason } | Self::Failed { reason } => Some(reason),
         }
     }
 }
@@ -152,9 +161,11 @@ impl Event {
         if let Some(agent) = &ctx.origin.user_agent {
             private.insert(Cow::Borrowed("user_agent"), Secret::new(agent.clone()));
         }
+        // One reading for both: whoever searches by time looks among the ids.
+        let now = env.now();
         Self {
-            id: EventId::generate(env.clock, env.entropy),
-            occurred_at: env.now(),
+            id: EventId::from_uuid(uuid_v7_at(now, env.entropy)),
+            occurred_at: now,
             organization_id: ctx.organization_id,
             request_id: ctx.request_id.clone(),
             actor: ctx.actor.clone(),

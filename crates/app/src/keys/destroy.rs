@@ -13,7 +13,7 @@ use vutf_crypto_keys::{
     plan_keyset, plan_usage,
 };
 use vutf_identity::role::permission;
-use vutf_kernel::{ApprovalId, Ctx, Detail, Env, KeyId, PortError, transact};
+use vutf_kernel::{ApprovalId, Ctx, Env, KeyId, PortError, Question, transact};
 
 use super::{Home, KeyRef, Keys, KeysError, require};
 
@@ -108,9 +108,9 @@ impl Keys<'_> {
         {
             request.authenticate(self.keyring)?;
         }
-        let count = Detail::Number(i64::try_from(found.len()).unwrap_or(i64::MAX));
+        let ids: Vec<_> = found.iter().map(|request| request.id.as_uuid()).collect();
         self.record(ctx, KEY_REQUEST_LIST, KEY_REQUEST_LIST.none(), |event| {
-            event.detail("count", count.clone())
+            event.shows(&Question::all(KEY_REQUEST_LIST), &ids)
         })
         .await?;
         Ok(found)

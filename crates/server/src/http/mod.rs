@@ -14,6 +14,7 @@ pub mod health;
 mod listener;
 pub mod problem;
 mod rate;
+mod reference;
 pub mod request;
 pub mod route;
 mod site;

@@ -17,7 +17,7 @@ use vutf_crypto_keys::{
 use vutf_identity::Identity;
 use vutf_kernel::{Cache, Leases, MemoryCache, Timestamp, Units};
 
-use super::{health::Health, rate, request};
+use super::{health::Health, rate, reference, request};
 use crate::{config::Config, telemetry::Metrics};
 
 /// The service as the HTTP layer sees it.
@@ -80,10 +80,11 @@ pub struct ErasurePorts {
 
 impl AppState {
     /// Keys that this layer needs besides those of the domains.
-    pub fn purposes() -> [Purpose; 3] {
+    pub fn purposes() -> [Purpose; 4] {
         [
             Purpose::mac(request::CURSOR_KEY),
             Purpose::mac(rate::KEY),
+            Purpose::mac(reference::KEY),
             Crypto::purpose(),
         ]
     }

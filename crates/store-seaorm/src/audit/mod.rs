@@ -7,6 +7,7 @@ mod intake;
 mod look;
 mod parts;
 mod reader;
+mod search;
 mod sequencer;
 mod surroundings;
 mod tree;
@@ -48,6 +49,7 @@ fn intake_row(intake: &Intake, mac: Vec<u8>) -> audit_intake::ActiveModel {
         body: Set(intake.body.clone()),
         parts: Set(encode_parts(&intake.parts)),
         mac: Set(mac),
+        reason: Set(intake.reason.clone()),
     }
 }
 
@@ -72,6 +74,7 @@ fn intake_of(row: audit_intake::Model, mut subjects: Vec<Uuid>) -> StoredIntake 
         resource_kind: row.resource_kind,
         resource_id: row.resource_id,
         outcome: row.outcome,
+        reason: row.reason,
         body: row.body,
         parts,
         subjects: subjects.into_iter().map(UserId::from_uuid).collect(),

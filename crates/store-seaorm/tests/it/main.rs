@@ -49,6 +49,7 @@ mod queries;
 mod retry;
 mod sealed;
 mod sealed_columns;
+mod search;
 mod sequencer;
 mod tamper;
 mod tombstones;
