@@ -21,6 +21,8 @@ pub mod action {
     pub const TAIL: Action = Action::new("audit.tail", "audit");
     /// The events of all tenants are written out on the machine.
     pub const EXPORT: Action = Action::new("audit.export", "audit");
+    /// Events were dropped: their answers were given, and too many waited to be recorded.
+    pub const DROPPED: Action = Action::new("audit.dropped", "audit");
     /// The present head is accepted on the machine in the place of the one that was noted there.
     pub const ACCEPT_HEAD: Action = Action::new("audit.accept_head", "audit");
 }

@@ -13,6 +13,7 @@ pub mod lease;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod page;
+pub mod receipt;
 pub mod secret;
 pub mod stamps;
 pub mod transaction;
@@ -30,6 +31,7 @@ pub use lease::{Lease, Leases};
 #[cfg(feature = "memory")]
 pub use memory::MemoryCache;
 pub use page::{Page, PageRequest};
+pub use receipt::{Receipt, Receipts};
 pub use secret::Secret;
 pub use stamps::Stamps;
 pub use transaction::{BoxFuture, Transaction, Units, UseCaseError, transact};

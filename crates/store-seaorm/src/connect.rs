@@ -16,7 +16,7 @@ use vutf_app::{KeyReloader, UnitOfWork};
 use vutf_crypto_keys::Keyring;
 use vutf_identity::IdentityUnit;
 use vutf_kernel::{
-    Ambient, Fault, PortError, Secret, Units,
+    Ambient, Fault, PortError, Receipts, Secret, Units,
     breaker::{Breaker, BreakerOptions, BreakerState},
 };
 
@@ -309,6 +309,7 @@ impl SeaStore {
             keyring: Arc::clone(&self.inner.keyring),
             entropy: self.inner.ambient.entropy(),
             ambient: self.inner.ambient.clone(),
+            receipts: Receipts::default(),
         }
     }
 

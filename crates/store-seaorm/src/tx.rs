@@ -11,7 +11,7 @@ use vutf_identity::{
     housekeeping::HousekeepingRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
-use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Transaction};
+use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Receipts, Transaction};
 
 use crate::{connection::Connection, error::port};
 
@@ -22,12 +22,15 @@ pub(crate) struct Tx {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) ambient: Ambient,
+    pub(crate) receipts: Receipts,
 }
 
 #[async_trait]
 impl Transaction for Tx {
     async fn commit(self: Box<Self>) -> Result<(), PortError> {
-        self.db.commit().await.map_err(port("transaction.commit"))
+        self.db.commit().await.map_err(port("transaction.commit"))?;
+        self.receipts.confirm();
+        Ok(())
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {

@@ -19,6 +19,7 @@ pub mod route;
 mod site;
 pub mod state;
 pub mod table;
+mod throttled;
 mod unparsed;
 mod v1;
 
@@ -33,6 +34,7 @@ pub use self::{
     health::{Health, Phase, Probe, ProbeStatus},
     listener::{Bounds, listen},
     state::{AppState, ErasurePorts, JobPorts},
+    throttled::Throttled,
 };
 
 /// The public listener: `App::new().configure(http::configure(state))`.

@@ -74,6 +74,23 @@ pub enum RateClass {
     Crypto,
 }
 
+const PROBE: &str = "an orchestrator's probe: it names no person and no secret, and comes every few seconds";
+const PUBLIC: &str = "the same public document for everybody";
+
+/// The routes that may answer without an event, each with its reason: reads of what is public, by anybody. To add one is to be
+/// argued for in review; every other answer waits for its event.
+pub const UNAUDITED: [(&str, &str); 9] = [
+    ("/api/v1/health", PROBE),
+    ("/api/v1/ready", PROBE),
+    ("/api/v1/live", PROBE),
+    ("/health/live", PROBE),
+    ("/health/ready", PROBE),
+    ("/health/startup", PROBE),
+    ("/api/v1/openapi.json", PUBLIC),
+    ("/docs", PUBLIC),
+    ("/.well-known/paseto-keys", PUBLIC),
+];
+
 /// A route of the public listener.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -92,9 +109,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Whether refusals are written to the audit log. Reading what is public is no security-relevant attempt.
-    pub fn audits_refusals(&self) -> bool {
-        !(self.access == Access::Anonymous && self.method == Method::Get)
+    /// Why it may answer without an event in the audit log; `None`: it may not.
+    pub fn unaudited(&self) -> Option<&'static str> {
+        let mut listed = UNAUDITED.iter();
+        listed
+            .find(|(path, _)| self.method == Method::Get && *path == self.path)
+            .map(|(_, why)| *why)
     }
     /// Whether it takes an id from its path.
     pub fn takes_id(&self) -> bool {
