@@ -21,14 +21,17 @@ pub struct Receipt(Option<Arc<Awaited>>);
 #[derive(Debug)]
 struct Awaited {
     action: &'static str,
+    /// What it may turn out to have been.
+    other: Option<&'static str>,
     endings: AtomicU8,
 }
 
 impl Receipt {
-    /// Of events of `action`; those of other actions are not noted.
-    pub fn of(action: Action) -> Self {
+    /// Of events of `action`, or of `other`, which it may turn out to have been; those of further actions are not noted.
+    pub fn of(action: Action, other: Option<Action>) -> Self {
         Self(Some(Arc::new(Awaited {
             action: action.name,
+            other: other.map(|other| other.name),
             endings: AtomicU8::new(0),
         })))
     }
@@ -48,6 +51,12 @@ impl Receipt {
     }
 }
 
+impl Awaited {
+    fn is_for(&self, action: &str) -> bool {
+        self.action == action || self.other == Some(action)
+    }
+}
+
 /// The receipts of the events in a transaction under way.
 #[derive(Debug, Default)]
 pub struct Receipts(Vec<(Arc<Awaited>, u8)>);
@@ -56,7 +65,7 @@ impl Receipts {
     /// `event` was taken into the transaction.
     pub fn expect(&mut self, event: &Event) {
         let awaited = event.receipt.0.as_ref();
-        if let Some(awaited) = awaited.filter(|awaited| awaited.action == event.action) {
+        if let Some(awaited) = awaited.filter(|awaited| awaited.is_for(&event.action)) {
             self.0.push((Arc::clone(awaited), bit(&event.outcome)));
         }
     }
@@ -82,6 +91,7 @@ mod tests {
     use crate::{Ctx, Env, OrganizationId, Origin, OsEntropy, RequestId, SystemClock};
 
     const LOCK: Action = Action::new("user.lock", "user");
+    const WRITE: Action = Action::new("user.update", "user");
     const READ: Action = Action::new("user.read", "user");
 
     fn event(receipt: &Receipt, action: Action, outcome: Outcome) -> Event {
@@ -100,7 +110,7 @@ mod tests {
 
     #[test]
     fn only_a_commit_gives_a_receipt() {
-        let receipt = Receipt::of(LOCK);
+        let receipt = Receipt::of(LOCK, None);
         let event = event(&receipt, LOCK, Outcome::Success);
         let mut rolled_back = Receipts::default();
         rolled_back.expect(&event);
@@ -116,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_event_of_another_action_or_another_request_gives_none() {
-        let (receipt, other) = (Receipt::of(LOCK), Receipt::of(LOCK));
+        let (receipt, other) = (Receipt::of(LOCK, None), Receipt::of(WRITE, Some(LOCK)));
         let mut receipts = Receipts::default();
         receipts.expect(&event(&receipt, READ, Outcome::Success));
         receipts.expect(&event(&other, LOCK, Outcome::refused("x")));

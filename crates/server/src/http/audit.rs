@@ -88,10 +88,11 @@ async fn refusal(state: &AppState, endpoint: &Endpoint, ctx: &Ctx, response: &Se
     let event = Event::new(ctx, &mut env, endpoint.action.name, resource, outcome);
     drop(entropy);
     let throttled = response.status() == StatusCode::TOO_MANY_REQUESTS;
+    let route = (endpoint.method.as_str(), endpoint.path);
     if throttled
         && !state
             .throttled
-            .is_first(rate::caller(ctx), problem.code(), &event)
+            .is_first(rate::caller(ctx), route, problem.code(), &event)
     {
         return;
     }

@@ -65,7 +65,7 @@ async fn attend(
     let arrival = Arrival::of(&state, &http);
     let (ctx, spent, admitted) = admit(&state, endpoint, &http, &arrival).await;
     let caller = Caller::new(Ctx {
-        receipt: Receipt::of(endpoint.action),
+        receipt: Receipt::of(endpoint.action, endpoint.other_action()),
         ..ctx
     });
     http.extensions_mut().insert(caller.clone());

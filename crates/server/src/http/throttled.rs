@@ -11,18 +11,21 @@ use vutf_kernel::{Ambient, Detail, Event, EventId, Receipt, Timestamp};
 
 /// How long refusals are gathered.
 const WINDOW: Duration = Duration::from_mins(1);
-/// Callers that are told apart at a time. Beyond them those of one action are one: a network of senders must not fill the log
+/// Callers that are told apart at a time. Beyond them those of one route are one: a network of senders must not fill the log
 /// either.
 const CALLERS: usize = 4_096;
 /// Refusals after the first.
 const REPEATED: &str = "repeated";
+
+/// Method and pattern.
+type Route = (&'static str, &'static str);
 
 /// Whose refusals, of what, and why.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     /// `None`: of all callers that were not told apart.
     caller: Option<String>,
-    action: String,
+    route: Route,
     reason: &'static str,
 }
 
@@ -37,11 +40,11 @@ pub struct Throttled(Mutex<HashMap<Key, Seen>>);
 
 impl Throttled {
     /// Whether the refusal `event` is to be recorded now; otherwise it is counted.
-    pub(super) fn is_first(&self, caller: String, reason: &'static str, event: &Event) -> bool {
+    pub(super) fn is_first(&self, caller: String, route: Route, reason: &'static str, event: &Event) -> bool {
         let mut all = self.all();
         let mut key = Key {
             caller: Some(caller),
-            action: event.action.clone().into_owned(),
+            route,
             reason,
         };
         if all.len() >= CALLERS && !all.contains_key(&key) {
@@ -105,6 +108,7 @@ mod tests {
     use super::*;
 
     const LIST: Action = Action::new("user.list", "user");
+    const ROUTE: Route = ("GET", "/api/v1/users");
 
     struct Hands(AtomicI64);
 
@@ -137,7 +141,7 @@ mod tests {
         let (clock, ambient) = at(1_000);
         let throttled = Throttled::default();
         let event = refusal(&ambient);
-        let first = |caller: &str| throttled.is_first(caller.to_owned(), "rate_limited", &event);
+        let first = |caller: &str| throttled.is_first(caller.to_owned(), ROUTE, "rate_limited", &event);
         assert!(first("a"));
         assert!((0..99).all(|_| !first("a")));
         assert!(first("b"), "another caller");
@@ -156,7 +160,8 @@ mod tests {
         let (_, ambient) = at(1_000);
         let throttled = Throttled::default();
         let event = refusal(&ambient);
-        let recorded = (0..20_000).filter(|n| throttled.is_first(n.to_string(), "rate_limited", &event));
+        let recorded =
+            (0..20_000).filter(|n| throttled.is_first(n.to_string(), ROUTE, "rate_limited", &event));
         assert_eq!(recorded.count(), CALLERS + 1);
         assert_eq!(throttled.all().len(), CALLERS + 1);
         let ended = throttled.ended(&ambient, true);
