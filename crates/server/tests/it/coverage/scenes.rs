@@ -342,7 +342,8 @@ async fn keys(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
         }
         ("POST", "/api/v1/keys/{id}/rotate") if clash => {
             let key = stage.key("sign", true).await;
-            stage.act(&key, "deactivate", 200).await;
+            let path = format!("/api/v1/keys/{key}/rotate");
+            stage.posted(&path, &json!({}), 200).await;
             key
         }
         ("POST", _) => stage.key("sign", true).await,
@@ -371,11 +372,10 @@ async fn policies(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
         }
         "PATCH" if status == 409 => {
             // Rows are still under the first version.
-            let key = stage.own_key("field:users").await;
-            let call = stage.site.api.post(&format!("/api/v1/keys/{key}/rotate"));
-            let rotated = call.bearer(&stage.admin.tokens.access).expect(200).await.unwrap();
-            let minimum = rotated.json().unwrap()["version"].clone();
-            let path = what.1.replace("{purpose}", "field:users");
+            let key = stage.own_key("field:passwords").await;
+            let path = format!("/api/v1/keys/{key}/rotate");
+            let minimum = stage.posted(&path, &json!({}), 200).await["version"].clone();
+            let path = what.1.replace("{purpose}", "field:passwords");
             let tag = stage.tag(&path).await;
             Wish::to(path)
                 .json(json!({"minimum_version": minimum}))
@@ -450,40 +450,42 @@ async fn jobs(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
 async fn crypto(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
     let name = match status {
         404 => "nothing".to_owned(),
-        409 => "none".to_owned(),
+        409 => format!("k{}", stage.next()),
         _ => "walk".to_owned(),
     };
-    let wish = |items: Value| Wish::to(what.1).json(json!({"key": name, "items": [items]}));
-    let wish = match what {
-        ("GET", "/api/v1/crypto/public-keys") if status != 400 => Wish::to(format!("{}?key={name}", what.1)),
-        ("GET", "/api/v1/crypto/public-keys") => Wish::to(what.1),
-        ("POST", "/api/v1/crypto/encrypt") => wish(json!({"plaintext": "eA==", "context": "Yw=="})),
-        ("POST", "/api/v1/crypto/decrypt" | "/api/v1/crypto/rewrap") => {
-            let made = json!({"key": "walk", "items": [{"plaintext": "eA==", "context": "Yw=="}]});
+    let wish = |item: Value| Wish::to(what.1).json(json!({"key": name, "items": [item]}));
+    let verb = what.1.trim_start_matches("/api/v1/crypto/");
+    let kind = match verb {
+        "encrypt" | "decrypt" | "rewrap" => "encrypt",
+        "hmac" | "verify" => "hmac",
+        _ => "sign",
+    };
+    let key = match status {
+        409 => Some(stage.key_for(&format!("{kind}:{name}"), true).await),
+        _ => None,
+    };
+    let wish = match (what.0, verb) {
+        ("GET", "public-keys") if status != 400 => Wish::to(format!("{}?key={name}", what.1)),
+        ("GET", "public-keys") => Wish::to(what.1),
+        ("POST", "encrypt") => wish(json!({"plaintext": "eA==", "context": "Yw=="})),
+        ("POST", "decrypt" | "rewrap") => {
+            let of = if key.is_some() { name.as_str() } else { "walk" };
+            let item = json!({"plaintext": "eA==", "context": "Yw=="});
+            let made = json!({"key": of, "items": [item]});
             let made = stage.posted("/api/v1/crypto/encrypt", &made, 200).await;
             wish(json!({"ciphertext": made["results"][0]["ciphertext"], "context": "Yw=="}))
         }
-        ("POST", "/api/v1/crypto/hmac" | "/api/v1/crypto/sign") => wish(json!({"input": "eA=="})),
-        ("POST", "/api/v1/crypto/verify") => {
+        ("POST", "hmac" | "sign") => wish(json!({"input": "eA=="})),
+        ("POST", "verify") => {
             let made = json!({"key": "walk", "items": [{"input": "eA=="}]});
             let made = stage.posted("/api/v1/crypto/hmac", &made, 200).await;
             wish(json!({"input": "eA==", "hmac": made["results"][0]["hmac"]}))
         }
         _ => unwritten(what),
     };
-    if status == 409 {
-        for kind in ["encrypt", "hmac", "sign"] {
-            let purpose = format!("{kind}:none");
-            let made = stage
-                .site
-                .api
-                .post("/api/v1/keys")
-                .bearer(&stage.admin.tokens.access);
-            let made = made.json(&json!({"purpose": purpose})).send().await.unwrap();
-            if made.status == 201 {
-                stage.act(&made.id().unwrap(), "suspend", 200).await;
-            }
-        }
+    if let Some(key) = key {
+        // No version of it protects any more.
+        stage.act(&key, "deactivate", 200).await;
     }
     wish.by(&stage.admin)
 }
