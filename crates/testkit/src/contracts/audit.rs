@@ -16,8 +16,8 @@ use vutf_audit::{
     SequencerStore, parse_body, sequence_batch, verify,
 };
 use vutf_kernel::{
-    Event, EventId, Fault, Lease, OrganizationId, Outcome, PageRequest, PortError, Timestamp, Transaction,
-    Units, UserId,
+    Action, Event, EventId, Fault, Lease, OrganizationId, Outcome, PageRequest, PortError, Receipt,
+    Timestamp, Transaction, Units, UserId,
 };
 
 use super::{
@@ -117,12 +117,38 @@ pub async fn audit_contract(store: AuditStore) {
     let mut factory = Factory::new(0x6175_6469);
     let lease = a_lease_has_one_holder(&store, &mut factory).await;
     what_is_not_committed_is_not_in_the_log(&store, &mut factory, &lease).await;
+    a_receipt_is_given_by_the_commit(&store, &mut factory).await;
     an_event_is_recorded_once(&store, &mut factory).await;
     committed_events_get_dense_numbers(&store, &mut factory, &lease).await;
     a_record_tells_the_event_and_its_place(&store, &mut factory, &lease).await;
     a_search_finds_what_its_filter_means(&store, &mut factory, &lease).await;
     writers_in_parallel_lose_nothing(&store, &mut factory, &lease).await;
     assert_eq!(verify(store.reader(), &mut |_| {}).await.unwrap().first_bad, None);
+}
+
+/// An answer that waits for its event must not be given for one that was rolled back.
+async fn a_receipt_is_given_by_the_commit(store: &AuditStore, factory: &mut Factory) {
+    let mut event = || {
+        let receipt = Receipt::of(Action::new("user.update", "user"), None);
+        let event = Event {
+            receipt: receipt.clone(),
+            ..factory.event()
+        };
+        (event, receipt)
+    };
+    let ((kept, given), (undone, refused), (forgotten, dropped)) = (event(), event(), event());
+    let mut tx = store.begin().await;
+    tx.log().append(kept).await.unwrap();
+    assert!(!given.is_given(), "nothing is there to stay yet");
+    tx.commit().await.unwrap();
+    assert!(given.is_given() && given.holds(&Outcome::Success));
+    let mut tx = store.begin().await;
+    tx.log().append(undone).await.unwrap();
+    tx.rollback().await.unwrap();
+    let mut tx = store.begin().await;
+    tx.log().append(forgotten).await.unwrap();
+    drop(tx);
+    assert!(!refused.is_given() && !dropped.is_given());
 }
 
 /// Ends with a lease that holds for the rest of the suite.
