@@ -244,16 +244,12 @@ impl Shared {
             return Round::Idle;
         };
         let count: u64 = lost.by_action.values().sum();
-        match self.recorder.record(self.event(&lost, count)).await {
-            Ok(()) => {
-                tracing::warn!(count, "that audit events were dropped is recorded");
-                Round::Went
-            }
-            Err(_) => {
-                self.queue().merge(lost);
-                Round::Stands
-            }
+        if self.recorder.record(self.event(&lost, count)).await.is_err() {
+            self.queue().merge(lost);
+            return Round::Stands;
         }
+        tracing::warn!(count, "that audit events were dropped is recorded");
+        Round::Went
     }
 
     fn event(&self, lost: &Lost, count: u64) -> Event {
