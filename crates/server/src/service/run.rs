@@ -157,10 +157,10 @@ impl Running {
         self.jobs.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
         self.throttled.abort();
-        let lone_events = async {
+        let lone_events = Box::pin(async {
             lone_events::record_throttled(&self.state, true).await;
             self.service.lone_events.close().await;
-        };
+        });
         if tokio::time::timeout(LAST_STEP, lone_events).await.is_err() {
             tracing::warn!("the last audit events were not committed in time; their callers got no answer");
         }
