@@ -42,6 +42,8 @@ pub mod action {
     pub const EXPORT: Action = Action::new("audit.export", "audit");
     /// The whole log is written out on the machine, with all that a stranger needs to verify it.
     pub const BUNDLE: Action = Action::new("audit.bundle", "audit");
+    /// Events were dropped: their answers were given, and too many waited to be recorded.
+    pub const DROPPED: Action = Action::new("audit.dropped", "audit");
     /// The present head is accepted on the machine in the place of the one that was noted there.
     pub const ACCEPT_HEAD: Action = Action::new("audit.accept_head", "audit");
 }

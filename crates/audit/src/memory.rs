@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 use uuid::Uuid;
 use vutf_kernel::{
-    Event, EventId, EventSink, Fault, Lease, Leases, OsEntropy, Page, PageRequest, PortError, Secret,
-    Timestamp, Transaction,
+    Event, EventId, EventSink, Fault, Lease, Leases, OsEntropy, Page, PageRequest, PortError, Receipts,
+    Secret, Timestamp, Transaction,
 };
 
 use crate::{
@@ -72,6 +72,7 @@ impl MemoryLog {
         MemoryTx {
             log: self.clone(),
             staged: Vec::new(),
+            receipts: Receipts::default(),
         }
     }
     /// Changes the rows behind the log's back, as somebody with write access to the tables could.
@@ -150,11 +151,13 @@ impl Rows {
 pub struct MemoryTx {
     log: MemoryLog,
     staged: Vec<Intake>,
+    receipts: Receipts,
 }
 
 #[async_trait]
 impl EventSink for MemoryTx {
     async fn append(&mut self, event: Event) -> Result<(), PortError> {
+        self.receipts.expect(&event);
         let seal = Arc::clone(&self.log.seal);
         self.staged
             .push(prepare(event, &mut OsEntropy, |name, value| seal(name, value))?);
@@ -186,6 +189,7 @@ impl Transaction for MemoryTx {
             state.rows.cursors.insert(row.id, Cursor { xid: 0, ord });
         }
         state.rows.intake.extend(self.staged);
+        self.receipts.confirm();
         Ok(())
     }
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {

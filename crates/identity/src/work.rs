@@ -220,13 +220,22 @@ impl Identity {
         about: About,
         reason: &'static str,
     ) -> Result<(), PortError> {
+        self.ended(ctx, about, Outcome::refused(reason)).await
+    }
+
+    /// Writes that something was shown which needs no transaction to read.
+    pub(crate) async fn shown(&self, ctx: &Ctx, about: About) -> Result<(), PortError> {
+        self.ended(ctx, about, Outcome::Success).await
+    }
+
+    async fn ended(&self, ctx: &Ctx, about: About, outcome: Outcome) -> Result<(), PortError> {
         let event = {
             let mut entropy = self.ambient.entropy();
             let mut env = Env {
                 clock: self.ambient.clock(),
                 entropy: &mut *entropy,
             };
-            about.event(ctx, &mut env, Outcome::refused(reason))
+            about.event(ctx, &mut env, outcome)
         };
         self.recorder.record(event).await
     }

@@ -14,6 +14,7 @@ pub mod look;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod page;
+pub mod receipt;
 pub mod secret;
 pub mod stamps;
 pub mod transaction;
@@ -32,6 +33,7 @@ pub use look::Question;
 #[cfg(feature = "memory")]
 pub use memory::MemoryCache;
 pub use page::{Page, PageRequest};
+pub use receipt::{Receipt, Receipts};
 pub use secret::Secret;
 pub use stamps::Stamps;
 pub use transaction::{BoxFuture, Transaction, Units, UseCaseError, transact};

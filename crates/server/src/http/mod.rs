@@ -20,6 +20,7 @@ pub mod route;
 mod site;
 pub mod state;
 pub mod table;
+mod throttled;
 mod unparsed;
 mod v1;
 
@@ -34,6 +35,7 @@ pub use self::{
     health::{Health, Phase, Probe, ProbeStatus},
     listener::{Bounds, listen},
     state::{AppState, ErasurePorts, JobPorts},
+    throttled::Throttled,
 };
 
 /// The public listener: `App::new().configure(http::configure(state))`.

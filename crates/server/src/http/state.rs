@@ -16,8 +16,9 @@ use vutf_crypto_keys::{
 };
 use vutf_identity::Identity;
 use vutf_kernel::{Cache, Leases, MemoryCache, Timestamp, Units};
+use vutf_store_seaorm::Backlog;
 
-use super::{health::Health, rate, reference, request};
+use super::{health::Health, rate, reference, request, throttled::Throttled};
 use crate::{config::Config, telemetry::Metrics};
 
 /// The service as the HTTP layer sees it.
@@ -54,6 +55,10 @@ pub struct AppState {
     pub erasures: ErasurePorts,
     /// Loads keys that another replica made.
     pub reloader: Arc<dyn KeyReloader>,
+    /// Keeps the events of refusals that could not be recorded.
+    pub backlog: Arc<Backlog>,
+    /// What was refused of late because it came too often.
+    pub throttled: Throttled,
     /// When the process became ready to serve.
     pub started_at: Timestamp,
 }

@@ -1,12 +1,14 @@
 //! The audit log: intake, sequencing, reading, and the proof that the database refuses changes.
 
 mod append_only;
+mod backlog;
 mod entries;
 mod group;
 mod intake;
 mod look;
 mod parts;
 mod reader;
+mod relaxed;
 mod search;
 mod sequencer;
 mod surroundings;
@@ -21,10 +23,12 @@ use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, UserId};
 pub(crate) use self::voucher::INTAKE;
 pub use self::{
     append_only::SeaAppendOnlyProbe,
+    backlog::Backlog,
     group::{GroupCommit, GroupOptions, GroupRecorder},
     look::Looks,
     parts::PrivatePart,
     reader::AuditLag,
+    relaxed::RelaxedRecorder,
 };
 use crate::{
     entity::{audit_intake, audit_leaf},

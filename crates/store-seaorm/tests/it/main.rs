@@ -27,6 +27,7 @@ macro_rules! on_both {
 }
 
 mod append_only;
+mod backlog;
 mod classification;
 mod contract;
 mod dba;

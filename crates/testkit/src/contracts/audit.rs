@@ -16,8 +16,8 @@ use vutf_audit::{
     Record, SEQUENCER_LEASE, SequencerStore, Word, parse_body, sequence_batch, verify,
 };
 use vutf_kernel::{
-    Actor, Event, EventId, Fault, Lease, OrganizationId, Outcome, PageRequest, PortError, Resource,
-    Timestamp, Transaction, Units, UserId,
+    Action, Actor, Event, EventId, Fault, Lease, OrganizationId, Outcome, PageRequest, PortError, Receipt,
+    Resource, Timestamp, Transaction, Units, UserId,
 };
 
 use super::{
@@ -122,7 +122,33 @@ pub async fn audit_contract(store: AuditStore) {
     a_record_tells_the_event_and_its_place(&store, &mut factory, &lease).await;
     a_search_finds_what_its_filter_means(&store, &mut factory, &lease).await;
     writers_in_parallel_lose_nothing(&store, &mut factory, &lease).await;
+    a_receipt_is_given_by_the_commit(&store, &mut factory).await;
     assert_eq!(verify(store.reader(), &mut |_| {}).await.unwrap().first_bad, None);
+}
+
+/// An answer that waits for its event must not be given for one that was rolled back.
+async fn a_receipt_is_given_by_the_commit(store: &AuditStore, factory: &mut Factory) {
+    let mut event = || {
+        let receipt = Receipt::of(Action::new("user.update", "user"), None);
+        let event = Event {
+            receipt: receipt.clone(),
+            ..factory.event()
+        };
+        (event, receipt)
+    };
+    let ((kept, given), (undone, refused), (forgotten, dropped)) = (event(), event(), event());
+    let mut tx = store.begin().await;
+    tx.log().append(kept).await.unwrap();
+    assert!(!given.is_given(), "nothing is there to stay yet");
+    tx.commit().await.unwrap();
+    assert!(given.is_given() && given.holds(&Outcome::Success));
+    let mut tx = store.begin().await;
+    tx.log().append(undone).await.unwrap();
+    tx.rollback().await.unwrap();
+    let mut tx = store.begin().await;
+    tx.log().append(forgotten).await.unwrap();
+    drop(tx);
+    assert!(!refused.is_given() && !dropped.is_given());
 }
 
 /// Ends with a lease that holds for the rest of the suite.
