@@ -9,10 +9,16 @@ mod log;
 #[cfg(test)]
 mod merkle;
 #[cfg(test)]
+mod policy_file;
+#[cfg(test)]
+mod publish;
+#[cfg(test)]
 mod sequencer;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]
 mod tlog;
+#[cfg(test)]
+mod witness;
 #[cfg(test)]
 mod world;
