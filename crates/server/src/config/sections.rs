@@ -10,7 +10,8 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit,
+    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit, WitnessAddress,
+    WitnessSite,
     macros::{choice, settings},
 };
 
@@ -101,6 +102,8 @@ settings! {
         rate_limit: RateLimits,
         /// The audit log.
         audit: Audit,
+        /// The command `witness`.
+        witness: WitnessSite,
         /// Log lines.
         log: Log,
         /// Traces.
@@ -298,6 +301,14 @@ settings! {
         sequencer_batch: u32 = 1_000, floor = 1, ceiling = 10_000;
         /// How long a sequencer that died keeps others from taking over.
         lease: Duration = Duration::from_secs(10), floor = Duration::from_secs(2), ceiling = Duration::from_mins(2);
+        /// Witnesses to which checkpoints are submitted, each as `NAME+ID+KEY URL`. See docs/guides/run-a-witness.md.
+        witnesses: Vec<WitnessAddress> = Vec::new(), source = "C2SP tlog-witness";
+        /// How many of them must cosign a checkpoint for it to count as witnessed; with 0 nothing watches over that.
+        witness_quorum: u16 = 0, ceiling = 32;
+        /// How often the newest checkpoint is submitted, while there is a new one.
+        witness_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
+        /// How long a submission to one witness may take, a second attempt included.
+        witness_timeout: Duration = Duration::from_secs(5), floor = Duration::from_millis(100), ceiling = Duration::from_mins(1);
     }
 }
 

@@ -199,6 +199,8 @@ const fn const_list(kind: &'static str) -> &'static str {
         b"`file`, `pkcs11`, `aws-kms` or `vault-transit`" => {
             "list of `file`, `pkcs11`, `aws-kms`, `vault-transit`"
         }
+        b"witness" => "list of witnesses",
+        b"key of a log" => "list of keys of logs",
         b"http(s) URL" => "list of http(s) URLs",
         _ => "list",
     }

@@ -42,9 +42,10 @@ pub(crate) use self::{
     audit_head::HeadFile,
     cache::connect as connect_cache,
     checks::all as compliance_checks,
-    data_dir::prepare as prepare_data_dir,
+    data_dir::{create_private, prepare as prepare_data_dir, replace_private, sync_directory_of},
     jobs::Worker,
     kek::{configured_id, files_needed, open as open_kek, protection as kek_protection},
+    signals::Signals,
 };
 pub use self::{
     error::StartError,

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use vutf_kernel::PortError;
+use ed25519_compact::{KeyPair, Seed};
+use vutf_kernel::{PortError, Secret};
 
 use super::{Cosignatures, KeptCosignature, PublishedLog, SignedHead};
 use crate::{
     merkle::{Frontier, Hash, Tiles, prove_consistency},
-    tlog::{Checkpoint, KeyName, VerifierKey},
+    tlog::{Checkpoint, KeyKind, KeyName, NoteSignature, SkeyError, VerifierKey},
 };
 
 type Sign = dyn Fn(&str) -> String + Send + Sync;
@@ -36,6 +37,20 @@ impl MemoryPublished {
             state: Arc::default(),
             sign: Arc::new(sign),
         }
+    }
+
+    /// An empty log with a key of its own, and the key by which its checkpoints are verified. The seed is the private key of
+    /// RFC 8032, not all zero.
+    pub fn keyed(origin: KeyName, seed: &Secret<[u8; 32]>) -> Result<(Self, VerifierKey), SkeyError> {
+        let pair = KeyPair::try_from_seed(Seed::new(*seed.expose())).map_err(|_| SkeyError)?;
+        let key = VerifierKey::new(origin.clone(), KeyKind::Note, *pair.pk);
+        let signer = key.clone();
+        let sign = move |text: &str| {
+            let signature = pair.sk.sign(text.as_bytes(), None).to_vec();
+            let line = NoteSignature::by(&signer, signature).line();
+            format!("{text}\n{line}")
+        };
+        Ok((Self::new(origin, sign), key))
     }
 
     /// Appends entries by their leaf hashes, and signs a checkpoint.
