@@ -300,6 +300,16 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         ],
     ),
     (
+        "audit_cosignature",
+        &[
+            ("size", Count),
+            ("witness", Word),
+            ("key_id", Id),
+            ("line", Tolerated("a signature over a public checkpoint")),
+            ("cosigned_at", Time),
+        ],
+    ),
+    (
         "erasures",
         &[
             ("id", Id),

@@ -1,6 +1,7 @@
 //! The audit log: intake, sequencing, reading, and the proof that the database refuses changes.
 
 mod append_only;
+mod cosignatures;
 mod entries;
 mod group;
 mod intake;

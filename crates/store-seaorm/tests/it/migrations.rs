@@ -100,6 +100,7 @@ fn rows(world: &World) -> Vec<String> {
                rows_done, rows_skipped, rows_total, {stamps}) \
                VALUES ({one}, {home}, 'rewrap', 'tenant', 'pending', {blob}, 0, 0, 0, 0, 0, 0, 1, 1, 1)"
         ),
+        "INSERT INTO audit_cosignature (size, witness, key_id, line, cosigned_at) VALUES (1, 'w', 1, 'line', 1)".to_owned(),
     ]
 }
 

@@ -164,7 +164,7 @@ async fn evidence_is_kept_once_and_has_a_bound_of_its_kind() {
     world.send(&world.log, 0, &store).await.unwrap();
     let (fork, _) = MemoryPublished::keyed(name(ORIGIN), &Secret::new([1; 32])).unwrap();
     for round in 0..u8::try_from(MOST_EVIDENCE + 20).unwrap() {
-        fork.append(leaves(8, round));
+        fork.append(leaves(8, round + 1));
         assert!(world.send(&fork, 7, &store).await.is_err());
     }
     let evidence = || world.directory().known(world.signer.key()).unwrap()[0].1.evidence;
