@@ -7,12 +7,13 @@ use crate::dialect;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// `witness` and `key_id` are what the line says of its key; `audit_cosignature_witness` finds the last one of a key.
+/// `note` is the signed checkpoint that was submitted, since not every checkpoint is kept in `audit_checkpoint`. `witness` and `key_id` are what the line says of its key; `audit_cosignature_witness` finds the last one of a key.
 const UP: &str = "
 CREATE TABLE audit_cosignature (
     size BIGINT NOT NULL CHECK (size >= 0),
     witness TEXT NOT NULL,
     key_id BIGINT NOT NULL,
+    note TEXT NOT NULL,
     line TEXT NOT NULL,
     cosigned_at BIGINT NOT NULL,
     PRIMARY KEY (size, witness, key_id)

@@ -21,6 +21,8 @@ pub mod action {
     pub const TAIL: Action = Action::new("audit.tail", "audit");
     /// The events of all tenants are written out on the machine.
     pub const EXPORT: Action = Action::new("audit.export", "audit");
+    /// A witness says that this is not the log that it knows, or has forgotten what it knew.
+    pub const WITNESS_CONFLICT: Action = Action::new("audit.witness.conflict", "audit");
     /// The present head is accepted on the machine in the place of the one that was noted there.
     pub const ACCEPT_HEAD: Action = Action::new("audit.accept_head", "audit");
 }

@@ -68,6 +68,46 @@ impl fmt::Display for Anchor {
     }
 }
 
+/// A head as it is noted outside of the store, with the checkpoint that was signed for it.
+///
+/// As text: the anchor on a line, and the signed note below it. Whoever can write where it is kept cannot make a checkpoint up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotedHead {
+    /// The last entry.
+    pub anchor: Anchor,
+    /// The signed note over the tree that ends with it; `None` where no checkpoints are made.
+    pub note: Option<String>,
+}
+
+impl NotedHead {
+    /// Of the last leaf.
+    pub fn of(leaf: &Leaf, note: Option<String>) -> Self {
+        Self {
+            anchor: Anchor::of(leaf),
+            note,
+        }
+    }
+}
+
+impl fmt::Display for NotedHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.anchor)?;
+        self.note.iter().try_for_each(|note| f.write_str(note))
+    }
+}
+
+impl FromStr for NotedHead {
+    type Err = AnchorError;
+
+    fn from_str(text: &str) -> Result<Self, AnchorError> {
+        let (anchor, note) = text.split_once('\n').unwrap_or((text, ""));
+        Ok(Self {
+            anchor: anchor.trim_end().parse()?,
+            note: (!note.is_empty()).then(|| note.to_owned()),
+        })
+    }
+}
+
 /// The text is no anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected SEQ:CHAIN, a number and 64 hexadecimal digits")]

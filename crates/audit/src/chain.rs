@@ -21,6 +21,17 @@ pub struct Cursor {
     pub ord: i64,
 }
 
+/// Who vouches for an intake row before it has its place: afterwards the log itself does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voucher {
+    /// This service: the row carries a MAC under a key that the store does not hold.
+    Service,
+    /// Nobody. What happened before there were keys, such as the making of the first ones, can have no MAC.
+    Nobody,
+    /// Nobody, though the row says so: its MAC belongs to something else.
+    Forged,
+}
+
 /// An intake row that has no place in the log yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
@@ -30,6 +41,17 @@ pub struct Pending {
     pub body: Vec<u8>,
     /// Its place in the order of commits.
     pub cursor: Cursor,
+    /// Who vouches for it.
+    pub voucher: Voucher,
+}
+
+/// How an intake row stands that has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its place in the order of commits.
+    pub cursor: Cursor,
+    /// Whether it was written with a MAC. Which one is not asked: body and leaf vouch for it by now.
+    pub vouched: bool,
 }
 
 /// The place of one entry in the log. Written once, by the sequencer.
@@ -116,6 +138,7 @@ mod tests {
                     xid: 0,
                     ord: i64::from(i),
                 },
+                voucher: Voucher::Service,
             })
             .collect();
         let whole = link(None, &pending);

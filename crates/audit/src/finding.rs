@@ -33,6 +33,12 @@ pub enum FindingKind {
     PartMissing,
     /// An event without a place, though later ones have theirs.
     PassedOver,
+    /// An event that this service did not write: nothing vouches for it.
+    Forged,
+    /// A node of the Merkle tree is not the hash of what is below it, or is there without need.
+    NodeChanged,
+    /// A checkpoint is not that of the log at its size, or is not signed by the log's key.
+    CheckpointChanged,
     /// The log is consistent, but it is not the one that the anchor was taken from.
     AnchorMismatch,
 }
@@ -55,6 +61,9 @@ impl FindingKind {
             Self::PartChanged => "part_changed",
             Self::PartMissing => "part_missing",
             Self::PassedOver => "passed_over",
+            Self::Forged => "forged",
+            Self::NodeChanged => "node_changed",
+            Self::CheckpointChanged => "checkpoint_changed",
             Self::AnchorMismatch => "anchor_mismatch",
         }
     }

@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod advance;
 pub mod anchor;
 pub mod body;
 pub mod canonical;
@@ -12,22 +13,28 @@ pub mod intake;
 pub mod memory;
 pub mod merkle;
 pub mod part;
+pub mod place;
 pub mod read;
 pub mod sequence;
 pub mod tlog;
+pub mod tree;
 pub mod verify;
+mod verify_tree;
 
 pub use access::{Access, AccessError};
-pub use anchor::{Advance, Anchor, AnchorError, advance};
+pub use advance::{AdvanceHead, advance_signed};
+pub use anchor::{Advance, Anchor, AnchorError, NotedHead, advance};
 pub use body::{Body, BodyError, parse_body};
-pub use chain::{Cursor, GENESIS, Leaf, Pending, chain_after, leaf_hash, link};
+pub use chain::{Cursor, GENESIS, Leaf, Pending, Standing, Voucher, chain_after, leaf_hash, link};
 pub use finding::{Finding, FindingKind, Misfit};
 pub use intake::{AuditTx, Intake, StoredIntake, prepare};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryLog, MemoryTx};
 pub use part::{PartsError, SealedPart, decode_parts, encode_parts};
+pub use place::{Edge, sequence_after};
 pub use read::{Ending, EventFilter, LogEntry, LogReader, PATIENCE, Protection, Record, Strays};
 pub use sequence::{
-    Batch, SEQUENCER_LEASE, SequenceError, SequencerStore, SequencerTx, sequence_after, sequence_batch,
+    Batch, SEQUENCER_LEASE, SequenceError, SequencerStore, SequencerTx, Sequencing, sequence_batch,
 };
-pub use verify::{Report, Verifier, verify, verify_against};
+pub use tree::{CheckpointSigner, SignedCheckpoint, TreeNode, TreeReader};
+pub use verify::{Expected, Report, Verifier, verify, verify_against, verify_expecting};

@@ -15,7 +15,10 @@ use vutf_kernel::{
 
 use crate::{
     AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, PATIENCE, Pending, Protection, Record,
-    SEQUENCER_LEASE, SequencerStore, SequencerTx, Strays, prepare,
+    SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing, Strays, TreeNode, TreeReader,
+    Voucher,
+    merkle::{Hash, TILE_WIDTH, TileId},
+    prepare,
 };
 
 /// What somebody with write access to the tables could reach.
@@ -27,6 +30,12 @@ pub struct Rows {
     pub leaves: Vec<Leaf>,
     /// Where each event stands in the order of commits.
     pub cursors: HashMap<EventId, Cursor>,
+    /// Nodes of the tree; read in the order of level and index.
+    pub nodes: Vec<TreeNode>,
+    /// The newest checkpoint.
+    pub latest: Option<SignedCheckpoint>,
+    /// The checkpoints that are kept; read in the order of size.
+    pub checkpoints: Vec<SignedCheckpoint>,
 }
 
 #[derive(Default)]
@@ -88,6 +97,32 @@ impl std::fmt::Debug for MemoryLog {
 }
 
 impl Rows {
+    fn tile(&self, id: TileId) -> Vec<Hash> {
+        let first = id.index.saturating_mul(TILE_WIDTH);
+        let within = |index: u64| (first..first.saturating_add(TILE_WIDTH)).contains(&index);
+        let mut found: Vec<(u64, Hash)> = if id.level == 0 {
+            let places = self
+                .leaves
+                .iter()
+                .filter_map(|leaf| Some((u64::try_from(leaf.seq).ok()?, leaf)));
+            places
+                .map(|(seq, leaf)| (seq, leaf.leaf_hash))
+                .filter(|(seq, _)| within(*seq))
+                .collect()
+        } else {
+            let level = self
+                .nodes
+                .iter()
+                .filter(|node| node.level == id.level && within(node.index));
+            level.map(|node| (node.index, node.hash)).collect()
+        };
+        found.sort_unstable();
+        // From the left without a gap: what lies behind one has no place in a tile.
+        let dense = (first..)
+            .zip(found)
+            .take_while(|(wanted, (index, _))| wanted == index);
+        dense.map(|(_, (_, hash))| hash).collect()
+    }
     fn pending(&self) -> impl Iterator<Item = (Cursor, &Intake)> {
         let placed: HashSet<EventId> = self.leaves.iter().map(|leaf| leaf.event_id).collect();
         let waits = self.intake.iter().filter(move |row| !placed.contains(&row.id));
@@ -200,7 +235,7 @@ impl SequencerStore for MemoryLog {
         Ok(Box::new(MemorySequencerTx {
             log: self.clone(),
             lease: lease.clone(),
-            staged: Vec::new(),
+            staged: Staged::default(),
         }))
     }
 }
@@ -208,7 +243,15 @@ impl SequencerStore for MemoryLog {
 struct MemorySequencerTx {
     log: MemoryLog,
     lease: Lease,
-    staged: Vec<Leaf>,
+    staged: Staged,
+}
+
+#[derive(Default)]
+struct Staged {
+    leaves: Vec<Leaf>,
+    nodes: Vec<TreeNode>,
+    latest: Option<SignedCheckpoint>,
+    kept: Vec<SignedCheckpoint>,
 }
 
 #[async_trait]
@@ -226,18 +269,39 @@ impl SequencerTx for MemorySequencerTx {
                 event_id: intake.id,
                 body: intake.body.clone(),
                 cursor,
+                // Nobody else writes to this process's memory.
+                voucher: Voucher::Service,
             })
             .collect())
     }
 
-    async fn cursor_of(&mut self, event: EventId) -> Result<Option<Cursor>, PortError> {
+    async fn standing(&mut self, event: EventId) -> Result<Option<Standing>, PortError> {
         let rows = &self.log.lock().rows;
         let there = rows.intake.iter().any(|row| row.id == event);
-        Ok(rows.cursors.get(&event).copied().filter(|_| there))
+        let cursor = rows.cursors.get(&event).copied().filter(|_| there);
+        Ok(cursor.map(|cursor| Standing {
+            cursor,
+            vouched: true,
+        }))
     }
 
-    async fn append(&mut self, leaves: &[Leaf]) -> Result<(), PortError> {
-        self.staged.extend_from_slice(leaves);
+    async fn tile(&mut self, id: TileId) -> Result<Vec<Hash>, PortError> {
+        Ok(self.log.lock().rows.tile(id))
+    }
+
+    async fn latest(&mut self) -> Result<Option<SignedCheckpoint>, PortError> {
+        Ok(self.log.lock().rows.latest.clone())
+    }
+
+    async fn append(&mut self, leaves: &[Leaf], nodes: &[TreeNode]) -> Result<(), PortError> {
+        self.staged.leaves.extend_from_slice(leaves);
+        self.staged.nodes.extend_from_slice(nodes);
+        Ok(())
+    }
+
+    async fn publish(&mut self, checkpoint: &SignedCheckpoint, keep: bool) -> Result<(), PortError> {
+        self.staged.latest = Some(checkpoint.clone());
+        self.staged.kept.extend(keep.then(|| checkpoint.clone()));
         Ok(())
     }
 }
@@ -253,18 +317,61 @@ impl Transaction for MemorySequencerTx {
         let overtaken =
             held.is_none_or(|held| held.holder != self.lease.holder || held.epoch != self.lease.epoch);
         let taken = |leaf: &Leaf| state.rows.leaves.iter().any(|other| other.seq == leaf.seq);
-        if overtaken || self.staged.first().is_some_and(taken) {
+        if overtaken || self.staged.leaves.first().is_some_and(taken) {
             return Err(PortError::new(
                 "audit.sequence",
                 Fault::Stale,
                 "the lease was overtaken",
             ));
         }
-        state.rows.leaves.extend(self.staged);
+        let Staged {
+            leaves,
+            nodes,
+            latest,
+            kept,
+        } = self.staged;
+        state.rows.leaves.extend(leaves);
+        state.rows.nodes.extend(nodes);
+        state.rows.checkpoints.extend(kept);
+        if latest.is_some() {
+            state.rows.latest = latest;
+        }
         Ok(())
     }
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl TreeReader for MemoryLog {
+    async fn tile(&self, id: TileId) -> Result<Vec<Hash>, PortError> {
+        Ok(self.lock().rows.tile(id))
+    }
+
+    async fn latest(&self) -> Result<Option<SignedCheckpoint>, PortError> {
+        Ok(self.lock().rows.latest.clone())
+    }
+
+    async fn checkpoints(&self, from_size: u64, limit: u32) -> Result<Vec<SignedCheckpoint>, PortError> {
+        let rows = &self.lock().rows;
+        let kept = rows.checkpoints.iter();
+        let mut found: Vec<_> = kept.filter(|kept| kept.size >= from_size).cloned().collect();
+        found.sort_by_key(|kept| kept.size);
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
+    async fn nodes(&self, level: u8, from_index: u64, limit: u32) -> Result<Vec<TreeNode>, PortError> {
+        let rows = &self.lock().rows;
+        let of_level = rows
+            .nodes
+            .iter()
+            .filter(|node| node.level == level && node.index >= from_index);
+        let mut found: Vec<_> = of_level.copied().collect();
+        found.sort_by_key(|node| node.index);
+        found.truncate(limit as usize);
+        Ok(found)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use vutf_crypto_keys::Purpose;
 
-use crate::sealed_columns::SEALED_TABLES;
+use crate::{audit::INTAKE, sealed_columns::SEALED_TABLES};
 
 /// Authenticates rows as a whole.
 pub(crate) const ROWS: &str = "rows";
@@ -14,5 +14,6 @@ pub fn key_purposes() -> Vec<Purpose> {
         let indexed = table.columns.iter().filter_map(|column| column.indexed_as);
         indexed.map(|column| Purpose::index(table.name, column))
     });
-    fields.chain(indexes).chain([Purpose::mac(ROWS)]).collect()
+    let macs = [ROWS, INTAKE].map(Purpose::mac);
+    fields.chain(indexes).chain(macs).collect()
 }

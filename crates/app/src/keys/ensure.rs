@@ -51,6 +51,10 @@ impl Keys<'_> {
         let missing =
             plan_missing_under(policy, &mut env, self.wrapper, organization, &existing, wanted).await?;
         if !missing.is_empty() {
+            if !existing.is_empty() {
+                // The making of a key is an event, and events are vouched for with a key that is there.
+                self.reload().await?;
+            }
             match self.insert(ctx, missing).await {
                 Err(error) if error.fault == Fault::Duplicate => {}
                 other => other?,

@@ -47,6 +47,9 @@ pub enum TrustError {
         /// What the checkpoint says.
         found: super::KeyName,
     },
+    /// Nobody is believed.
+    #[error("no key of the log is known")]
+    NoKey,
     /// Too few witnesses.
     #[error("{found} of the {wanted} witnesses needed have cosigned")]
     Quorum {

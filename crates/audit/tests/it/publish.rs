@@ -10,8 +10,8 @@ use vutf_audit::{
         Cosigner, KeyKind, Note, TrustPolicy,
         publish::{
             Conflict, Cosignatures as _, KeptCosignature, MemoryCosignatures, MemoryPublished,
-            PublishedLog as _, SignedHead, SubmitError, Submitted, WitnessAnswer, WitnessCall, cosigned_note,
-            quorum_size, submit,
+            PublishedLog as _, SignedHead, SubmitError, Submitted, WitnessAnswer, WitnessCall,
+            cosigned_checkpoint, cosigned_note, quorum_size, submit,
         },
         witness::{AddCheckpoint, KnownLogs, MemoryWitness, Refusal, Witness, WitnessError},
     },
@@ -112,7 +112,7 @@ impl WitnessCall for Always {
 }
 
 fn latest(log: &MemoryPublished) -> SignedHead {
-    SignedHead::read(&now(log.latest()).unwrap().unwrap()).unwrap()
+    SignedHead::read(&now(log.newest_checkpoint()).unwrap().unwrap()).unwrap()
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_served_checkpoint_carries_what_a_verifier_asks_for() {
             .map(|witness| witness.signer.key().clone())
             .collect::<Vec<_>>()
     };
-    let signed = now(log.checkpoint(10)).unwrap().unwrap();
+    let signed = latest(&log).note;
     let mut of_size = now(kept.of_size(10)).unwrap();
     let served = cosigned_note(&signed, &of_size, &keys()).unwrap();
     let policy = |quorum| TrustPolicy {
@@ -238,6 +238,12 @@ fn a_served_checkpoint_carries_what_a_verifier_asks_for() {
     assert_eq!(policy(2).verify(&served).unwrap().cosigned.len(), 2);
     assert!(policy(3).verify(&served).is_err());
     assert!(policy(1).verify(&signed).is_err());
+    assert_eq!(
+        now(cosigned_checkpoint(&kept, 10, &keys())).unwrap(),
+        Some(served)
+    );
+    assert_eq!(now(cosigned_checkpoint(&kept, 9, &keys())).unwrap(), None);
+    assert_eq!(now(cosigned_checkpoint(&kept, 10, &keys()[2..])).unwrap(), None);
     // One line that was spoilt in the store must not spoil the note.
     of_size[0].line = of_size[0].line.replace('A', "B");
     let served = cosigned_note(&signed, &of_size, &keys()).unwrap();
@@ -251,6 +257,7 @@ fn a_quorum_is_reached_at_one_size() {
         size,
         witness: keys[key].name().clone(),
         key_id: keys[key].id(),
+        note: String::new(),
         line: String::new(),
         cosigned_at: vutf_kernel::Timestamp::from_secs(0),
     };

@@ -12,9 +12,11 @@ mod descriptors;
 mod error;
 mod gauges;
 mod hashing;
+mod head_keeper;
 mod housekeeping;
 mod jobs;
 mod kek;
+mod log_keys;
 mod probes;
 mod reload;
 mod run;
@@ -24,6 +26,7 @@ mod sequencer_status;
 mod settings;
 mod signals;
 mod tombstones;
+mod witnesses;
 
 use std::sync::Arc;
 
@@ -39,12 +42,13 @@ use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId
 use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
-    audit_head::HeadFile,
+    audit_head::open as open_heads,
     cache::connect as connect_cache,
     checks::all as compliance_checks,
     data_dir::{create_private, prepare as prepare_data_dir, replace_private, sync_directory_of},
     jobs::Worker,
     kek::{configured_id, files_needed, open as open_kek, protection as kek_protection},
+    log_keys::noted as noted_vkeys,
     signals::Signals,
 };
 pub use self::{
@@ -52,6 +56,7 @@ pub use self::{
     run::{Running, serve, start},
     sequencer_status::SequencerStatus,
     tombstones::{ReplayError, TombstoneError, TombstoneFile},
+    witnesses::{HttpWitness, Target, WitnessPorts, WitnessState, WitnessStatus, Witnesses},
 };
 use crate::{config::Config, http::AppState, telemetry::Metrics};
 
@@ -210,7 +215,11 @@ impl Service {
     async fn bring_keys(&self) -> Result<(), StartError> {
         let wanted: Vec<Purpose> = key_purposes()
             .into_iter()
-            .chain([Purpose::TokenSigning, KeyringHash::purpose()])
+            .chain([
+                Purpose::TokenSigning,
+                Purpose::CheckpointSigning,
+                KeyringHash::purpose(),
+            ])
             .chain(AppState::purposes())
             .collect();
         let ctx = self.internal(Actor::System { job: "start".into() });

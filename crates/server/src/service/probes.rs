@@ -11,7 +11,7 @@ use vutf_crypto_keys::{KekHealth, Keks, KeyWrapper, Keyring, Posture};
 use vutf_kernel::{Ambient, Cache, breaker::BreakerState};
 use vutf_store_seaorm::SeaStore;
 
-use super::{SequencerStatus, Service};
+use super::{SequencerStatus, Service, WitnessStatus};
 use crate::http::health::{KekStatus, KeyHealth, Probe, ProbeStatus, Report};
 
 /// Below this the disk counts as full: SQLite and its log need room to finish what they began.
@@ -19,7 +19,11 @@ const DISK_FLOOR_BYTES: u64 = 64 * 1024 * 1024;
 /// Less than what a probe may take: a provider that hangs is no reason to turn requests away.
 const KMS_LIMIT: Duration = Duration::from_millis(600);
 
-pub(super) fn all(service: &Service, sequencer: Arc<SequencerStatus>) -> Vec<Arc<dyn Probe>> {
+pub(super) fn all(
+    service: &Service,
+    sequencer: Arc<SequencerStatus>,
+    witnesses: Option<Arc<WitnessStatus>>,
+) -> Vec<Arc<dyn Probe>> {
     vec![
         Arc::new(DatabaseProbe(service.store.clone())),
         Arc::new(MigrationsProbe(service.store.clone())),
@@ -31,6 +35,7 @@ pub(super) fn all(service: &Service, sequencer: Arc<SequencerStatus>) -> Vec<Arc
         }),
         Arc::new(AuditProbe {
             status: sequencer,
+            witnesses,
             ambient: service.ambient.clone(),
         }),
         Arc::new(DiskProbe(service.config.data_dir.clone())),
@@ -174,7 +179,16 @@ pub(super) async fn kek_health(wrapper: &dyn KeyWrapper, limit: Duration) -> Vec
 /// Not required: to turn every request away would make it cheap to stop the service by touching the log.
 struct AuditProbe {
     status: Arc<SequencerStatus>,
+    witnesses: Option<Arc<WitnessStatus>>,
     ambient: Ambient,
+}
+
+impl AuditProbe {
+    fn is_contradicted(&self) -> bool {
+        self.witnesses
+            .as_ref()
+            .is_some_and(|witnesses| witnesses.is_contradicted())
+    }
 }
 
 #[async_trait]
@@ -188,7 +202,7 @@ impl Probe for AuditProbe {
     async fn check(&self) -> ProbeStatus {
         if self.status.is_refused() {
             ProbeStatus::Failed
-        } else if self.status.is_behind(self.ambient.now()) {
+        } else if self.status.is_behind(self.ambient.now()) || self.is_contradicted() {
             ProbeStatus::Degraded
         } else {
             ProbeStatus::Ok

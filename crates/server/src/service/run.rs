@@ -11,17 +11,16 @@ use tokio::task::JoinHandle;
 
 use super::{
     Service, StartError,
-    audit_head::HeadFile,
     bootstrap::{self, Bootstrap},
     descriptors, gauges, housekeeping,
     jobs::{self, Worker},
-    probes,
+    log_keys, probes,
     reload::Reload,
     scheduler::{self, Scheduler},
     sequencer::{self, Sequencer},
     settings,
     signals::Signals,
-    tombstones,
+    tombstones, witnesses,
 };
 use crate::{
     config::{Config, Loaded},
@@ -51,6 +50,7 @@ pub struct Running {
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
+    witnesses: Option<witnesses::Worker>,
     listeners: Vec<Listener>,
 }
 
@@ -99,13 +99,14 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         .recorder
         .observe(move |commit| observed.audit_group().observe(commit.events, commit.wait));
     let config = Arc::clone(&service.config);
-    let sequencer = sequencer::spawn(
-        service.store.clone(),
-        service.ambient.clone(),
-        config.audit.clone(),
-        HeadFile::within(&config.data_dir),
-    );
-    let health = Arc::new(Health::new(probes::all(&service, Arc::clone(&sequencer.status))));
+    let signer = log_keys::signer(&service).await?;
+    log_keys::note(&service, &signer);
+    let submitter = witnesses::of(&service, Arc::clone(&metrics));
+    let submitter = submitter.map_err(|error| StartError::Server(error.chain()))?;
+    let sequencer = sequencer::spawn(&service, Arc::clone(&signer) as _);
+    let witnessed = submitter.as_ref().map(|witnesses| Arc::clone(witnesses.status()));
+    let probes = probes::all(&service, Arc::clone(&sequencer.status), witnessed);
+    let health = Arc::new(Health::new(probes));
     let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health)));
     let opened = open_both(&config, &state);
     let (public, management, listeners) = match opened {
@@ -118,6 +119,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
     let housekeeping = housekeeping::spawn(service.clone());
+    let witnesses = submitter.map(|found| witnesses::spawn(found, config.audit.witness_interval));
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     health.serve();
@@ -133,6 +135,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         tombstones,
         scheduler,
         jobs,
+        witnesses,
         listeners,
     })
 }
@@ -151,6 +154,9 @@ impl Running {
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
+        if let Some(witnesses) = self.witnesses {
+            witnesses.finish(LAST_STEP).await;
+        }
         // Before the sequencer, which places what this still commits.
         let recorder = &self.service.recorder;
         if tokio::time::timeout(LAST_STEP, recorder.close()).await.is_err() {

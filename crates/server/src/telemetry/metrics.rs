@@ -8,7 +8,10 @@ use prometheus::{
 };
 use vutf_kernel::BreakerState;
 
-use super::{erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts};
+use super::{
+    erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts,
+    witnesses::WitnessMetrics,
+};
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
 const DURATION_BUCKETS: [f64; 12] = [
@@ -44,6 +47,7 @@ pub struct Metrics {
     audit_group: GroupMetrics,
     keys: KeyMetrics,
     erasures: ErasureMetrics,
+    witnesses: WitnessMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
     descriptors: IntGauge,
@@ -97,6 +101,7 @@ impl Metrics {
             audit_group: GroupMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
+            witnesses: WitnessMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
             descriptors: number("process_open_fds", "Open file descriptors.")?,
@@ -175,6 +180,10 @@ impl Metrics {
     /// What is told about erasures.
     pub fn erasures(&self) -> &ErasureMetrics {
         &self.erasures
+    }
+    /// What is told about witnesses.
+    pub fn witnesses(&self) -> &WitnessMetrics {
+        &self.witnesses
     }
     /// What is told about keys.
     pub fn keys(&self) -> &KeyMetrics {

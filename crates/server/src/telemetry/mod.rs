@@ -15,12 +15,14 @@ mod logs;
 mod metrics;
 mod process;
 mod traces;
+mod witnesses;
 
 pub use erasure::ErasureMetrics;
 pub use group::GroupMetrics;
 pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};
 pub use metrics::{Metrics, PoolGauge};
 pub use traces::continue_trace;
+pub use witnesses::{WitnessGauge, WitnessMetrics};
 
 use tracing::Subscriber;
 use tracing_subscriber::{

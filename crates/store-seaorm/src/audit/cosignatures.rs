@@ -23,6 +23,7 @@ impl Cosignatures for SeaStore {
             size: Set(stored_size(cosignature.size)?),
             witness: Set(cosignature.witness.to_string()),
             key_id: Set(cosignature.key_id.into()),
+            note: Set(cosignature.note.clone()),
             line: Set(cosignature.line.clone()),
             cosigned_at: Set(cosignature.cosigned_at.as_micros()),
         };
@@ -74,6 +75,7 @@ fn kept(row: &Model) -> Result<KeptCosignature, PortError> {
         size: u64::try_from(row.size).map_err(|_| wrong("size", "it is negative"))?,
         witness: KeyName::parse(&row.witness).ok_or_else(|| wrong("witness", "no key can be named so"))?,
         key_id: u32::try_from(row.key_id).map_err(|_| wrong("key_id", "it has more than 32 bits"))?,
+        note: row.note.clone(),
         line: row.line.clone(),
         cosigned_at: Timestamp::from_micros(row.cosigned_at),
     })

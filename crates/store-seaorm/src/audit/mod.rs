@@ -10,12 +10,15 @@ mod parts;
 mod reader;
 mod sequencer;
 mod surroundings;
+mod tree;
+mod voucher;
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use uuid::Uuid;
 use vutf_audit::{Cursor, Intake, Leaf, SealedPart, StoredIntake, decode_parts, encode_parts};
 use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, UserId};
 
+pub(crate) use self::voucher::INTAKE;
 pub use self::{
     append_only::SeaAppendOnlyProbe,
     group::{GroupCommit, GroupOptions, GroupRecorder},
@@ -28,7 +31,7 @@ use crate::{
     row::array,
 };
 
-fn intake_row(intake: &Intake) -> audit_intake::ActiveModel {
+fn intake_row(intake: &Intake, mac: Vec<u8>) -> audit_intake::ActiveModel {
     audit_intake::ActiveModel {
         // Both are the database's to give: its order of inserts, and its transaction.
         ord: NotSet,
@@ -45,6 +48,7 @@ fn intake_row(intake: &Intake) -> audit_intake::ActiveModel {
         outcome: Set(intake.outcome.clone()),
         body: Set(intake.body.clone()),
         parts: Set(encode_parts(&intake.parts)),
+        mac: Set(mac),
     }
 }
 

@@ -3,10 +3,14 @@
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryOrder, Statement, Value};
 use uuid::Uuid;
-use vutf_audit::{Cursor, Leaf, Pending, SEQUENCER_LEASE, SequencerStore, SequencerTx};
+use vutf_audit::{
+    Cursor, Leaf, Pending, SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing,
+    TreeNode,
+    merkle::{Hash, TileId},
+};
 use vutf_kernel::{EventId, Lease, PortError};
 
-use super::{leaf_of, leaf_row};
+use super::{leaf_of, leaf_row, tree, voucher::voucher};
 use crate::{SeaStore, entity::audit_leaf, error::port, tx::Tx};
 
 /// Rows in one INSERT: 6 parameters each, far below the 32,766 that SQLite and the 65,535 that PostgreSQL allow.
@@ -14,12 +18,12 @@ const INSERT_ROWS: usize = 500;
 
 /// SQLite: one writer, so rows become visible in the order of `ord`.
 const PENDING_SQLITE: &str =
-    "SELECT xid, ord, id, body FROM audit_intake WHERE ord > $1 ORDER BY ord LIMIT $2";
+    "SELECT xid, ord, id, body, mac FROM audit_intake WHERE ord > $1 ORDER BY ord LIMIT $2";
 
 /// PostgreSQL: a row may be placed once every transaction with a smaller id has ended, or one with a smaller cursor could
 /// still appear behind the head. Restored rows may lie beyond the head although they have their place, once this cluster has
 /// caught up with their transaction ids.
-const PENDING: &str = "SELECT i.xid, i.ord, i.id, i.body FROM audit_intake i \
+const PENDING: &str = "SELECT i.xid, i.ord, i.id, i.body, i.mac FROM audit_intake i \
      WHERE (i.xid, i.ord) > ($1, $2) AND i.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
      AND NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) ORDER BY i.xid, i.ord LIMIT $3";
 
@@ -28,17 +32,18 @@ const RESTORED: &str = "SELECT 1 AS x FROM audit_intake \
      WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint LIMIT 1";
 
 /// After such a restore cursors of old and new rows cannot be compared: look for rows without a leaf instead.
-const PENDING_RESTORED: &str = "SELECT i.xid, i.ord, i.id, i.body FROM audit_intake i \
+const PENDING_RESTORED: &str = "SELECT i.xid, i.ord, i.id, i.body, i.mac FROM audit_intake i \
      WHERE (i.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
          OR i.xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint) \
      AND NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) ORDER BY i.xid, i.ord LIMIT $1";
 
-const CURSOR: &str = "SELECT xid, ord FROM audit_intake WHERE id = $1";
+const STANDING: &str = "SELECT xid, ord, mac FROM audit_intake WHERE id = $1";
 
 #[derive(FromQueryResult)]
-struct CursorRow {
+struct StandingRow {
     xid: i64,
     ord: i64,
+    mac: Vec<u8>,
 }
 
 #[derive(FromQueryResult)]
@@ -47,6 +52,7 @@ struct PendingRow {
     ord: i64,
     id: Uuid,
     body: Vec<u8>,
+    mac: Vec<u8>,
 }
 
 #[async_trait]
@@ -64,11 +70,14 @@ impl SequencerTx for Tx {
         last_leaf(&self.db).await
     }
 
-    async fn cursor_of(&mut self, event: EventId) -> Result<Option<Cursor>, PortError> {
-        let statement = Statement::from_sql_and_values(self.backend, CURSOR, [event.as_uuid().into()]);
-        let found = CursorRow::find_by_statement(statement).one(&self.db).await;
-        let found = found.map_err(port("audit.cursor"))?;
-        Ok(found.map(|CursorRow { xid, ord }| Cursor { xid, ord }))
+    async fn standing(&mut self, event: EventId) -> Result<Option<Standing>, PortError> {
+        let statement = Statement::from_sql_and_values(self.backend, STANDING, [event.as_uuid().into()]);
+        let found = StandingRow::find_by_statement(statement).one(&self.db).await;
+        let found = found.map_err(port("audit.standing"))?;
+        Ok(found.map(|StandingRow { xid, ord, mac }| Standing {
+            cursor: Cursor { xid, ord },
+            vouched: !mac.is_empty(),
+        }))
     }
 
     async fn pending(&mut self, limit: u32) -> Result<Vec<Pending>, PortError> {
@@ -91,21 +100,46 @@ impl SequencerTx for Tx {
             .all(&self.db)
             .await
             .map_err(port("audit.pending"))?;
-        Ok(rows.into_iter().map(pending_of).collect())
+        rows.into_iter().map(|row| self.pending_of(row)).collect()
     }
 
-    async fn append(&mut self, leaves: &[Leaf]) -> Result<(), PortError> {
+    async fn tile(&mut self, id: TileId) -> Result<Vec<Hash>, PortError> {
+        tree::tile(&self.db, id).await.map_err(port("audit.tile"))
+    }
+
+    async fn latest(&mut self) -> Result<Option<SignedCheckpoint>, PortError> {
+        tree::latest(&self.db).await.map_err(port("audit.latest"))
+    }
+
+    async fn publish(&mut self, checkpoint: &SignedCheckpoint, keep: bool) -> Result<(), PortError> {
+        self.put_checkpoint(checkpoint, keep).await
+    }
+
+    async fn append(&mut self, leaves: &[Leaf], nodes: &[TreeNode]) -> Result<(), PortError> {
         for rows in leaves.chunks(INSERT_ROWS) {
             audit_leaf::Entity::insert_many(rows.iter().map(leaf_row))
                 .exec_without_returning(&self.db)
                 .await
                 .map_err(port("audit.place"))?;
         }
-        Ok(())
+        self.add_nodes(nodes).await
     }
 }
 
 impl Tx {
+    fn pending_of(&self, row: PendingRow) -> Result<Pending, PortError> {
+        let voucher = voucher(&self.keyring, &row.body, &row.mac)?;
+        Ok(Pending {
+            event_id: EventId::from_uuid(row.id),
+            body: row.body,
+            cursor: Cursor {
+                xid: row.xid,
+                ord: row.ord,
+            },
+            voucher,
+        })
+    }
+
     async fn was_restored(&self) -> Result<bool, PortError> {
         let statement = Statement::from_string(self.backend, RESTORED);
         self.db
@@ -123,15 +157,4 @@ async fn last_leaf(db: &impl ConnectionTrait) -> Result<Option<Leaf>, PortError>
         .await
         .map_err(port("audit.head"))?;
     last.as_ref().map(leaf_of).transpose()
-}
-
-fn pending_of(row: PendingRow) -> Pending {
-    Pending {
-        event_id: EventId::from_uuid(row.id),
-        body: row.body,
-        cursor: Cursor {
-            xid: row.xid,
-            ord: row.ord,
-        },
-    }
 }

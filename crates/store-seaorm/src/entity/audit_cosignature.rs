@@ -11,6 +11,7 @@ pub(crate) struct Model {
     pub(crate) witness: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) key_id: i64,
+    pub(crate) note: String,
     pub(crate) line: String,
     pub(crate) cosigned_at: i64,
 }

@@ -20,6 +20,7 @@ pub(crate) struct Model {
     pub(crate) outcome: String,
     pub(crate) body: Vec<u8>,
     pub(crate) parts: Vec<u8>,
+    pub(crate) mac: Vec<u8>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

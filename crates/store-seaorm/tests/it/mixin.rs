@@ -3,11 +3,14 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 15] = [
+const WITHOUT_MIXIN: [&str; 18] = [
     "approvals",
+    "audit_checkpoint",
     "audit_cosignature",
     "audit_intake",
+    "audit_latest",
     "audit_leaf",
+    "audit_node",
     "audit_subject_ref",
     "bootstrap_tokens",
     "crypto_keys",
@@ -20,7 +23,15 @@ const WITHOUT_MIXIN: [&str; 15] = [
     "refresh_tokens",
     "user_roles",
 ];
-const WITHOUT_TENANT: [&str; 4] = ["audit_cosignature", "audit_leaf", "leases", "organizations"];
+const WITHOUT_TENANT: [&str; 7] = [
+    "audit_checkpoint",
+    "audit_cosignature",
+    "audit_latest",
+    "audit_leaf",
+    "audit_node",
+    "leases",
+    "organizations",
+];
 
 /// Tables that lack one of `columns`. Both databases are made from one text.
 async fn lacking(world: &World, columns: &[&str]) -> Vec<String> {

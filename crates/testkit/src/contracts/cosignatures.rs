@@ -20,6 +20,7 @@ fn cosignature(size: u64, key: &VerifierKey, time: i64) -> KeptCosignature {
         size,
         witness: key.name().clone(),
         key_id: key.id(),
+        note: format!("log.example.org\n{size}\nroot\n"),
         line: format!("\u{2014} {} {size}\n", key.name()),
         cosigned_at: Timestamp::from_secs(time),
     }

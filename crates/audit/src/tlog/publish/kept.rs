@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vutf_kernel::Timestamp;
+use vutf_kernel::{PortError, Timestamp};
 
+use super::{Cosignatures, SignedHead};
 use crate::tlog::{Cosignature, KeyName, Note, NoteError, NoteSignature, VerifierKey};
 
 /// One line below a checkpoint.
@@ -15,6 +16,8 @@ pub struct KeptCosignature {
     pub witness: KeyName,
     /// The id of their key: a name may have had several.
     pub key_id: u32,
+    /// The signed note of that checkpoint, as it was submitted: not every checkpoint is kept elsewhere.
+    pub note: String,
     /// The line, with its end.
     pub line: String,
     /// When, as the witness says.
@@ -22,18 +25,16 @@ pub struct KeptCosignature {
 }
 
 impl KeptCosignature {
-    /// `None` unless it is a cosignature of this key, over the text of this checkpoint.
-    pub(super) fn of(size: u64, text: &str, signature: &NoteSignature, key: &VerifierKey) -> Option<Self> {
-        let cosignature = Cosignature::parse(&signature.bytes)?;
-        if !signature.claims(key) || cosignature.time == 0 || !cosignature.verifies(key, text) {
-            return None;
-        }
+    /// `None` unless it is a cosignature of this key, over this checkpoint.
+    pub(super) fn of(head: &SignedHead, signature: &NoteSignature, key: &VerifierKey) -> Option<Self> {
+        let time = verified(head.text(), signature, key)?;
         Some(Self {
-            size,
+            size: head.checkpoint.size,
             witness: key.name().clone(),
             key_id: key.id(),
+            note: head.note.clone(),
             line: signature.line(),
-            cosigned_at: Timestamp::from_secs(i64::try_from(cosignature.time).unwrap_or(i64::MAX)),
+            cosigned_at: Timestamp::from_secs(i64::try_from(time).unwrap_or(i64::MAX)),
         })
     }
 
@@ -54,12 +55,35 @@ pub fn cosigned_note(
         let lines = kept.iter().filter(|kept| kept.is_of(witness));
         let signatures = lines.filter_map(|kept| NoteSignature::parse(kept.line.strip_suffix('\n')?));
         for signature in signatures {
-            if KeptCosignature::of(0, note.text(), &signature, witness).is_some() {
+            if verified(note.text(), &signature, witness).is_some() {
                 note.sign(signature);
             }
         }
     }
     Ok(note.to_string())
+}
+
+/// The checkpoint of this size with all that these witnesses cosigned of it; `None` when none of them has.
+pub async fn cosigned_checkpoint(
+    store: &dyn Cosignatures,
+    size: u64,
+    witnesses: &[VerifierKey],
+) -> Result<Option<String>, PortError> {
+    let kept = store.of_size(size).await?;
+    let of_one = |kept: &&KeptCosignature| witnesses.iter().any(|key| kept.is_of(key));
+    let Some(first) = kept.iter().find(of_one) else {
+        return Ok(None);
+    };
+    let note = cosigned_note(&first.note, &kept, witnesses);
+    note.map(Some)
+        .map_err(|error| PortError::other("cosignatures.note", error))
+}
+
+/// When it was made, if it is this key's, over this text. A cosignature of a checkpoint has a time (C2SP tlog-witness).
+fn verified(text: &str, signature: &NoteSignature, key: &VerifierKey) -> Option<u64> {
+    let cosignature = Cosignature::parse(&signature.bytes)?;
+    let holds = signature.claims(key) && cosignature.time > 0 && cosignature.verifies(key, text);
+    holds.then_some(cosignature.time)
 }
 
 /// The largest size that `quorum` of these witnesses have cosigned; `None` when there is none, or none is asked for.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ed25519_compact::{KeyPair, Seed};
 use vutf_kernel::{PortError, Secret};
 
-use super::{Cosignatures, KeptCosignature, PublishedLog, SignedHead};
+use super::{Cosignatures, KeptCosignature, PublishedLog};
 use crate::{
     merkle::{Frontier, Hash, Tiles, prove_consistency},
     tlog::{Checkpoint, KeyKind, KeyName, NoteSignature, SkeyError, VerifierKey},
@@ -101,15 +101,8 @@ impl std::fmt::Debug for MemoryPublished {
 
 #[async_trait]
 impl PublishedLog for MemoryPublished {
-    async fn latest(&self) -> Result<Option<String>, PortError> {
+    async fn newest_checkpoint(&self) -> Result<Option<String>, PortError> {
         Ok(self.lock().notes.last().cloned())
-    }
-
-    async fn checkpoint(&self, size: u64) -> Result<Option<String>, PortError> {
-        let state = self.lock();
-        let of_size =
-            |note: &&String| SignedHead::read(note).is_some_and(|head| head.checkpoint.size == size);
-        Ok(state.notes.iter().rev().find(of_size).cloned())
     }
 
     async fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, PortError> {

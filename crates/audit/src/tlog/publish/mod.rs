@@ -9,7 +9,7 @@ mod kept;
 mod memory;
 mod submit;
 
-pub use kept::{KeptCosignature, cosigned_note, quorum_size};
+pub use kept::{KeptCosignature, cosigned_checkpoint, cosigned_note, quorum_size};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCosignatures, MemoryPublished};
 pub use submit::{
@@ -20,20 +20,38 @@ use async_trait::async_trait;
 use vutf_kernel::PortError;
 
 use super::VerifierKey;
-use crate::merkle::Hash;
+use crate::{
+    TreeReader,
+    merkle::Hash,
+    tree::{TreeError, consistency_proof},
+};
 
 /// The log as it is published.
 #[async_trait]
 pub trait PublishedLog: Send + Sync {
     /// The newest checkpoint, a signed note; `None` before the first.
-    async fn latest(&self) -> Result<Option<String>, PortError>;
-
-    /// The signed note of the checkpoint of this size, if one was signed.
-    async fn checkpoint(&self, size: u64) -> Result<Option<String>, PortError>;
+    async fn newest_checkpoint(&self) -> Result<Option<String>, PortError>;
 
     /// That the tree of `new` entries begins with that of `old`, which is neither 0 nor larger
     /// ([`crate::merkle::prove_consistency`]).
     async fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, PortError>;
+}
+
+/// The tree that a store keeps is published as it is.
+#[async_trait]
+impl<T: TreeReader> PublishedLog for T {
+    async fn newest_checkpoint(&self) -> Result<Option<String>, PortError> {
+        Ok(self.latest().await?.map(|checkpoint| checkpoint.note))
+    }
+
+    async fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, PortError> {
+        consistency_proof(self, old, new)
+            .await
+            .map_err(|error| match error {
+                TreeError::Port(error) => error,
+                TreeError::Proof(error) => PortError::other("log.consistency", error),
+            })
+    }
 }
 
 /// Where cosignatures are kept. Nothing is ever changed or removed.

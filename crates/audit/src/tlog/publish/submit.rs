@@ -48,6 +48,10 @@ impl SignedHead {
             note: note.to_owned(),
         })
     }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 /// What a witness says against the log, or does against its own word.
@@ -135,8 +139,9 @@ pub async fn submit(
     call: &dyn WitnessCall,
 ) -> Result<Submitted, SubmitError> {
     let size = head.checkpoint.size;
+    // More than we have: our own memory of it says so, and the log says less.
     if known > size {
-        return Err(SubmitError::Superseded);
+        return Err(ahead(log, known).await);
     }
     let mut forgot = None;
     let mut answer = ask(log, head, known, call).await?;
@@ -199,7 +204,7 @@ async fn ask(
 
 /// What a witness cosigned may have been signed while its answer was under way.
 async fn ahead(log: &dyn PublishedLog, says: u64) -> SubmitError {
-    let latest = match log.latest().await {
+    let latest = match log.newest_checkpoint().await {
         Ok(latest) => latest,
         Err(error) => return SubmitError::Log(error),
     };
@@ -222,5 +227,5 @@ fn cosignature_in(body: &[u8], head: &SignedHead, witness: &VerifierKey) -> Opti
         .split('\n')
         .take(MAX_SIGNATURES)
         .filter_map(NoteSignature::parse);
-    lines.find_map(|line| KeptCosignature::of(head.checkpoint.size, &head.text, &line, witness))
+    lines.find_map(|line| KeptCosignature::of(head, &line, witness))
 }

@@ -51,7 +51,7 @@ impl World {
     }
 
     async fn send(&self, log: &MemoryPublished, old: u64, store: &FileWitness) -> Result<u64, WitnessError> {
-        let checkpoint = log.latest().await.unwrap().unwrap();
+        let checkpoint = log.newest_checkpoint().await.unwrap().unwrap();
         let size = checkpoint.lines().nth(1).unwrap().parse().unwrap();
         let proof = log.consistency(old, size).await.unwrap_or_default();
         let request = AddCheckpoint {
@@ -121,7 +121,7 @@ async fn a_file_that_is_not_what_was_cosigned_is_never_taken_for_nothing() {
     world.send(&world.log, 0, &store).await.unwrap();
     let path = file_of(&world);
     let whole = fs::read(&path).unwrap();
-    let forgotten = world.log.latest().await.unwrap().unwrap();
+    let forgotten = world.log.newest_checkpoint().await.unwrap().unwrap();
     let elsewhere = world.directory().log_file(&name("other.example.org"));
     fs::copy(&path, &elsewhere).unwrap();
     assert!(

@@ -1,0 +1,51 @@
+//! Intake rows carry a MAC until they have their place in the log, where hashes and a signature vouch for them: whoever can write
+//! to the database alone cannot add an event that never happened.
+
+use sea_orm::{EntityTrait, QuerySelect};
+use vutf_audit::Voucher;
+use vutf_crypto_keys::{CryptoError, Keyring};
+use vutf_kernel::{OrganizationId, PortError};
+
+use crate::{entity::audit_leaf, error::port, tx::Tx};
+
+/// The name of the key; it belongs to the installation, whatever tenant an event is of.
+pub(crate) const INTAKE: &str = "audit-intake";
+
+const DOMAIN: &[u8] = b"vutf/audit-intake/v1";
+
+/// The entry holds the event's id, and commits to the sealed parts.
+fn message(body: &[u8]) -> Vec<u8> {
+    [DOMAIN, body].concat()
+}
+
+/// Who vouches for a row.
+pub(super) fn voucher(keyring: &Keyring, body: &[u8], mac: &[u8]) -> Result<Voucher, PortError> {
+    if mac.is_empty() {
+        return Ok(Voucher::Nobody);
+    }
+    match keyring.verify_mac(OrganizationId::DEFAULT, INTAKE, &message(body), mac) {
+        Ok(true) => Ok(Voucher::Service),
+        Ok(false) => Ok(Voucher::Forged),
+        Err(error) => Err(error.into_port("audit.voucher")),
+    }
+}
+
+impl Tx {
+    /// The MACs of entries, in their order; empty ones while there are neither keys nor a log.
+    pub(super) async fn vouch(&self, bodies: &[&[u8]]) -> Result<Vec<Vec<u8>>, PortError> {
+        let mac = |body: &&[u8]| self.keyring.mac(OrganizationId::DEFAULT, INTAKE, &message(body));
+        match bodies.iter().map(mac).collect::<Result<Vec<_>, _>>() {
+            Ok(macs) => Ok(macs.into_iter().map(Vec::from).collect()),
+            Err(CryptoError::KeyNotLoaded { .. }) if self.is_log_empty().await? => {
+                Ok(vec![Vec::new(); bodies.len()])
+            }
+            Err(error) => Err(error.into_port("audit.vouch")),
+        }
+    }
+
+    /// Before the first event has its place there may be no keys yet: the making of the first ones is an event, too.
+    async fn is_log_empty(&self) -> Result<bool, PortError> {
+        let first = audit_leaf::Entity::find().limit(1).one(&self.db).await;
+        Ok(first.map_err(port("audit.is_empty"))?.is_none())
+    }
+}
