@@ -7,8 +7,6 @@ use reqwest::{Client, redirect::Policy};
 use vutf_audit::tlog::publish::{MAX_ANSWER, WitnessAnswer, WitnessCall};
 use vutf_kernel::{Breaker, BreakerOptions, Fault, PortError};
 
-use crate::config::HttpUrl;
-
 const OP: &str = "witness.call";
 const IDLE: Duration = Duration::from_secs(90);
 
@@ -22,10 +20,10 @@ pub struct HttpWitness {
 
 impl HttpWitness {
     /// The witness whose submission prefix `url` is. The client may be shared.
-    pub fn new(http: Client, url: &HttpUrl, timeout: Duration, breaker: BreakerOptions) -> Arc<Self> {
+    pub fn new(http: Client, url: &str, timeout: Duration, breaker: BreakerOptions) -> Arc<Self> {
         Arc::new(Self {
             http,
-            url: format!("{}/add-checkpoint", url.as_str().trim_end_matches('/')),
+            url: format!("{}/add-checkpoint", url.trim_end_matches('/')),
             timeout,
             breaker: Breaker::new("witness", breaker),
         })

@@ -259,7 +259,7 @@ pub(super) fn of(service: &Service, metrics: Arc<Metrics>) -> Result<Option<Witn
     let (http, breaker) = (HttpWitness::client()?, service.config.breaker_options());
     let targets = audit.witnesses.iter().map(|witness| Target {
         key: witness.key.clone(),
-        call: HttpWitness::new(http.clone(), &witness.url, audit.witness_timeout, breaker),
+        call: HttpWitness::new(http.clone(), witness.url.as_str(), audit.witness_timeout, breaker),
     });
     let ports = WitnessPorts {
         log: Arc::new(service.store.clone()),

@@ -21,6 +21,7 @@ mod races;
 mod redis_outage;
 mod replicas;
 mod terminate;
+mod witnesses;
 pub(crate) mod world;
 
 use world::{Admin, World, eventually, say};
