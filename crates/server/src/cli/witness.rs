@@ -124,7 +124,8 @@ async fn serve(
     let wanted = listen.unwrap_or_else(|| SocketAddr::new(config.witness.host, config.witness.port));
     let (socket, address) = bind(wanted)?;
     let signals = Signals::listen();
-    let mut signals = signals.map_err(|error| Failure::Failed(format!("signals cannot be heard: {error}")))?;
+    let mut signals =
+        signals.map_err(|error| Failure::Failed(format!("signals cannot be heard: {error}")))?;
     let site = Arc::new(Site {
         logs,
         signer,

@@ -101,3 +101,47 @@ impl WitnessMetrics {
             .set(i64::try_from(waiting.as_secs()).unwrap_or(i64::MAX));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::telemetry::Metrics;
+
+    use super::*;
+
+    #[test]
+    fn a_replica_that_no_longer_submits_tells_nothing_of_witnesses() {
+        let metrics = Metrics::new().unwrap();
+        let witnesses = metrics.witnesses();
+        let gauge = WitnessGauge {
+            size: 7,
+            cosigned_at: 1_795_255_200,
+            contradicts: true,
+        };
+        witnesses.set([("w1", gauge)].into_iter(), Some(5), Duration::from_secs(61));
+        witnesses.failed("w1");
+        witnesses.conflict("fork");
+        let text = metrics.render();
+        for line in [
+            "vutf_audit_witness_size{witness=\"w1\"} 7",
+            "vutf_audit_witness_cosigned_timestamp_seconds{witness=\"w1\"} 1795255200",
+            "vutf_audit_witness_contradicts{witness=\"w1\"} 1",
+            "vutf_audit_witness_failures_total{witness=\"w1\"} 1",
+            "vutf_audit_witness_conflicts_total{kind=\"fork\"} 1",
+            "vutf_audit_witness_quorum_size 5",
+            "vutf_audit_witness_quorum_wait_seconds 61",
+        ] {
+            assert!(
+                text.lines().any(|rendered| rendered == line),
+                "{line} is not in:\n{text}"
+            );
+        }
+        witnesses.set([].into_iter(), None, Duration::ZERO);
+        let text = metrics.render();
+        assert!(!text.contains("vutf_audit_witness_contradicts{"));
+        assert!(
+            text.contains("vutf_audit_witness_failures_total{witness=\"w1\"} 1"),
+            "what happened stays"
+        );
+        assert!(text.contains("vutf_audit_witness_quorum_wait_seconds 0"));
+    }
+}
