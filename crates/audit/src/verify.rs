@@ -282,7 +282,7 @@ pub(crate) fn check_cursor(entry: &LogEntry) -> Result<(), Misfit> {
     Err(Misfit::new(FindingKind::CursorChanged, detail))
 }
 
-fn check_form(bytes: &[u8]) -> Result<Body, Misfit> {
+pub(crate) fn check_form(bytes: &[u8]) -> Result<Body, Misfit> {
     let body =
         parse_body(bytes).map_err(|error| Misfit::new(FindingKind::BodyNotCanonical, error.to_string()))?;
     if body.to_bytes() == bytes {

@@ -9,7 +9,7 @@ use vutf_app::{
     jobs::{JobSettings, Jobs},
     keys::Keys,
 };
-use vutf_audit::{Access, LogReader};
+use vutf_audit::{Access, CheckpointSigner, LogReader};
 use vutf_crypto_keys::{
     KeyReader, KeyWrapper, Keyring, Purpose,
     job::{JobReader, SealedRows},
@@ -46,6 +46,8 @@ pub struct AppState {
     pub key_jobs: JobPorts,
     /// The audit log, for reading.
     pub log_reader: Arc<dyn LogReader>,
+    /// Signs the log's checkpoints; here for its public keys.
+    pub log_signer: Arc<dyn CheckpointSigner>,
     /// The key-encryption key.
     pub wrapper: Arc<dyn KeyWrapper>,
     /// Erasures beside their transactions.

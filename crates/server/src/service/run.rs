@@ -8,6 +8,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use tokio::task::JoinHandle;
+use vutf_app::KeyringCheckpointSigner;
 
 use super::{
     Service, StartError,
@@ -107,7 +108,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let witnessed = submitter.as_ref().map(|witnesses| Arc::clone(witnesses.status()));
     let probes = probes::all(&service, Arc::clone(&sequencer.status), witnessed);
     let health = Arc::new(Health::new(probes));
-    let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health)));
+    let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health), signer));
     let opened = open_both(&config, &state);
     let (public, management, listeners) = match opened {
         Ok(opened) => opened,
@@ -187,7 +188,12 @@ impl Listener {
     }
 }
 
-fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppState {
+fn state(
+    service: &Service,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    signer: Arc<KeyringCheckpointSigner>,
+) -> AppState {
     AppState {
         identity: service.identity.clone(),
         cache: Arc::clone(&service.cache),
@@ -206,6 +212,7 @@ fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppSt
             settings: settings::jobs(&service.config),
         },
         log_reader: Arc::new(service.store.clone()),
+        log_signer: signer,
         wrapper: Arc::clone(&service.wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(service.store.clone()),

@@ -2,6 +2,8 @@
 
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod log;
+pub(crate) mod proof;
 pub(crate) mod status;
 
 use std::collections::BTreeMap;
