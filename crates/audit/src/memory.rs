@@ -417,6 +417,7 @@ impl LogReader for MemoryLog {
             passed_over: passed_over.map(|(_, row)| row.id),
             // References stand in the events themselves here.
             orphan_reference: None,
+            forged: None,
         })
     }
 

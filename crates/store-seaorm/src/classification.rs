@@ -223,6 +223,7 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
     (
         "audit_checkpoint",
         &[
+            ("number", Count),
             ("size", Count),
             ("note", Tolerated("a signed size and root; no person wrote it")),
             ("signed_at", Time),
@@ -232,6 +233,7 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         "audit_latest",
         &[
             ("id", Id),
+            ("kept", Count),
             ("size", Count),
             ("note", Tolerated("a signed size and root; no person wrote it")),
             ("signed_at", Time),

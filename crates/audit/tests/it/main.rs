@@ -14,6 +14,7 @@ mod policy_file;
 mod publish;
 #[cfg(test)]
 mod sequencer;
+mod signed;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]

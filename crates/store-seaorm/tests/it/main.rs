@@ -52,4 +52,5 @@ mod sealed_columns;
 mod sequencer;
 mod tamper;
 mod tombstones;
+mod voucher;
 mod world;
