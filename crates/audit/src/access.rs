@@ -40,6 +40,8 @@ pub mod action {
     pub const TAIL: Action = Action::new("audit.tail", "audit");
     /// The events of all tenants are written out on the machine.
     pub const EXPORT: Action = Action::new("audit.export", "audit");
+    /// A witness says that this is not the log that it knows, or has forgotten what it knew.
+    pub const WITNESS_CONFLICT: Action = Action::new("audit.witness.conflict", "audit");
     /// The whole log is written out on the machine, with all that a stranger needs to verify it.
     pub const BUNDLE: Action = Action::new("audit.bundle", "audit");
     /// Events were dropped: their answers were given, and too many waited to be recorded.

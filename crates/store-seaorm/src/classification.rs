@@ -325,6 +325,17 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         ],
     ),
     (
+        "audit_cosignature",
+        &[
+            ("size", Count),
+            ("witness", Word),
+            ("key_id", Id),
+            ("note", Tolerated("a checkpoint, which is public")),
+            ("line", Tolerated("a signature over a public checkpoint")),
+            ("cosigned_at", Time),
+        ],
+    ),
+    (
         "erasures",
         &[
             ("id", Id),

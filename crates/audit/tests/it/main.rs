@@ -9,6 +9,10 @@ mod log;
 #[cfg(test)]
 mod merkle;
 #[cfg(test)]
+mod policy_file;
+#[cfg(test)]
+mod publish;
+#[cfg(test)]
 mod sequencer;
 mod signed;
 #[cfg(test)]
@@ -17,5 +21,7 @@ mod stories;
 mod tamper;
 #[cfg(test)]
 mod tlog;
+#[cfg(test)]
+mod witness;
 #[cfg(test)]
 mod world;

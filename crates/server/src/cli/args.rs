@@ -10,6 +10,7 @@ use vutf_kernel::{EventId, Timestamp, UserId};
 
 use super::answer;
 pub(super) use super::key_args::{KeyJobs, KeyPolicies, Keys, PolicyChange, Why, Work};
+pub(super) use super::witness_args::WitnessAction;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -104,6 +105,16 @@ pub(super) enum Command {
     Audit {
         #[command(subcommand)]
         action: Audit,
+    },
+    /// Cosign the checkpoints of audit logs, for those who verify them. Needs no database; run it where the log's operators
+    /// have no say.
+    #[command(after_help = "Examples:
+  violentutf-api witness init --name witness.example.org/w1
+  violentutf-api witness serve --log 'log.example.org/audit+8a7d…+AfLk…'
+  violentutf-api witness status --json")]
+    Witness {
+        #[command(subcommand)]
+        action: WitnessAction,
     },
     /// Print the API document (OpenAPI 3.1).
     #[command(after_help = "Examples:

@@ -29,6 +29,7 @@ mod units;
 mod url;
 mod validate;
 mod value;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ pub use sections::{
 pub use sources::Sources;
 pub use units::ByteSize;
 pub(crate) use units::{duration, shown as shown_duration};
+pub use witness::{LogKey, WitnessAddress, WitnessSite};
 
 use reader::Reader;
 

@@ -53,6 +53,14 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
             );
         }
     }
+    let mut witnesses = config.audit.witnesses.iter();
+    if witnesses.any(|witness| !witness.url.is_https() && !is_local(witness.url.as_str())) {
+        refuse(
+            "audit.witnesses",
+            "whoever is between could raise false alarms",
+            "use https://",
+        );
+    }
     if !config.management.host.is_loopback() {
         refuse(
             "management.host",

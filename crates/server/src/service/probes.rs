@@ -11,7 +11,7 @@ use vutf_crypto_keys::{KekHealth, Keks, KeyWrapper, Keyring, Posture};
 use vutf_kernel::{Ambient, Cache, breaker::BreakerState};
 use vutf_store_seaorm::{Backlog, SeaStore};
 
-use super::{SequencerStatus, Service};
+use super::{SequencerStatus, Service, WitnessStatus};
 use crate::http::health::{KekStatus, KeyHealth, Probe, ProbeStatus, Report};
 
 /// Below this the disk counts as full: SQLite and its log need room to finish what they began.
@@ -19,7 +19,11 @@ const DISK_FLOOR_BYTES: u64 = 64 * 1024 * 1024;
 /// Less than what a probe may take: a provider that hangs is no reason to turn requests away.
 const KMS_LIMIT: Duration = Duration::from_millis(600);
 
-pub(super) fn all(service: &Service, sequencer: Arc<SequencerStatus>) -> Vec<Arc<dyn Probe>> {
+pub(super) fn all(
+    service: &Service,
+    sequencer: Arc<SequencerStatus>,
+    witnesses: Option<Arc<WitnessStatus>>,
+) -> Vec<Arc<dyn Probe>> {
     vec![
         Arc::new(DatabaseProbe(service.store.clone())),
         Arc::new(MigrationsProbe(service.store.clone())),
@@ -32,6 +36,7 @@ pub(super) fn all(service: &Service, sequencer: Arc<SequencerStatus>) -> Vec<Arc
         Arc::new(AuditProbe {
             status: sequencer,
             backlog: Arc::clone(&service.lone_events.backlog),
+            witnesses,
             ambient: service.ambient.clone(),
         }),
         Arc::new(DiskProbe(service.config.data_dir.clone())),
@@ -176,7 +181,16 @@ pub(super) async fn kek_health(wrapper: &dyn KeyWrapper, limit: Duration) -> Vec
 struct AuditProbe {
     status: Arc<SequencerStatus>,
     backlog: Arc<Backlog>,
+    witnesses: Option<Arc<WitnessStatus>>,
     ambient: Ambient,
+}
+
+impl AuditProbe {
+    fn is_contradicted(&self) -> bool {
+        self.witnesses
+            .as_ref()
+            .is_some_and(|witnesses| witnesses.is_contradicted())
+    }
 }
 
 #[async_trait]
@@ -190,7 +204,10 @@ impl Probe for AuditProbe {
     async fn check(&self) -> ProbeStatus {
         if self.status.is_refused() {
             ProbeStatus::Failed
-        } else if self.status.is_behind(self.ambient.now()) || self.backlog.waiting() > 0 {
+        } else if self.status.is_behind(self.ambient.now())
+            || self.backlog.waiting() > 0
+            || self.is_contradicted()
+        {
             ProbeStatus::Degraded
         } else {
             ProbeStatus::Ok

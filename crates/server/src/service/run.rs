@@ -21,7 +21,7 @@ use super::{
     sequencer::{self, Sequencer},
     settings,
     signals::Signals,
-    tombstones,
+    tombstones, witnesses,
 };
 use crate::{
     config::{Config, Loaded},
@@ -52,6 +52,7 @@ pub struct Running {
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
+    witnesses: Option<witnesses::Worker>,
     listeners: Vec<Listener>,
 }
 
@@ -103,8 +104,12 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let config = Arc::clone(&service.config);
     let signer = log_keys::signer(&service).await?;
     log_keys::note(&service, &signer);
+    let submitter = witnesses::of(&service, Arc::clone(&metrics));
+    let submitter = submitter.map_err(|error| StartError::Server(error.chain()))?;
     let sequencer = sequencer::spawn(&service, Arc::clone(&signer) as _);
-    let health = Arc::new(Health::new(probes::all(&service, Arc::clone(&sequencer.status))));
+    let witnessed = submitter.as_ref().map(|witnesses| Arc::clone(witnesses.status()));
+    let probes = probes::all(&service, Arc::clone(&sequencer.status), witnessed);
+    let health = Arc::new(Health::new(probes));
     let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health), signer));
     let opened = open_both(&config, &state);
     let (public, management, listeners) = match opened {
@@ -118,6 +123,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
     let housekeeping = housekeeping::spawn(service.clone());
     let throttled = lone_events::watch_throttled(Arc::clone(&state));
+    let witnesses = submitter.map(|found| witnesses::spawn(found, config.audit.witness_interval));
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     health.serve();
@@ -134,6 +140,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         tombstones,
         scheduler,
         jobs,
+        witnesses,
         listeners,
     })
 }
@@ -152,6 +159,9 @@ impl Running {
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
+        if let Some(witnesses) = self.witnesses {
+            witnesses.finish(LAST_STEP).await;
+        }
         // Before the sequencer, which places what this still commits.
         self.throttled.abort();
         let lone_events = Box::pin(async {

@@ -10,7 +10,7 @@ use vutf_kernel::BreakerState;
 
 use super::{
     audit::AuditMetrics, erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics,
-    process::ProcessFacts,
+    process::ProcessFacts, witnesses::WitnessMetrics,
 };
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
@@ -48,6 +48,7 @@ pub struct Metrics {
     audit: AuditMetrics,
     keys: KeyMetrics,
     erasures: ErasureMetrics,
+    witnesses: WitnessMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
     descriptors: IntGauge,
@@ -102,6 +103,7 @@ impl Metrics {
             audit: AuditMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
+            witnesses: WitnessMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
             descriptors: number("process_open_fds", "Open file descriptors.")?,
@@ -185,6 +187,10 @@ impl Metrics {
     /// What is told about erasures.
     pub fn erasures(&self) -> &ErasureMetrics {
         &self.erasures
+    }
+    /// What is told about witnesses.
+    pub fn witnesses(&self) -> &WitnessMetrics {
+        &self.witnesses
     }
     /// What is told about keys.
     pub fn keys(&self) -> &KeyMetrics {

@@ -16,6 +16,7 @@ mod logs;
 mod metrics;
 mod process;
 mod traces;
+mod witnesses;
 
 pub use audit::AuditMetrics;
 pub use erasure::ErasureMetrics;
@@ -23,6 +24,7 @@ pub use group::GroupMetrics;
 pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};
 pub use metrics::{Metrics, PoolGauge};
 pub use traces::continue_trace;
+pub use witnesses::{WitnessGauge, WitnessMetrics};
 
 use tracing::Subscriber;
 use tracing_subscriber::{

@@ -2,6 +2,7 @@
 
 mod append_only;
 mod backlog;
+mod cosignatures;
 mod entries;
 mod group;
 mod intake;

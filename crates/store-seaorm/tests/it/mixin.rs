@@ -3,9 +3,10 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 17] = [
+const WITHOUT_MIXIN: [&str; 18] = [
     "approvals",
     "audit_checkpoint",
+    "audit_cosignature",
     "audit_intake",
     "audit_latest",
     "audit_leaf",
@@ -22,8 +23,9 @@ const WITHOUT_MIXIN: [&str; 17] = [
     "refresh_tokens",
     "user_roles",
 ];
-const WITHOUT_TENANT: [&str; 6] = [
+const WITHOUT_TENANT: [&str; 7] = [
     "audit_checkpoint",
+    "audit_cosignature",
     "audit_latest",
     "audit_leaf",
     "audit_node",

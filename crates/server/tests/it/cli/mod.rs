@@ -11,6 +11,7 @@ mod postgres;
 mod schema;
 mod suites;
 mod usage;
+mod witness;
 
 use std::{
     io::Write as _,

@@ -22,6 +22,7 @@ mod races;
 mod redis_outage;
 mod replicas;
 mod terminate;
+mod witnesses;
 pub(crate) mod world;
 
 use world::{Admin, World, eventually, say};
