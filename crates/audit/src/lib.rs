@@ -6,6 +6,7 @@ pub mod anchor;
 pub mod body;
 pub mod canonical;
 pub mod chain;
+pub mod export;
 pub mod finding;
 pub mod intake;
 #[cfg(feature = "memory")]

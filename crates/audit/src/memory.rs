@@ -1,5 +1,7 @@
 //! In-memory twin of the audit ports: for embedders without a database, for unit tests, and for tamper drills.
 
+mod export;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,7 +17,9 @@ use vutf_kernel::{
 
 use crate::{
     AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, PATIENCE, Pending, Protection, Record,
-    SEQUENCER_LEASE, SequencerStore, SequencerTx, Strays, prepare,
+    SEQUENCER_LEASE, SequencerStore, SequencerTx, Strays,
+    export::{ExportStore, ExportTx, Position},
+    prepare,
 };
 
 /// What somebody with write access to the tables could reach.
@@ -33,6 +37,7 @@ pub struct Rows {
 struct State {
     rows: Rows,
     leases: HashMap<String, Lease>,
+    positions: std::collections::BTreeMap<String, Position>,
 }
 
 type Seal = dyn Fn(&str, &Secret<String>) -> Result<Vec<u8>, PortError> + Send + Sync;
