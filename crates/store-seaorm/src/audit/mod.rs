@@ -2,6 +2,7 @@
 
 mod append_only;
 mod entries;
+mod exports;
 mod group;
 mod intake;
 mod look;

@@ -1,6 +1,7 @@
 //! One entity set for both databases, private to this crate.
 
 pub(crate) mod approvals;
+pub(crate) mod audit_exports;
 pub(crate) mod audit_intake;
 pub(crate) mod audit_leaf;
 pub(crate) mod audit_subject_ref;

@@ -7,6 +7,7 @@ use vutf_crypto_keys::{job::MemoryJobs, memory::MemoryKeys};
 use vutf_identity::memory::MemoryStore;
 use vutf_testkit::contracts::{
     audit::{AuditStore, audit_contract},
+    exports::exports_contract,
     identity::identity_contract,
     jobs::{JobStore, TWIN_TABLES, jobs_contract},
     keys::{KeyStore, keys_contract},
@@ -14,7 +15,7 @@ use vutf_testkit::contracts::{
 
 use crate::world::World;
 
-on_both!(identity, keys, jobs, audit);
+on_both!(identity, keys, jobs, audit, exports);
 
 async fn identity(world: World) {
     identity_contract(Arc::new(world.store.clone())).await;
@@ -30,6 +31,15 @@ async fn jobs(world: World) {
 
 async fn audit(world: World) {
     audit_contract(world.log()).await;
+}
+
+async fn exports(world: World) {
+    exports_contract(&world.store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_twin_of_exports() {
+    exports_contract(&MemoryLog::unsealed()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -100,6 +100,7 @@ fn rows(world: &World) -> Vec<String> {
                rows_done, rows_skipped, rows_total, {stamps}) \
                VALUES ({one}, {home}, 'rewrap', 'tenant', 'pending', {blob}, 0, 0, 0, 0, 0, 0, 1, 1, 1)"
         ),
+        format!("INSERT INTO audit_exports (sink, seq, chain, format, updated_at) VALUES ('file', 0, {blob}, 'jsonl', 1)"),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod cache;
+pub mod exports;
 pub mod identity;
 pub mod jobs;
 pub mod keys;
