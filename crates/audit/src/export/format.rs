@@ -50,7 +50,12 @@ impl Format {
     /// The record as one line, without its line feed.
     pub fn line(self, record: &Exported, source: &Source) -> String {
         match self {
-            Self::Jsonl => jsonl(record),
+            Self::Jsonl => jsonl(
+                record.seq,
+                &record.leaf_hash,
+                &record.previous,
+                record.text.as_deref(),
+            ),
             Self::Ocsf => ocsf::record(record, source).to_string(),
             Self::Cef => cef::record(record, source),
             Self::Ecs => ecs::record(record, source).to_string(),
@@ -67,15 +72,14 @@ impl Format {
     }
 }
 
-/// Head and body are put together as text: another writer of JSON might order the body's members otherwise, and the leaf hash
-/// is over these very bytes.
-fn jsonl(record: &Exported) -> String {
+/// An entry as a line of [`Format::Jsonl`]. Head and body are put together as text: another writer of JSON might order the
+/// body's members otherwise, and the leaf hash is over these very bytes.
+pub fn jsonl(seq: i64, leaf_hash: &[u8; 32], previous: &[u8; 32], body: Option<&str>) -> String {
     format!(
-        "{{\"leaf_hash\":\"{}\",\"previous\":\"{}\",\"seq\":{},\"body\":{}}}",
-        hex(&record.leaf_hash),
-        hex(&record.previous),
-        record.seq,
-        record.text.as_deref().unwrap_or("null")
+        "{{\"seq\":{seq},\"leaf_hash\":\"{}\",\"previous\":\"{}\",\"body\":{}}}",
+        hex(leaf_hash),
+        hex(previous),
+        body.unwrap_or("null")
     )
 }
 

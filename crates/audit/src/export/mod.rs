@@ -24,7 +24,7 @@ mod range;
 mod syslog;
 
 pub use follow::{Exported, Source, batch, check_end, follow};
-pub use format::{Format, FormatError};
+pub use format::{Format, FormatError, jsonl};
 pub use kind::{Activity, Class, Kind, Severity, kind_of};
 pub use kinds::is_listed;
 pub use otlp::request as otlp_request;

@@ -10,7 +10,7 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit,
+    AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit,
     macros::{choice, settings},
 };
 
@@ -298,6 +298,10 @@ settings! {
         sequencer_batch: u32 = 1_000, floor = 1, ceiling = 10_000;
         /// How long a sequencer that died keeps others from taking over.
         lease: Duration = Duration::from_secs(10), floor = Duration::from_secs(2), ceiling = Duration::from_mins(2);
+    }
+    nest {
+        /// Export of the log as it grows.
+        export: Export,
     }
 }
 

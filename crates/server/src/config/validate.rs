@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, production, providers};
+use super::{Cidr, Config, ConfigError, export, production, providers};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
@@ -17,6 +17,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     lifetimes(config, errors);
     proxies(config, errors);
     listeners(config, errors);
+    export::check(config, errors);
     if EnvFilter::try_new(&config.log.level).is_err() {
         let mend = "use error, warn, info, debug, trace, or directives such as info,vutf_server=debug";
         errors.push(ConfigError::new("log.level", "is no level", mend));

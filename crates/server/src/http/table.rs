@@ -79,6 +79,7 @@ pub static ROUTES: &[Route] = routes![
     v1::audit::events,
     v1::audit::event,
     v1::audit::status,
+    v1::audit::exports,
     site::health::api,
     site::health::api_ready,
     site::health::api_live,

@@ -13,7 +13,9 @@ use super::{
     Service, StartError,
     audit_head::HeadFile,
     bootstrap::{self, Bootstrap},
-    descriptors, gauges, housekeeping,
+    descriptors,
+    export::{self, Exporters},
+    gauges, housekeeping,
     jobs::{self, Worker},
     probes,
     reload::Reload,
@@ -51,6 +53,7 @@ pub struct Running {
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
+    exporters: Exporters,
     listeners: Vec<Listener>,
 }
 
@@ -105,7 +108,12 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         config.audit.clone(),
         HeadFile::within(&config.data_dir),
     );
-    let health = Arc::new(Health::new(probes::all(&service, Arc::clone(&sequencer.status))));
+    let sinks = export::statuses(&config);
+    let health = Arc::new(Health::new(probes::all(
+        &service,
+        Arc::clone(&sequencer.status),
+        &sinks,
+    )));
     let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health)));
     let opened = open_both(&config, &state);
     let (public, management, listeners) = match opened {
@@ -117,6 +125,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     };
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
+    let exporters = export::spawn(&service, &metrics, &sinks);
     let housekeeping = housekeeping::spawn(service.clone());
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
@@ -133,6 +142,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         tombstones,
         scheduler,
         jobs,
+        exporters,
         listeners,
     })
 }
@@ -151,6 +161,7 @@ impl Running {
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
+        self.exporters.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
         let recorder = &self.service.recorder;
         if tokio::time::timeout(LAST_STEP, recorder.close()).await.is_err() {

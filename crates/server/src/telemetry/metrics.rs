@@ -8,7 +8,10 @@ use prometheus::{
 };
 use vutf_kernel::BreakerState;
 
-use super::{erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts};
+use super::{
+    audit_export::AuditExportMetrics, erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics,
+    process::ProcessFacts,
+};
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
 const DURATION_BUCKETS: [f64; 12] = [
@@ -42,6 +45,7 @@ pub struct Metrics {
     audit_refused: IntGauge,
     audit_oldest: IntGauge,
     audit_group: GroupMetrics,
+    audit_export: AuditExportMetrics,
     keys: KeyMetrics,
     erasures: ErasureMetrics,
     hash_queue: IntGauge,
@@ -95,6 +99,7 @@ impl Metrics {
                 "Last sequence number of the audit log.",
             )?,
             audit_group: GroupMetrics::new(&registry)?,
+            audit_export: AuditExportMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
@@ -124,6 +129,11 @@ impl Metrics {
     /// Of audit events that share commits.
     pub fn audit_group(&self) -> &GroupMetrics {
         &self.audit_group
+    }
+
+    /// Of the audit log's sinks.
+    pub fn audit_export(&self) -> &AuditExportMetrics {
+        &self.audit_export
     }
 
     /// A request begins.

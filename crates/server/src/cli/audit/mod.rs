@@ -3,13 +3,13 @@
 
 mod accept_head;
 mod export;
+mod sinks;
 mod tail;
 mod verify;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
 use vutf_app::UnitOfWork;
-use vutf_audit::{Access, LogEntry, LogReader, access::whole, parse_body};
+use vutf_audit::{Access, LogEntry, LogReader, access::whole, export::jsonl, parse_body};
 use vutf_kernel::{
     Action, Actor, Ambient, Ctx, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
     transact,
@@ -17,7 +17,7 @@ use vutf_kernel::{
 use vutf_store_seaorm::SeaStore;
 
 use super::{
-    args::Audit,
+    args::{Audit, Sinks},
     database,
     failure::{Failure, Outcome},
     output::Output,
@@ -36,7 +36,24 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
             accept_head::run(&Looker::new(&store), &HeadFile::within(&config.data_dir), out).await
         }
         Audit::Tail { follow } => tail::run(&Looker::new(&store), follow, out).await,
-        Audit::Export { from } => export::run(&Looker::new(&store), from, out).await,
+        Audit::Export {
+            format,
+            from,
+            until,
+            resume,
+        } => {
+            let asked = export::Export {
+                format,
+                from,
+                until,
+                resume,
+            };
+            export::run(&Looker::new(&store), asked, &config, out).await
+        }
+        Audit::Sinks { action } => match action {
+            Sinks::List => sinks::list(&Looker::new(&store), out).await,
+            Sinks::Reset { sink, after } => sinks::restart(&Looker::new(&store), &sink, after, out).await,
+        },
     };
     store.close().await;
     done
@@ -61,11 +78,15 @@ impl<'a> Looker<'a> {
         Ok(i64::try_from(self.store.audit_lag().await?.last_sequence).unwrap_or(i64::MAX))
     }
 
-    /// The log, once it is recorded that somebody looks at it.
-    async fn open(&self, action: Action, from_seq: i64) -> Result<&dyn LogReader, Failure> {
+    fn operator(&self) -> Ctx {
         let id = EventId::generate(self.ambient.clock(), &mut *self.ambient.entropy());
         let request_id = RequestId::from_uuid(id.as_uuid());
-        let ctx = Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id);
+        Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id)
+    }
+
+    /// The log, once it is recorded that somebody looks at it.
+    async fn open(&self, action: Action, from_seq: i64) -> Result<&dyn LogReader, Failure> {
+        let ctx = self.operator();
         let access = Access {
             reader: self.store,
             recorder: self,
@@ -95,15 +116,5 @@ fn record(entry: &LogEntry, previous: &[u8; 32]) -> String {
     let body = body
         .and_then(|bytes| std::str::from_utf8(bytes).ok())
         .filter(|text| parse_body(text.as_bytes()).is_ok());
-    let head: Value = json!({
-        "seq": entry.leaf.seq,
-        "leaf_hash": hex::encode(entry.leaf.leaf_hash),
-        "previous": hex::encode(previous),
-    });
-    let head = head.to_string();
-    format!(
-        "{},\"body\":{}}}",
-        head.trim_end_matches('}'),
-        body.unwrap_or("null")
-    )
+    jsonl(entry.leaf.seq, &entry.leaf.leaf_hash, previous, body)
 }

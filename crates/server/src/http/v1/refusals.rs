@@ -1,7 +1,7 @@
 //! Use cases' errors as problems.
 
 use vutf_app::{jobs::JobsError, keys::KeysError};
-use vutf_audit::AccessError;
+use vutf_audit::{AccessError, export::ExportError};
 use vutf_identity::{
     bootstrap::BootstrapError,
     records_refusal,
@@ -68,6 +68,7 @@ refusals! {
     DisableError,
     EnableError,
     EraseError,
+    ExportError,
     JobsError,
     KeysError,
     ListError,
