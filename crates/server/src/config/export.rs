@@ -4,7 +4,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use toml::Value;
-use vutf_audit::export::Format;
+use vutf_audit::export::{Format, Source};
 use vutf_kernel::Secret;
 
 use super::{
@@ -100,6 +100,20 @@ settings! {
         authorization: Option<Secret<String>> = None;
         /// Certificate authorities (PEM) to trust instead of the system's.
         ca_file: Option<PathBuf> = None;
+    }
+}
+
+impl Config {
+    /// Where exported records come from: this program, under its public name, else on this machine.
+    pub fn audit_source(&self) -> Source {
+        let named = self.server.public_url.as_ref();
+        let named = named.and_then(|url| url::Url::parse(url.as_str()).ok());
+        let host = named.and_then(|url| url.host_str().map(str::to_owned));
+        let machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Source {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host.unwrap_or_else(machine),
+        }
     }
 }
 

@@ -44,7 +44,6 @@ pub(crate) use self::{
     cache::connect as connect_cache,
     checks::all as compliance_checks,
     data_dir::prepare as prepare_data_dir,
-    export::source as export_source,
     jobs::Worker,
     kek::{configured_id, files_needed, open as open_kek, protection as kek_protection},
 };

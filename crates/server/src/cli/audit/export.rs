@@ -15,7 +15,6 @@ use crate::{
         progress::Progress,
     },
     config::Config,
-    service::export_source,
 };
 
 const BATCH: u32 = 500;
@@ -47,7 +46,7 @@ pub(super) async fn run(looker: &Looker<'_>, asked: Export, config: &Config, out
         });
     }
     let (source, total) = (
-        export_source(config),
+        config.audit_source(),
         u64::try_from(end - from).unwrap_or_default(),
     );
     let progress = Progress::new("exporting", total, !out.is_json());

@@ -18,7 +18,6 @@ mod tls;
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinHandle};
-use vutf_audit::export::Source;
 
 use self::run::Loop;
 pub(super) use self::status::ExportStatus;
@@ -29,18 +28,6 @@ use crate::{config::Config, telemetry::Metrics};
 pub(super) struct Exporters {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
-}
-
-/// Where records come from: this program, on this machine.
-pub(crate) fn source(config: &Config) -> Source {
-    let named = config.server.public_url.as_ref();
-    let named = named.and_then(|url| url::Url::parse(url.as_str()).ok());
-    let host = named.and_then(|url| url.host_str().map(str::to_owned));
-    let machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Source {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        host: host.unwrap_or_else(machine),
-    }
 }
 
 /// The state of every sink that is configured, before any works.

@@ -14,7 +14,6 @@ use vutf_kernel::{Actor, Fault, Lease, Leases as _, PortError, id::uuid_v7};
 
 use super::{
     sink::{SendError, Sink},
-    source,
     status::ExportStatus,
 };
 use crate::{config::Export, service::Service, telemetry::Metrics};
@@ -71,7 +70,7 @@ impl Loop {
         Self {
             lease_name: format!("audit-export/{}", sink.name()),
             holder: uuid_v7(service.ambient.clock(), &mut *service.ambient.entropy()),
-            source: source(&service.config),
+            source: service.config.audit_source(),
             pauses: pauses(settings.longest_pause),
             service: service.clone(),
             settings,

@@ -10,14 +10,11 @@ use vutf_audit::{
 use vutf_identity::role::permission;
 use vutf_kernel::{Class, OrganizationId, Timestamp, UserId};
 
-use crate::{
-    http::{
-        problem::{FieldError, Problem},
-        request::{Caller, Json},
-        route::{Access, Doc, Endpoint, Method, RateClass},
-        state::AppState,
-    },
-    service::export_source,
+use crate::http::{
+    problem::{FieldError, Problem},
+    request::{Caller, Json},
+    route::{Access, Doc, Endpoint, Method, RateClass},
+    state::AppState,
 };
 
 /// Events in one answer.
@@ -93,7 +90,7 @@ pub(crate) async fn handle(
     body: Json<ExportRequest>,
 ) -> Result<HttpResponse, Problem> {
     let range = body.0.range(caller.organization_id)?;
-    let source = export_source(&state.config);
+    let source = state.config.audit_source();
     let taken = export(&caller, state.log(), &source, &range).await?;
     let mut answer = HttpResponse::Ok();
     answer.content_type(range.format.media());
