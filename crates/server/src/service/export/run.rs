@@ -121,6 +121,7 @@ impl Loop {
         }
         let before = self.position.clone().flatten();
         let reached = before.as_ref().and_then(|position| position.reached);
+        self.measure(reached).await?;
         let (mut records, mut found) = batch(&self.service.store, reached, self.settings.batch).await?;
         if bound(&mut records) {
             found = None;
@@ -135,7 +136,6 @@ impl Loop {
             (None, Some(found)) => self.refuse(&lease, before.as_ref(), &found).await,
             (None, None) => {
                 self.worked();
-                self.measure(reached).await?;
                 Ok(Step::Idle)
             }
         }
@@ -155,7 +155,6 @@ impl Loop {
                 self.position = Some(Some(now));
                 self.worked();
                 self.metrics.audit_export().sent(self.sink.name(), count);
-                self.measure(Some(reached)).await?;
             }
             Err(error) if error.fault == Fault::Stale => self.forget(),
             Err(error) => {
@@ -246,7 +245,7 @@ impl Loop {
         let renew = self
             .lease
             .as_ref()
-            .is_none_or(|lease| lease.expires_at.since(now) < ttl.mul_f64(0.67));
+            .is_none_or(|lease| lease.expires_at.since(now) < ttl / 2);
         if renew {
             let epoch = self.lease.as_ref().map(|lease| lease.epoch);
             let leases = &self.service.store;

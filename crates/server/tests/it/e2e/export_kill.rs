@@ -21,7 +21,7 @@ use super::{
 };
 
 const ROUNDS: u32 = 10;
-const CLIENTS: usize = 4;
+const CLIENTS: usize = 2;
 /// Fixed, so that a run can be repeated as far as the machine allows.
 const SEED: u64 = 0x5eed_2026_0011;
 
