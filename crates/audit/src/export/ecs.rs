@@ -112,7 +112,11 @@ fn user(body: &Body) -> Map<String, Value> {
     let mut user = Map::new();
     match &body.actor {
         Actor::User { user_id, .. } => user.insert("id".into(), user_id.to_string().into()),
-        Actor::Anonymous => None,
+        // Of somebody who has not proved who they are, whose account they tried is what is searched for.
+        Actor::Anonymous => body
+            .subjects
+            .first()
+            .and_then(|subject| user.insert("id".into(), subject.to_string().into())),
         other => user.insert("name".into(), other.kind().into()),
     };
     let target = body.resource.id.filter(|_| body.resource.kind == "user");
