@@ -1,4 +1,4 @@
-//! Common Event Format, version 0 (`CEF:0`), as in the implementation standard of OpenText ArcSight, revision 27.
+//! Common Event Format, version 0 (`CEF:0`), as in its implementation standard, revision 27.
 //!
 //! The header is separated by `|`, the extension is `key=value` separated by spaces. In the header `\` and `|` are escaped; in
 //! an extension value `\`, `=` and line ends are. A line end cannot be written in the header: it becomes a space there.

@@ -35,8 +35,9 @@ pub(super) struct Loop {
     lease_name: String,
     holder: Uuid,
     lease: Option<Lease>,
-    /// What the store holds; `None` until it was read under the lease that is held now.
-    position: Option<Option<Position>>,
+    /// What the store holds, once it was read under the lease that is held now.
+    position: Option<Position>,
+    is_known: bool,
     pauses: ExponentialBackoff,
 }
 
@@ -79,6 +80,7 @@ impl Loop {
             metrics,
             lease: None,
             position: None,
+            is_known: false,
         }
     }
 
@@ -116,10 +118,11 @@ impl Loop {
             return Ok(Step::Idle);
         };
         // One that refuses looks for an operator's decision each time.
-        if self.position.is_none() || self.status.is_refused() {
-            self.position = Some(self.service.store.position(self.sink.name()).await?);
+        if !self.is_known || self.status.is_refused() {
+            self.position = self.service.store.position(self.sink.name()).await?;
+            self.is_known = true;
         }
-        let before = self.position.clone().flatten();
+        let before = self.position.clone();
         let reached = before.as_ref().and_then(|position| position.reached);
         self.measure(reached).await?;
         let (mut records, mut found) = batch(&self.service.store, reached, self.settings.batch).await?;
@@ -152,7 +155,7 @@ impl Loop {
         let now = self.at(Some(reached), None);
         match moved(&self.service.store, lease, before, &now).await {
             Ok(()) => {
-                self.position = Some(Some(now));
+                self.position = Some(now);
                 self.worked();
                 self.metrics.audit_export().sent(self.sink.name(), count);
             }
@@ -182,7 +185,7 @@ impl Loop {
             self.forget();
             return Ok(Step::Idle);
         }
-        self.position = Some(Some(told?));
+        self.position = Some(told?);
         if self.status.refuse() {
             tracing::error!(
                 sink = self.sink.name(),
@@ -205,11 +208,11 @@ impl Loop {
             return;
         };
         // For whoever asks `audit sinks list`; the loop goes on without it.
-        let before = self.position.clone().flatten();
+        let before = self.position.clone();
         let reached = before.as_ref().and_then(|position| position.reached);
         let now = self.at(reached, Some(error.to_string()));
         match moved(&self.service.store, &lease, before.as_ref(), &now).await {
-            Ok(()) => self.position = Some(Some(now)),
+            Ok(()) => self.position = Some(now),
             Err(_) => self.forget(),
         }
     }
@@ -251,7 +254,7 @@ impl Loop {
             let leases = &self.service.store;
             self.lease = leases.acquire(&self.lease_name, self.holder, now, ttl).await?;
             if self.lease.as_ref().map(|lease| lease.epoch) != epoch {
-                self.position = None;
+                self.is_known = false;
             }
         }
         Ok(self.lease.clone())
@@ -270,7 +273,7 @@ impl Loop {
     /// What was held and known is asked for anew.
     fn forget(&mut self) {
         self.lease = None;
-        self.position = None;
+        self.is_known = false;
     }
 
     async fn release(&mut self) {

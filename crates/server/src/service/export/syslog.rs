@@ -53,14 +53,13 @@ impl SyslogSink {
     /// A connection that is in the midst of something is dropped with it: half a frame must not be followed by another.
     async fn deliver(&mut self, frames: &[u8]) -> Result<(), SendError> {
         let known = self.connection.take().map(still_open);
-        let mut connection = match known.flatten() {
-            Some(open) => open,
-            None => {
-                let mut fresh = self.connect().await?;
-                let again = fresh.write_all(&self.last).await;
-                again.map_err(|error| self.broken(&error))?;
-                fresh
-            }
+        let mut connection = if let Some(open) = known.flatten() {
+            open
+        } else {
+            let mut fresh = self.connect().await?;
+            let again = fresh.write_all(&self.last).await;
+            again.map_err(|error| self.broken(&error))?;
+            fresh
         };
         let written = async {
             connection.write_all(frames).await?;

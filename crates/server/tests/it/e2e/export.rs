@@ -72,7 +72,7 @@ fn assert_chained(records: &[[String; 4]]) -> i64 {
 }
 
 /// The chain in a syslog message.
-fn in_syslog(message: &String) -> [String; 4] {
+fn in_syslog(message: &str) -> [String; 4] {
     ["seq", "prev", "leaf", "chain"].map(|name| {
         let (_, rest) = message.split_once(&format!(" {name}=\"")).unwrap();
         rest.split_once('"').unwrap().0.to_owned()
@@ -153,7 +153,7 @@ async fn syslog_over_tls_goes_on_behind_what_a_receiver_had_before_it_was_down()
     })
     .await;
     all.extend(receiver.stop().await);
-    let chains: Vec<_> = all.iter().map(in_syslog).collect();
+    let chains: Vec<_> = all.iter().map(|message| in_syslog(message)).collect();
     assert!(
         assert_chained(&chains) > 35,
         "dense, in order, chained, over the time that it was down"

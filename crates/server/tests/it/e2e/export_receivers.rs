@@ -34,7 +34,8 @@ impl SyslogServer {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let acceptor = TlsAcceptor::from(Arc::new(tls(certificates)));
-        let (messages, connections): (Arc<Mutex<Vec<String>>>, Arc<AtomicU32>) = Default::default();
+        let messages = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(AtomicU32::new(0));
         let (all, count) = (Arc::clone(&messages), Arc::clone(&connections));
         let task = tokio::spawn(async move {
             // Dropped with the listener, so that a server that ends closes its connections.
