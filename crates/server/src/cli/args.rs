@@ -268,6 +268,9 @@ Formats: jsonl (the entry itself, from which the leaf hash can be recomputed), o
         resume: Option<Anchor>,
     },
     /// The receivers that a running service exports the log to.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit sinks list\n  violentutf-api audit sinks reset file --after 4711"
+    )]
     Sinks {
         #[command(subcommand)]
         action: Sinks,
