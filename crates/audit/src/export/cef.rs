@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use vutf_kernel::{Actor, Outcome};
+use vutf_kernel::{Actor, Outcome, UserId};
 
 use super::{
     Exported, Source, hex,
@@ -76,7 +76,7 @@ impl Extension {
             other => self.put("suser", other.kind()),
         }
         let subject = body.resource.id.filter(|_| body.resource.kind == "user");
-        if let Some(id) = subject.or_else(|| body.subjects.first().map(|user| user.as_uuid())) {
+        if let Some(id) = subject.or_else(|| body.subjects.first().map(UserId::as_uuid)) {
             self.put("duid", &uid(id));
         }
         self.put("fileType", &body.resource.kind);

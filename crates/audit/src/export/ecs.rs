@@ -1,7 +1,7 @@
 //! Elastic Common Schema 8.17: <https://www.elastic.co/guide/en/ecs/8.17/>. What it has no field for stands under `vutf`.
 
 use serde_json::{Map, Value, json};
-use vutf_kernel::{Actor, Outcome};
+use vutf_kernel::{Actor, Outcome, UserId};
 
 use super::{
     Exported, Source,
@@ -129,7 +129,7 @@ fn user(body: &Body) -> Map<String, Value> {
 fn related(body: &Body) -> Vec<String> {
     let resource = body.resource.id.filter(|_| body.resource.kind == "user");
     let actor = body.actor.user_id().map(|user| user.as_uuid());
-    let subjects = body.subjects.iter().map(|user| user.as_uuid());
+    let subjects = body.subjects.iter().map(UserId::as_uuid);
     let mut ids: Vec<_> = subjects.chain(resource).chain(actor).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -1,7 +1,7 @@
 //! OCSF 1.5: <https://schema.ocsf.io/1.5.0/>.
 
 use serde_json::{Map, Value, json};
-use vutf_kernel::{Actor, Detail, Outcome};
+use vutf_kernel::{Actor, Detail, Outcome, UserId};
 
 use super::{
     Exported, Source, hex,
@@ -176,7 +176,7 @@ fn actor(body: &Body) -> Value {
 /// Whose account it is about: the resource, else the first person whose data was touched, else who acts.
 fn affected(body: &Body) -> Value {
     let resource = body.resource.id.filter(|_| body.resource.kind == "user");
-    let subject = || body.subjects.first().map(|user| user.as_uuid());
+    let subject = || body.subjects.first().map(UserId::as_uuid);
     let actor = || body.actor.user_id().map(|user| user.as_uuid());
     match resource.or_else(subject).or_else(actor) {
         Some(id) => json!({"uid": id.to_string(), "type_id": 1}),

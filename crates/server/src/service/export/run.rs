@@ -306,3 +306,60 @@ fn pauses(longest: Duration) -> ExponentialBackoff {
         .with_jitter()
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use vutf_audit::{Body, GENESIS};
+    use vutf_kernel::{EventId, OrganizationId, Outcome, Resource, Timestamp};
+
+    use super::*;
+
+    fn record(bytes: usize) -> Exported {
+        Exported {
+            seq: 0,
+            previous: GENESIS,
+            leaf_hash: [0; 32],
+            chain: [0; 32],
+            body: Body {
+                id: EventId::from_uuid(Uuid::nil()),
+                occurred_at: Timestamp::from_secs(0),
+                organization_id: OrganizationId::DEFAULT,
+                request_id: "r".into(),
+                actor: Actor::Operator,
+                action: "a.b".into(),
+                resource: Resource::kind("x"),
+                outcome: Outcome::Success,
+                subjects: Vec::new(),
+                details: std::collections::BTreeMap::new(),
+                private: std::collections::BTreeMap::new(),
+            },
+            text: (bytes > 0).then(|| "x".repeat(bytes)),
+        }
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_bytes_and_never_empty() {
+        let cases: [(&[usize], usize); 4] = [
+            (&[1, 2, 3], 3),
+            (&[BYTES / 2, BYTES / 2, 1], 2),
+            (&[BYTES * 3, 1], 1),
+            (&[0, 0, BYTES], 3),
+        ];
+        for (sizes, kept) in cases {
+            let mut records: Vec<Exported> = sizes.iter().map(|bytes| record(*bytes)).collect();
+            let cut = bound(&mut records);
+            assert_eq!((records.len(), cut), (kept, kept < sizes.len()), "{sizes:?}");
+        }
+        assert!(!bound(&mut Vec::new()));
+    }
+
+    #[test]
+    fn pauses_grow_to_the_longest_and_never_end() {
+        let longest = Duration::from_secs(4);
+        let mut pauses = pauses(longest);
+        let first = pauses.next().unwrap();
+        assert!(first >= FIRST_PAUSE && first <= FIRST_PAUSE * 2, "{first:?}");
+        let late = pauses.nth(1_000).unwrap();
+        assert!(late >= longest && late <= longest * 2, "with jitter: {late:?}");
+    }
+}
