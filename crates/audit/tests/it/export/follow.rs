@@ -60,6 +60,8 @@ fn a_tombstone_keeps_number_chain_and_time_and_says_nothing_of_the_event() {
     );
 }
 
+type Tamper = fn(&MemoryLog);
+
 #[test]
 fn what_was_done_to_the_log_ends_the_export_before_it() {
     now(async {
@@ -68,7 +70,7 @@ fn what_was_done_to_the_log_ends_the_export_before_it() {
                 found.map(|found| (found.seq, found.kind)) == Some((3, kind))
             }
         };
-        let cases: [(&str, fn(&MemoryLog), FindingKind); 5] = [
+        let cases: [(&str, Tamper, FindingKind); 5] = [
             (
                 "a body",
                 |log| log.tamper(|rows| rows.intake[3].body[20] ^= 1),
@@ -97,7 +99,7 @@ fn what_was_done_to_the_log_ends_the_export_before_it() {
                     log.tamper(|rows| {
                         let other = rows.intake[5].body.clone();
                         rows.intake[3].body = other;
-                    })
+                    });
                 },
                 FindingKind::BodyChanged,
             ),

@@ -7,6 +7,8 @@ mod positions;
 mod range;
 mod schemas;
 
+use std::fmt::Write as _;
+
 use uuid::Uuid;
 use vutf_audit::{
     Body, GENESIS, chain_after,
@@ -55,5 +57,8 @@ pub(crate) fn exported(body: Body) -> Exported {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }

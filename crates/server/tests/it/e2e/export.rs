@@ -47,10 +47,6 @@ async fn caught_up(server: &ServerProcess, sink: &str, at_least: i64) {
     .await;
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn unhex(text: &str) -> [u8; 32] {
     format!("0:{text}").parse::<Anchor>().unwrap().chain
 }
@@ -61,9 +57,9 @@ fn assert_chained(records: &[[String; 4]]) -> i64 {
     for [seq, previous, leaf, chain] in records {
         let seq: usize = seq.parse().unwrap();
         assert!(seq < chains.len(), "{seq} after {}", chains.len());
-        assert_eq!(*previous, hex(&chains[seq]), "{seq}");
+        assert_eq!(*previous, hex::encode(chains[seq]), "{seq}");
         let next = chain_after(&chains[seq], &unhex(leaf));
-        assert_eq!(*chain, hex(&next), "{seq}");
+        assert_eq!(*chain, hex::encode(next), "{seq}");
         if seq + 1 == chains.len() {
             chains.push(next);
         }
