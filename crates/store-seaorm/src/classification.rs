@@ -260,6 +260,17 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         ],
     ),
     (
+        "audit_exports",
+        &[
+            ("sink", Word),
+            ("seq", Count),
+            ("chain", Hash),
+            ("format", Word),
+            ("updated_at", Time),
+            ("problem", Word),
+        ],
+    ),
+    (
         "key_transitions",
         &[
             ("key_id", Id),

@@ -36,6 +36,8 @@ pub mod permission {
         ROLES_ASSIGN = "roles:assign",
         #[doc = "See the audit log."]
         AUDIT_READ = "audit:read",
+        #[doc = "Take the audit log out, a part at a time."]
+        AUDIT_EXPORT = "audit:export",
         #[doc = "See keys and their states."]
         KEYS_READ = "keys:read",
         #[doc = "Rotate and change keys."]
@@ -96,6 +98,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::ROLES_READ,
             p::ROLES_ASSIGN,
             p::AUDIT_READ,
+            p::AUDIT_EXPORT,
             p::KEYS_READ,
             p::KEYS_MANAGE,
             p::CRYPTO_ENCRYPT,
@@ -129,6 +132,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_READ,
             p::ROLES_READ,
             p::AUDIT_READ,
+            p::AUDIT_EXPORT,
             p::OPERATIONS_READ,
         ],
     },

@@ -13,6 +13,7 @@
 mod access;
 mod cidr;
 mod error;
+mod export;
 mod exposure;
 mod identity;
 mod layers;
@@ -41,6 +42,7 @@ mod tests_providers;
 pub use self::url::{HttpUrl, SecretUrl, masked_url};
 pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
+pub use export::{Export, FileSink, HostPort, HttpSink, OtlpSink, SyslogSink, SyslogTransport};
 pub use identity::{Argon2, EmailVerification, Identity, Lockout, Registration};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};

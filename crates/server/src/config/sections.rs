@@ -10,8 +10,8 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit, WitnessAddress,
-    WitnessSite,
+    AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit,
+    WitnessAddress, WitnessSite,
     macros::{choice, settings},
 };
 
@@ -350,6 +350,10 @@ settings! {
         witness_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
         /// How long a witness may take to answer. One that has moved on meanwhile is asked twice.
         witness_timeout: Duration = Duration::from_secs(5), floor = Duration::from_millis(100), ceiling = Duration::from_mins(1);
+    }
+    nest {
+        /// Export of the log as it grows.
+        export: Export,
     }
 }
 

@@ -10,6 +10,7 @@ mod checks;
 mod data_dir;
 mod descriptors;
 mod error;
+mod export;
 mod gauges;
 mod hashing;
 mod head_keeper;

@@ -11,7 +11,7 @@ use vutf_crypto_keys::{KekHealth, Keks, KeyWrapper, Keyring, Posture};
 use vutf_kernel::{Ambient, Cache, breaker::BreakerState};
 use vutf_store_seaorm::{Backlog, SeaStore};
 
-use super::{SequencerStatus, Service, WitnessStatus};
+use super::{SequencerStatus, Service, WitnessStatus, export::ExportStatus};
 use crate::http::health::{KekStatus, KeyHealth, Probe, ProbeStatus, Report};
 
 /// Below this the disk counts as full: SQLite and its log need room to finish what they began.
@@ -23,8 +23,9 @@ pub(super) fn all(
     service: &Service,
     sequencer: Arc<SequencerStatus>,
     witnesses: Option<Arc<WitnessStatus>>,
+    sinks: &[Arc<ExportStatus>],
 ) -> Vec<Arc<dyn Probe>> {
-    vec![
+    let mut probes: Vec<Arc<dyn Probe>> = vec![
         Arc::new(DatabaseProbe(service.store.clone())),
         Arc::new(MigrationsProbe(service.store.clone())),
         Arc::new(CacheProbe(Arc::clone(&service.cache))),
@@ -40,7 +41,14 @@ pub(super) fn all(
             ambient: service.ambient.clone(),
         }),
         Arc::new(DiskProbe(service.config.data_dir.clone())),
-    ]
+    ];
+    if !sinks.is_empty() {
+        probes.push(Arc::new(AuditExportProbe {
+            sinks: sinks.to_vec(),
+            ambient: service.ambient.clone(),
+        }));
+    }
+    probes
 }
 
 /// What a dependency is that was asked and whose breaker is in this state now.
@@ -208,6 +216,32 @@ impl Probe for AuditProbe {
             || self.backlog.waiting() > 0
             || self.is_contradicted()
         {
+            ProbeStatus::Degraded
+        } else {
+            ProbeStatus::Ok
+        }
+    }
+}
+
+/// Not required: who can stop a receiver of the log could stop the service.
+struct AuditExportProbe {
+    sinks: Vec<Arc<ExportStatus>>,
+    ambient: Ambient,
+}
+
+#[async_trait]
+impl Probe for AuditExportProbe {
+    fn name(&self) -> &'static str {
+        "audit_export"
+    }
+    fn required(&self) -> bool {
+        false
+    }
+    async fn check(&self) -> ProbeStatus {
+        let now = self.ambient.now();
+        if self.sinks.iter().any(|sink| sink.is_refused()) {
+            ProbeStatus::Failed
+        } else if self.sinks.iter().any(|sink| sink.is_failing(now)) {
             ProbeStatus::Degraded
         } else {
             ProbeStatus::Ok

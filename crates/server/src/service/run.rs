@@ -13,7 +13,9 @@ use vutf_app::KeyringCheckpointSigner;
 use super::{
     Service, StartError,
     bootstrap::{self, Bootstrap},
-    descriptors, gauges, housekeeping,
+    descriptors,
+    export::{self, Exporters},
+    gauges, housekeeping,
     jobs::{self, Worker},
     log_keys, lone_events, probes,
     reload::Reload,
@@ -53,6 +55,7 @@ pub struct Running {
     scheduler: Scheduler,
     jobs: Worker,
     witnesses: Option<witnesses::Worker>,
+    exporters: Exporters,
     listeners: Vec<Listener>,
 }
 
@@ -108,7 +111,8 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let submitter = submitter.map_err(|error| StartError::Server(error.chain()))?;
     let sequencer = sequencer::spawn(&service, Arc::clone(&signer) as _);
     let witnessed = submitter.as_ref().map(|witnesses| Arc::clone(witnesses.status()));
-    let probes = probes::all(&service, Arc::clone(&sequencer.status), witnessed);
+    let sinks = export::statuses(&config);
+    let probes = probes::all(&service, Arc::clone(&sequencer.status), witnessed, &sinks);
     let health = Arc::new(Health::new(probes));
     let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health), signer));
     let opened = open_both(&config, &state);
@@ -121,6 +125,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     };
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
+    let exporters = export::spawn(&service, &metrics, &sinks);
     let housekeeping = housekeeping::spawn(service.clone());
     let throttled = lone_events::watch_throttled(Arc::clone(&state));
     let witnesses = submitter.map(|found| witnesses::spawn(found, config.audit.witness_interval));
@@ -141,6 +146,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         scheduler,
         jobs,
         witnesses,
+        exporters,
         listeners,
     })
 }
@@ -162,6 +168,7 @@ impl Running {
         if let Some(witnesses) = self.witnesses {
             witnesses.finish(LAST_STEP).await;
         }
+        self.exporters.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
         self.throttled.abort();
         let lone_events = Box::pin(async {

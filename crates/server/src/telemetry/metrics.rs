@@ -9,8 +9,8 @@ use prometheus::{
 use vutf_kernel::BreakerState;
 
 use super::{
-    audit::AuditMetrics, erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics,
-    process::ProcessFacts, witnesses::WitnessMetrics,
+    audit::AuditMetrics, audit_export::AuditExportMetrics, erasure::ErasureMetrics, group::GroupMetrics,
+    keys::KeyMetrics, process::ProcessFacts, witnesses::WitnessMetrics,
 };
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
@@ -46,6 +46,7 @@ pub struct Metrics {
     audit_oldest: IntGauge,
     audit_group: GroupMetrics,
     audit: AuditMetrics,
+    audit_export: AuditExportMetrics,
     keys: KeyMetrics,
     erasures: ErasureMetrics,
     witnesses: WitnessMetrics,
@@ -101,6 +102,7 @@ impl Metrics {
             )?,
             audit_group: GroupMetrics::new(&registry)?,
             audit: AuditMetrics::new(&registry)?,
+            audit_export: AuditExportMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
             witnesses: WitnessMetrics::new(&registry)?,
@@ -136,6 +138,10 @@ impl Metrics {
     /// Of answers and their audit events.
     pub fn audit(&self) -> &AuditMetrics {
         &self.audit
+    }
+    /// Of the audit log's sinks.
+    pub fn audit_export(&self) -> &AuditExportMetrics {
+        &self.audit_export
     }
 
     /// A request begins.

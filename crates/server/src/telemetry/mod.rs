@@ -8,6 +8,7 @@
 //! - A collector that is down or slow costs spans, never requests.
 
 mod audit;
+mod audit_export;
 mod erasure;
 mod export;
 mod group;
@@ -19,6 +20,7 @@ mod traces;
 mod witnesses;
 
 pub use audit::AuditMetrics;
+pub use audit_export::AuditExportMetrics;
 pub use erasure::ErasureMetrics;
 pub use group::GroupMetrics;
 pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};

@@ -29,6 +29,7 @@ fn declared() -> BTreeSet<String> {
         "erasure.rs",
         "group.rs",
         "audit.rs",
+        "audit_export.rs",
         "witnesses.rs",
     ];
     let sources = files.map(|file| read(&format!("crates/server/src/telemetry/{file}")));

@@ -8,6 +8,7 @@ use vutf_identity::memory::MemoryStore;
 use vutf_testkit::contracts::{
     audit::{AuditStore, audit_contract},
     cosignatures::cosignatures_contract,
+    exports::exports_contract,
     identity::identity_contract,
     jobs::{JobStore, TWIN_TABLES, jobs_contract},
     keys::{KeyStore, keys_contract},
@@ -15,7 +16,7 @@ use vutf_testkit::contracts::{
 
 use crate::world::World;
 
-on_both!(identity, keys, jobs, audit, cosignatures);
+on_both!(identity, keys, jobs, audit, cosignatures, exports);
 
 async fn identity(world: World) {
     identity_contract(Arc::new(world.store.clone())).await;
@@ -46,6 +47,15 @@ async fn cosignatures(world: World) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_twin_of_cosignatures() {
     cosignatures_contract(&MemoryCosignatures::default()).await;
+}
+
+async fn exports(world: World) {
+    exports_contract(&world.store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_twin_of_exports() {
+    exports_contract(&MemoryLog::unsealed()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,10 +3,11 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 18] = [
+const WITHOUT_MIXIN: [&str; 19] = [
     "approvals",
     "audit_checkpoint",
     "audit_cosignature",
+    "audit_exports",
     "audit_intake",
     "audit_latest",
     "audit_leaf",
@@ -23,9 +24,10 @@ const WITHOUT_MIXIN: [&str; 18] = [
     "refresh_tokens",
     "user_roles",
 ];
-const WITHOUT_TENANT: [&str; 7] = [
+const WITHOUT_TENANT: [&str; 8] = [
     "audit_checkpoint",
     "audit_cosignature",
+    "audit_exports",
     "audit_latest",
     "audit_leaf",
     "audit_node",
