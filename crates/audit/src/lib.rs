@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod analysis;
 pub mod anchor;
 pub mod body;
 pub mod canonical;

@@ -97,6 +97,7 @@ pub(super) const DOMAIN_EXTERNAL: &[&str] = &[
     "subtle",
     "thiserror",
     "time",
+    "toml",
     "unicode-normalization",
     "uuid",
     "validator",
