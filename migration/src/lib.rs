@@ -13,6 +13,7 @@ mod m0005_audit;
 mod m0006_key_lifecycle;
 mod m0007_erasure;
 mod m0008_key_jobs;
+mod m0010_audit_analysis;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_key_lifecycle::Migration),
             Box::new(m0007_erasure::Migration),
             Box::new(m0008_key_jobs::Migration),
+            Box::new(m0010_audit_analysis::Migration),
         ]
     }
 }

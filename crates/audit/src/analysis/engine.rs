@@ -53,6 +53,9 @@ pub enum SnapshotError {
     /// Not JSON, or not of this shape.
     #[error("not a snapshot of the analysis: {0}")]
     Shape(#[from] serde_json::Error),
+    /// It is not what the service wrote.
+    #[error("the snapshot of the analysis was written by somebody else")]
+    Foreign,
     /// A later version wrote it.
     #[error("a snapshot of unknown version {0}")]
     Version(u32),

@@ -55,6 +55,7 @@ pub async fn load(evaluation: Evaluation<'_>) -> Result<(Engine, Option<Snapshot
     let progress = evaluation.reader.progress().await?;
     let anew = || Engine::new(Arc::clone(rules), limits);
     Ok(match progress.snapshot {
+        _ if progress.is_foreign => (anew(), Some(SnapshotError::Foreign)),
         None => (anew(), None),
         Some(bytes) => match Engine::restore(Arc::clone(rules), limits, &bytes) {
             Ok(engine) => (engine, None),

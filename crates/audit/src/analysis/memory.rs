@@ -200,7 +200,7 @@ impl AnalysisRepo for MemoryAnalysisTx {
         _: Timestamp,
     ) -> Result<(), PortError> {
         let progress = &mut self.state.progress;
-        progress.cursor = progress.cursor.max(cursor);
+        progress.cursor = cursor;
         if let Some(snapshot) = snapshot {
             progress.snapshot = Some(snapshot.to_vec());
         }

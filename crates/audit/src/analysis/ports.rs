@@ -59,10 +59,12 @@ impl FindingFilter {
 /// How far the analysis has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// The last event whose findings are committed; -1 before the first.
+    /// The last event whose findings are committed; -1 before the first. Whoever goes on from a snapshot comes by again.
     pub cursor: i64,
     /// A snapshot of the engine, taken there or earlier.
     pub snapshot: Option<Vec<u8>>,
+    /// Somebody else than the service has written it: it is nothing to go on from.
+    pub is_foreign: bool,
 }
 
 impl Progress {
@@ -70,6 +72,7 @@ impl Progress {
     pub const NONE: Self = Self {
         cursor: -1,
         snapshot: None,
+        is_foreign: false,
     };
 }
 
@@ -87,9 +90,6 @@ pub trait AnalysisReader: Send + Sync {
     /// What a tenant decided, by rule.
     async fn rules(&self, organization_id: OrganizationId) -> Result<Vec<RuleSettings>, PortError>;
     /// How far the analysis has come.
-    ///
-    /// # Errors
-    /// When somebody else than the service wrote it, [`vutf_kernel::Fault::Other`]: then nobody knows.
     async fn progress(&self) -> Result<Progress, PortError>;
     /// At most `limit` alerts that are to be tried now, the one that waits longest first.
     async fn due_alerts(&self, now: Timestamp, limit: u32) -> Result<Vec<QueuedAlert>, PortError>;

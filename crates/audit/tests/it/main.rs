@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod analysis;
+#[cfg(test)]
 mod head;
 mod log;
 #[cfg(test)]

@@ -12,7 +12,12 @@ use crate::SeaStore;
 const TABLES: [&str; 3] = ["audit_intake", "audit_subject_ref", "audit_leaf"];
 
 /// What else is only ever added to: history that answers lean on beside the log.
-const HISTORIES: [&str; 2] = ["erasures", "key_transitions"];
+const HISTORIES: [&str; 4] = [
+    "audit_finding_changes",
+    "audit_findings",
+    "erasures",
+    "key_transitions",
+];
 
 const PASSED_OVER_SQLITE: &str = "SELECT i.id AS id FROM audit_intake i \
      WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) AND (i.ord < $1 \
@@ -31,7 +36,7 @@ const PRESENT_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('tab
 
 /// `O` and `A`: fires in an ordinary session.
 const PRESENT: &str = "WITH guarded AS (SELECT to_regclass(name) AS oid FROM (VALUES ('audit_intake'), ('audit_subject_ref'), \
-         ('audit_leaf'), ('erasures'), ('key_transitions')) AS names (name)) \
+         ('audit_leaf'), ('audit_finding_changes'), ('audit_findings'), ('erasures'), ('key_transitions')) AS names (name)) \
      SELECT relname::text AS name FROM pg_class WHERE oid IN (SELECT oid FROM guarded) AND relkind = 'r' \
      UNION ALL SELECT tgname::text FROM pg_trigger \
      WHERE tgrelid IN (SELECT oid FROM guarded) AND tgenabled IN ('O', 'A')";
