@@ -100,6 +100,15 @@ fn rows(world: &World) -> Vec<String> {
                rows_done, rows_skipped, rows_total, {stamps}) \
                VALUES ({one}, {home}, 'rewrap', 'tenant', 'pending', {blob}, 0, 0, 0, 0, 0, 0, 1, 1, 1)"
         ),
+        format!(
+            "INSERT INTO audit_findings (id, organization_id, rule, severity, happened_at, raised_at, event_id, detection) \
+               VALUES ({one}, {home}, 'r', 'low', 1, 1, {two}, '{{}}');
+             INSERT INTO audit_finding_changes (finding_id, number, organization_id, to_status, changed_at, actor, event_id) \
+               VALUES ({one}, 1, {home}, 'resolved', 1, '{{}}', {two});
+             INSERT INTO audit_rules (organization_id, rule, overrides, {stamps}) VALUES ({home}, 'r', '{{}}', 1, 1, 1);
+             INSERT INTO audit_analysis (id, evaluated, snapshot, saved_at, mac) VALUES (1, 1, {blob}, 1, {blob});
+             INSERT INTO audit_alerts (finding_id, sink, organization_id, attempts, queued_at) VALUES ({one}, 'log', {home}, 0, 1)"
+        ),
     ]
 }
 

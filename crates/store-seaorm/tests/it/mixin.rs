@@ -3,8 +3,12 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 14] = [
+const WITHOUT_MIXIN: [&str; 18] = [
     "approvals",
+    "audit_alerts",
+    "audit_analysis",
+    "audit_finding_changes",
+    "audit_findings",
     "audit_intake",
     "audit_leaf",
     "audit_subject_ref",
@@ -19,7 +23,7 @@ const WITHOUT_MIXIN: [&str; 14] = [
     "refresh_tokens",
     "user_roles",
 ];
-const WITHOUT_TENANT: [&str; 3] = ["audit_leaf", "leases", "organizations"];
+const WITHOUT_TENANT: [&str; 4] = ["audit_analysis", "audit_leaf", "leases", "organizations"];
 
 /// Tables that lack one of `columns`. Both databases are made from one text.
 async fn lacking(world: &World, columns: &[&str]) -> Vec<String> {
