@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod lease;
+pub mod mail;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod page;
@@ -27,6 +28,7 @@ pub use error::{Class, Fault, PortError};
 pub use event::{Action, Detail, Event, EventRecorder, EventSink, Outcome, Resource};
 pub use id::{ApprovalId, EventId, FamilyId, FindingId, JobId, KeyId, OrganizationId, RoleId, SessionId, UserId};
 pub use lease::{Lease, Leases};
+pub use mail::{Mail, MailError, Mailer};
 #[cfg(feature = "memory")]
 pub use memory::MemoryCache;
 pub use page::{Page, PageRequest};

@@ -36,6 +36,8 @@ pub mod permission {
         ROLES_ASSIGN = "roles:assign",
         #[doc = "See the audit log."]
         AUDIT_READ = "audit:read",
+        #[doc = "Handle findings, and switch, tune and silence detection rules."]
+        AUDIT_MANAGE = "audit:manage",
         #[doc = "See keys and their states."]
         KEYS_READ = "keys:read",
         #[doc = "Rotate and change keys."]
@@ -96,6 +98,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::ROLES_READ,
             p::ROLES_ASSIGN,
             p::AUDIT_READ,
+            p::AUDIT_MANAGE,
             p::KEYS_READ,
             p::KEYS_MANAGE,
             p::CRYPTO_ENCRYPT,
@@ -123,12 +126,14 @@ pub const BUILT_IN: &[BuiltInRole] = &[
     },
     BuiltInRole {
         name: "auditor",
-        description: "Reads the audit log, users and operations; changes nothing.",
+        // Whoever watches the administrators must be able to decide what is looked for without asking them.
+        description: "Reads the audit log, users and operations; handles findings and detection rules, and changes nothing else.",
         permissions: &[
             p::SELF_MANAGE,
             p::USERS_READ,
             p::ROLES_READ,
             p::AUDIT_READ,
+            p::AUDIT_MANAGE,
             p::OPERATIONS_READ,
         ],
     },

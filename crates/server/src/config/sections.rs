@@ -10,7 +10,7 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit,
+    Alerts, AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Mail, Pkcs11, SecretUrl, VaultTransit,
     macros::{choice, settings},
 };
 
@@ -101,6 +101,8 @@ settings! {
         rate_limit: RateLimits,
         /// The audit log.
         audit: Audit,
+        /// Mail.
+        mail: Mail,
         /// Log lines.
         log: Log,
         /// Traces.
@@ -298,6 +300,17 @@ settings! {
         sequencer_batch: u32 = 1_000, floor = 1, ceiling = 10_000;
         /// How long a sequencer that died keeps others from taking over.
         lease: Duration = Duration::from_secs(10), floor = Duration::from_secs(2), ceiling = Duration::from_mins(2);
+        /// How often the analysis looks for new events when it is idle. One replica at a time does, by lease.
+        analysis_interval: Duration = Duration::from_secs(1), floor = Duration::from_millis(10), ceiling = Duration::from_mins(1);
+        /// Events that one step of the analysis takes.
+        analysis_batch: u32 = 500, floor = 1, ceiling = 5_000;
+        /// A directory of detection rules beside those that come with the service; each `*.toml` is one. The cases of each are
+        /// tried at the start. The same on every replica.
+        rules_dir: Option<PathBuf> = None;
+    }
+    nest {
+        /// Who is told of what the analysis finds.
+        alerts: Alerts,
     }
 }
 

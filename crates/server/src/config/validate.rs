@@ -6,13 +6,14 @@ use tracing_subscriber::EnvFilter;
 
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, production, providers};
+use super::{Cidr, Config, ConfigError, alerts, production, providers};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
     schemes(config, errors);
     keys(config, errors);
     providers::check(config, errors, warnings);
+    alerts::check(config, errors);
     argon2(config, errors);
     lifetimes(config, errors);
     proxies(config, errors);

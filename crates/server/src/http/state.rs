@@ -9,7 +9,10 @@ use vutf_app::{
     jobs::{JobSettings, Jobs},
     keys::Keys,
 };
-use vutf_audit::{Access, LogReader};
+use vutf_audit::{
+    Access, LogReader,
+    analysis::{Analysis, AnalysisReader, AnalysisUnit, RuleSet},
+};
 use vutf_crypto_keys::{
     KeyReader, KeyWrapper, Keyring, Purpose,
     job::{JobReader, SealedRows},
@@ -46,6 +49,8 @@ pub struct AppState {
     pub key_jobs: JobPorts,
     /// The audit log, for reading.
     pub log_reader: Arc<dyn LogReader>,
+    /// Findings and rules.
+    pub analysis: AnalysisPorts,
     /// The key-encryption key.
     pub wrapper: Arc<dyn KeyWrapper>,
     /// Erasures beside their transactions.
@@ -66,6 +71,16 @@ pub struct JobPorts {
     pub leases: Arc<dyn Leases>,
     /// Numbers.
     pub settings: JobSettings,
+}
+
+/// What the use cases of findings and rules need.
+pub struct AnalysisPorts {
+    /// Transactions.
+    pub units: Arc<dyn Units<dyn AnalysisUnit>>,
+    /// Reads findings and decisions.
+    pub reader: Arc<dyn AnalysisReader>,
+    /// The rules.
+    pub rules: Arc<RuleSet>,
 }
 
 /// What the use cases of erasures need beside transactions.
@@ -91,6 +106,17 @@ impl AppState {
         Access {
             reader: &*self.log_reader,
             recorder: &self.identity,
+            ambient: &self.identity.ambient,
+        }
+    }
+
+    /// The handles that the use cases of findings and rules take.
+    pub fn analysis(&self) -> Analysis<'_> {
+        Analysis {
+            units: &*self.analysis.units,
+            reader: &*self.analysis.reader,
+            recorder: &self.identity,
+            rules: &self.analysis.rules,
             ambient: &self.identity.ambient,
         }
     }

@@ -3,6 +3,8 @@
 //! The order is fixed: known answers of the ciphers, data directory, key provider, database (with patience), migrations (under a
 //! lock), cache, keys and a round trip through each. Whatever fails ends the start with one line that says how to mend it; readiness turns true last.
 
+mod alerts;
+mod analysis;
 mod audit_head;
 mod bootstrap;
 mod cache;
@@ -33,12 +35,14 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
+use vutf_audit::analysis::{Analysis, RuleSet};
 use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
 use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
+    analysis::rules as analysis_rules,
     audit_head::HeadFile,
     cache::connect as connect_cache,
     checks::all as compliance_checks,
@@ -75,6 +79,8 @@ pub struct Service {
     pub recorder: Arc<GroupRecorder>,
     /// Who was erased, outside the database.
     pub tombstones: Arc<TombstoneFile>,
+    /// The rules of the analysis of the audit log.
+    pub rules: Arc<RuleSet>,
     hasher: Arc<hashing::BoundedHasher>,
 }
 
@@ -92,6 +98,7 @@ impl Service {
     pub async fn assemble(config: Arc<Config>, ambient: Ambient, schema: Schema) -> Result<Self, StartError> {
         // Before any key is made, opened or used.
         known_answers().map_err(StartError::SelfTest)?;
+        let rules = analysis::rules(&config).map_err(StartError::Server)?;
         data_dir::prepare(&config.data_dir)?;
         kek::sweep(&config, &ambient);
         let known = kek::open_if_there(&config, &ambient).await?;
@@ -139,6 +146,7 @@ impl Service {
             identity,
             recorder,
             tombstones,
+            rules,
             hasher,
         };
         service.expect_tombstones().await?;
@@ -177,6 +185,17 @@ impl Service {
             keyring: &self.keyring,
             reader: &self.store,
             tombstones: &*self.tombstones,
+        }
+    }
+
+    /// The handles that the use cases of findings and rules take.
+    pub fn analysis(&self) -> Analysis<'_> {
+        Analysis {
+            units: &self.store,
+            reader: &self.store,
+            recorder: &self.identity,
+            rules: &self.rules,
+            ambient: &self.ambient,
         }
     }
 

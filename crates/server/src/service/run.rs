@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 
 use super::{
     Service, StartError,
+    alerts::{self, Courier},
+    analysis::{self, Analyst},
     audit_head::HeadFile,
     bootstrap::{self, Bootstrap},
     descriptors, gauges, housekeeping,
@@ -25,7 +27,7 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    http::{self, AppState, Bounds, ErasurePorts, Health, JobPorts},
+    http::{self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts},
     telemetry::Metrics,
 };
 
@@ -51,6 +53,8 @@ pub struct Running {
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
+    analyst: Analyst,
+    courier: Courier,
     listeners: Vec<Listener>,
 }
 
@@ -93,6 +97,7 @@ pub async fn serve(
 pub async fn start(service: Service) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Server(error.to_string()))?);
     let erasures = tombstones::prepare(&service, &metrics).await?;
+    let sinks = alerts::sinks(&service.config)?;
     let bootstrap = bootstrap::prepare(&service).await?;
     let observed = Arc::clone(&metrics);
     service
@@ -117,6 +122,13 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     };
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
+    let analyst = analysis::spawn(
+        service.clone(),
+        Arc::clone(&metrics),
+        Arc::clone(&sequencer.status),
+        alerts::kinds(&sinks),
+    );
+    let courier = alerts::spawn(service.clone(), Arc::clone(&metrics), sinks);
     let housekeeping = housekeeping::spawn(service.clone());
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
@@ -133,6 +145,8 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         tombstones,
         scheduler,
         jobs,
+        analyst,
+        courier,
         listeners,
     })
 }
@@ -151,6 +165,8 @@ impl Running {
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
+        self.courier.finish(LAST_STEP).await;
+        self.analyst.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
         let recorder = &self.service.recorder;
         if tokio::time::timeout(LAST_STEP, recorder.close()).await.is_err() {
@@ -200,6 +216,11 @@ fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppSt
             settings: settings::jobs(&service.config),
         },
         log_reader: Arc::new(service.store.clone()),
+        analysis: AnalysisPorts {
+            units: Arc::new(service.store.clone()),
+            reader: Arc::new(service.store.clone()),
+            rules: Arc::clone(&service.rules),
+        },
         wrapper: Arc::clone(&service.wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(service.store.clone()),

@@ -23,7 +23,10 @@ use vutf_app::{
     erasure::{Certificate, ErasureReader, Tombstone, Tombstones},
     jobs::JobSettings,
 };
-use vutf_audit::MemoryLog;
+use vutf_audit::{
+    MemoryLog,
+    analysis::{MemoryAnalysis, RuleSet},
+};
 use vutf_crypto_keys::{
     Keyring,
     job::MemoryJobs,
@@ -41,7 +44,7 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AppState, ErasurePorts, Health, JobPorts},
+    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts},
     telemetry::Metrics,
 };
 
@@ -159,6 +162,11 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
             settings: JobSettings::new(Duration::from_mins(1)),
         },
         log_reader: Arc::new(MemoryLog::unsealed()),
+        analysis: AnalysisPorts {
+            units: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),
+            reader: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),
+            rules: Arc::new(RuleSet::built_in().unwrap()),
+        },
         wrapper: Arc::new(wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(NoErasures),
