@@ -100,3 +100,31 @@ fn ids_are_told_apart_and_an_embedder_adds_to_what_is_there() {
     assert_eq!(all.iter().count(), BUILT_IN.len() + 1);
     assert!(matches!(all.get("my-own").unwrap().detector, Detector::Threshold { .. }));
 }
+
+/// The table in the guide says what the files say.
+#[test]
+fn the_guide_lists_the_rules_as_they_are() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides/detect-and-respond.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let listed: Vec<&str> = guide.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 9).collect();
+    let expected: Vec<String> = RuleSet::built_in()
+        .unwrap()
+        .iter()
+        .map(|rule| {
+            let join = |items: Vec<String>| items.join(", ");
+            let parameters = rule.parameters.iter();
+            format!(
+                "| `{}` | {} | {} | {} | {} | {} | {} | {} |",
+                rule.id,
+                rule.version,
+                rule.severity,
+                if rule.enabled { "on" } else { "off" },
+                rule.detector.kind(),
+                join(rule.techniques.iter().map(|technique| technique.uid.clone()).collect()),
+                join(parameters.map(|(name, parameter)| format!("`{name}` {}", parameter.default)).collect()),
+                rule.title
+            )
+        })
+        .collect();
+    assert_eq!(listed, expected);
+}

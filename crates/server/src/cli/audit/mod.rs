@@ -2,6 +2,7 @@
 //! sees events is in the log themself; to verify shows none, and works on a copy that cannot be written.
 
 mod accept_head;
+mod analysis;
 mod export;
 mod tail;
 mod verify;
@@ -36,6 +37,11 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
             accept_head::run(&Looker::new(&store), &HeadFile::within(&config.data_dir), out).await
         }
         Audit::Tail { follow } => tail::run(&Looker::new(&store), follow, out).await,
+        Audit::Findings { status, severity, rule } => {
+            let wanted = analysis::Wanted { status, severity, rule };
+            analysis::findings(&Looker::new(&store), &config, wanted, out).await
+        }
+        Audit::Rules => analysis::rules(&Looker::new(&store), &config, out).await,
         Audit::Export { from } => export::run(&Looker::new(&store), from, out).await,
     };
     store.close().await;
@@ -61,11 +67,15 @@ impl<'a> Looker<'a> {
         Ok(i64::try_from(self.store.audit_lag().await?.last_sequence).unwrap_or(i64::MAX))
     }
 
-    /// The log, once it is recorded that somebody looks at it.
-    async fn open(&self, action: Action, from_seq: i64) -> Result<&dyn LogReader, Failure> {
+    fn ctx(&self) -> Ctx {
         let id = EventId::generate(self.ambient.clock(), &mut *self.ambient.entropy());
         let request_id = RequestId::from_uuid(id.as_uuid());
-        let ctx = Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id);
+        Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id)
+    }
+
+    /// The log, once it is recorded that somebody looks at it.
+    async fn open(&self, action: Action, from_seq: i64) -> Result<&dyn LogReader, Failure> {
+        let ctx = self.ctx();
         let access = Access {
             reader: self.store,
             recorder: self,

@@ -1,7 +1,7 @@
 //! Use cases' errors as problems.
 
 use vutf_app::{jobs::JobsError, keys::KeysError};
-use vutf_audit::AccessError;
+use vutf_audit::{AccessError, analysis::AnalysisError};
 use vutf_identity::{
     bootstrap::BootstrapError,
     records_refusal,
@@ -85,6 +85,17 @@ refusals! {
     UnlockError,
     UpdateError,
     ViewError,
+}
+
+impl From<AnalysisError> for Problem {
+    fn from(error: AnalysisError) -> Self {
+        if let AnalysisError::Invalid { pointer, code, detail } = error {
+            let error = FieldError::new(pointer, code, detail);
+            return Self::new(Class::Invalid, "invalid_value").errors(vec![error]);
+        }
+        let made = problem(error.class(), error.code(), error.to_string(), error.port());
+        if error.port().is_none() && records_refusal(error.class()) { made.audited() } else { made }
+    }
 }
 
 impl From<AuthenticateError> for Problem {
