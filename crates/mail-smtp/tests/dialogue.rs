@@ -70,7 +70,11 @@ fn mail() -> Mail {
 #[tokio::test]
 async fn a_mail_is_handed_in() {
     let (port, played) = server("250 ok\r\n").await;
-    SmtpMailer::new(options(port)).unwrap().send(&mail()).await.unwrap();
+    SmtpMailer::new(options(port))
+        .unwrap()
+        .send(&mail())
+        .await
+        .unwrap();
     let told = played.await.unwrap();
     let has = |line: &str| told.iter().any(|told| told == line);
     for line in [
@@ -83,7 +87,10 @@ async fn a_mail_is_handed_in() {
         "..",
         "It ends here.",
     ] {
-        assert!(has(line) || told.iter().any(|told| told.starts_with(line)), "{line}: {told:#?}");
+        assert!(
+            has(line) || told.iter().any(|told| told.starts_with(line)),
+            "{line}: {told:#?}"
+        );
     }
 }
 
@@ -94,9 +101,16 @@ async fn what_the_server_refuses_is_told_by_its_code_and_not_by_its_words() {
         ("451 ada@example.org try later\r\n", false),
     ] {
         let (port, _played) = server(answer).await;
-        let refused = SmtpMailer::new(options(port)).unwrap().send(&mail()).await.unwrap_err();
+        let refused = SmtpMailer::new(options(port))
+            .unwrap()
+            .send(&mail())
+            .await
+            .unwrap_err();
         assert_eq!(refused.is_final, is_final, "{refused}");
-        assert!(refused.reason.contains(&answer[..3]) && !refused.reason.contains("ada"), "{refused}");
+        assert!(
+            refused.reason.contains(&answer[..3]) && !refused.reason.contains("ada"),
+            "{refused}"
+        );
     }
 }
 
@@ -112,7 +126,11 @@ async fn a_server_that_is_not_there_or_says_nothing_is_an_error_in_time() {
     let given_up = tokio::time::timeout(Duration::from_secs(20), mailer.send(&mail())).await;
     assert!(!given_up.unwrap().unwrap_err().is_final);
     drop(listener);
-    let gone = SmtpMailer::new(options(port)).unwrap().send(&mail()).await.unwrap_err();
+    let gone = SmtpMailer::new(options(port))
+        .unwrap()
+        .send(&mail())
+        .await
+        .unwrap_err();
     assert!(!gone.is_final, "{gone}");
 }
 
@@ -123,7 +141,11 @@ async fn without_starttls_nothing_is_sent_where_it_is_demanded() {
         security: Security::StartTls,
         ..options(port)
     };
-    SmtpMailer::new(demanding).unwrap().send(&mail()).await.unwrap_err();
+    SmtpMailer::new(demanding)
+        .unwrap()
+        .send(&mail())
+        .await
+        .unwrap_err();
     let told = played.await.unwrap();
     assert!(!told.iter().any(|line| line.starts_with("MAIL")), "{told:?}");
 }

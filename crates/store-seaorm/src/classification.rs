@@ -351,7 +351,10 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("to_status", Word),
             ("changed_at", Time),
             ("actor", Pseudonym),
-            ("note", Tolerated("what was done about a finding, by whoever did it")),
+            (
+                "note",
+                Tolerated("what was done about a finding, by whoever did it"),
+            ),
             ("event_id", Id),
         ],
     ),
@@ -363,7 +366,10 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("enabled", Word),
             ("overrides", Count),
             ("silent_until", Time),
-            ("silence_reason", Tolerated("why nobody is told of what a rule finds")),
+            (
+                "silence_reason",
+                Tolerated("why nobody is told of what a rule finds")
+            ),
         ],
     ),
     (

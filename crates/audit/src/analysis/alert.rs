@@ -180,11 +180,27 @@ mod tests {
         assert!(verify_signature(SECRET, &header, b"body", 1_200, 300));
         assert!(!verify_signature(SECRET, &header, b"Body", 1_200, 300));
         assert!(!verify_signature(b"another", &header, b"body", 1_200, 300));
-        assert!(!verify_signature(SECRET, &header, b"body", 1_301, 300), "it is old");
-        assert!(!verify_signature(SECRET, &header, b"body", 699, 300), "it is from the future");
+        assert!(
+            !verify_signature(SECRET, &header, b"body", 1_301, 300),
+            "it is old"
+        );
+        assert!(
+            !verify_signature(SECRET, &header, b"body", 699, 300),
+            "it is from the future"
+        );
         let moved = header.replace("t=1000", "t=1200");
-        assert!(!verify_signature(SECRET, &moved, b"body", 1_200, 300), "the time is signed");
-        for bad in ["", "t=1000", "v1=00", "t=x,v1=00", "t=1000,v1=zz", &header[..header.len() - 1]] {
+        assert!(
+            !verify_signature(SECRET, &moved, b"body", 1_200, 300),
+            "the time is signed"
+        );
+        for bad in [
+            "",
+            "t=1000",
+            "v1=00",
+            "t=x,v1=00",
+            "t=1000,v1=zz",
+            &header[..header.len() - 1],
+        ] {
             assert!(!verify_signature(SECRET, bad, b"body", 1_000, 300), "{bad}");
         }
     }

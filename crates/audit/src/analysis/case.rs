@@ -5,9 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
-use vutf_kernel::{
-    Actor, Detail, EventId, OrganizationId, Outcome, Resource, SessionId, Timestamp, UserId,
-};
+use vutf_kernel::{Actor, Detail, EventId, OrganizationId, Outcome, Resource, SessionId, Timestamp, UserId};
 
 use super::{Detection, Engine, Limits, Observation, OriginTag, Rule, RuleError, RuleSet, Vitals};
 use crate::Body;

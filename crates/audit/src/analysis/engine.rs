@@ -242,10 +242,7 @@ impl Engine {
         if let Some((rule, decision)) = decision(seen) {
             // Of a rule that there is not, nothing is kept: what a stranger's file decided is no reason to grow.
             if self.rules.get(rule).is_some() {
-                let decided = self
-                    .in_force
-                    .entry((organization, rule.to_owned()))
-                    .or_default();
+                let decided = self.in_force.entry((organization, rule.to_owned())).or_default();
                 match decision {
                     Decision::Enabled(enabled) => decided.enabled = Some(enabled),
                     Decision::Overrides(overrides) => decided.overrides = overrides,

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use vutf_kernel::{
-    Ambient, Ctx, Detail, Event, Lease, Outcome, PortError, Timestamp, Units, transact,
-};
+use vutf_kernel::{Ambient, Ctx, Detail, Event, Lease, Outcome, PortError, Timestamp, Units, transact};
 
 use super::{
     Alerting, AnalysisReader, AnalysisUnit, Detection, Engine, Limits, Observation, OriginReader, RuleSet,

@@ -189,17 +189,25 @@ async fn move_on(
             if !from.admits(to) {
                 return Err(AnalysisError::Status(from));
             }
-            let mut event = Event::new(ctx, &mut env, action.name, action.one(id.as_uuid()), Outcome::Success)
-                .detail("from", Detail::Text(from.as_str().to_owned()))
-                .detail("to", Detail::Text(to.as_str().to_owned()))
-                .detail("rule", Detail::Text(finding.detection.rule.clone()));
+            let mut event = Event::new(
+                ctx,
+                &mut env,
+                action.name,
+                action.one(id.as_uuid()),
+                Outcome::Success,
+            )
+            .detail("from", Detail::Text(from.as_str().to_owned()))
+            .detail("to", Detail::Text(to.as_str().to_owned()))
+            .detail("rule", Detail::Text(finding.detection.rule.clone()));
             if let Some(text) = text {
                 event = event.detail("note", Detail::Text(text.clone()));
             }
             let change = StatusChange {
                 finding_id: id,
                 organization_id: ctx.organization_id,
-                number: u32::try_from(finding.changes.len()).unwrap_or(u32::MAX).saturating_add(1),
+                number: u32::try_from(finding.changes.len())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1),
                 to,
                 at: env.now(),
                 by: ctx.actor.clone(),

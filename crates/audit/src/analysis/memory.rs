@@ -193,12 +193,7 @@ impl AnalysisRepo for MemoryAnalysisTx {
         Ok(())
     }
 
-    async fn advance(
-        &mut self,
-        cursor: i64,
-        snapshot: Option<&[u8]>,
-        _: Timestamp,
-    ) -> Result<(), PortError> {
+    async fn advance(&mut self, cursor: i64, snapshot: Option<&[u8]>, _: Timestamp) -> Result<(), PortError> {
         let progress = &mut self.state.progress;
         progress.cursor = cursor;
         if let Some(snapshot) = snapshot {
@@ -222,7 +217,11 @@ impl AnalysisRepo for MemoryAnalysisTx {
         let finding = self.state.findings.get_mut(&change.finding_id);
         let finding = finding.ok_or_else(|| PortError::other("finding.change", "no such finding"))?;
         if finding.changes.iter().any(|known| known.number == change.number) {
-            return Err(PortError::new("finding.change", Fault::Duplicate, "the step is taken"));
+            return Err(PortError::new(
+                "finding.change",
+                Fault::Duplicate,
+                "the step is taken",
+            ));
         }
         finding.changes.push(change.clone());
         Ok(())
@@ -240,7 +239,11 @@ impl AnalysisRepo for MemoryAnalysisTx {
         let key = (settings.organization_id, settings.rule.clone());
         let version = self.state.rules.get(&key).map_or(0, |known| known.stamps.version);
         if version + 1 != settings.stamps.version {
-            return Err(PortError::new("rule.put", Fault::Stale, "it was changed meanwhile"));
+            return Err(PortError::new(
+                "rule.put",
+                Fault::Stale,
+                "it was changed meanwhile",
+            ));
         }
         self.state.rules.insert(key, settings.clone());
         Ok(())
@@ -282,7 +285,10 @@ impl AnalysisReader for MemoryAnalysis {
 
     async fn findings(&self, filter: &FindingFilter, page: &PageRequest) -> Result<Page<Finding>, PortError> {
         let state = self.lock();
-        let after = |finding: &&Finding| page.after.is_none_or(|after| finding.detection.id.as_uuid() > after);
+        let after = |finding: &&Finding| {
+            page.after
+                .is_none_or(|after| finding.detection.id.as_uuid() > after)
+        };
         let found = state
             .findings
             .values()
@@ -316,7 +322,11 @@ impl AnalysisReader for MemoryAnalysis {
 
     async fn alert_counts(&self) -> Result<Counts, PortError> {
         let state = self.lock();
-        let parked = state.alerts.values().filter(|queued| queued.next_at.is_none()).count() as u64;
+        let parked = state
+            .alerts
+            .values()
+            .filter(|queued| queued.next_at.is_none())
+            .count() as u64;
         Ok(Counts {
             pending: state.alerts.len() as u64 - parked,
             parked,

@@ -185,7 +185,9 @@ impl Detector {
     /// The parameters that a rule of this kind has.
     pub const fn parameters(&self) -> &'static [&'static str] {
         match self {
-            Self::Threshold { .. } | Self::Distinct { .. } => &["threshold", "window_seconds", "quiet_seconds"],
+            Self::Threshold { .. } | Self::Distinct { .. } => {
+                &["threshold", "window_seconds", "quiet_seconds"]
+            }
             Self::Sequence { .. } => &["amount", "window_seconds", "quiet_seconds"],
             Self::FirstSeen { .. } => &["memory_seconds"],
             Self::Rate { .. } => &["bucket_seconds", "factor_percent", "floor", "warm_up_buckets"],

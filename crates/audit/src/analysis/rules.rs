@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use vutf_kernel::{
-    Action, BoxFuture, Ctx, Detail, Env, Event, Fault, Outcome, Timestamp, transact,
-};
+use vutf_kernel::{Action, BoxFuture, Ctx, Detail, Env, Event, Fault, Outcome, Timestamp, transact};
 
 use super::{
     Analysis, AnalysisUnit, Rule, RuleSettings, Silence,
@@ -108,39 +106,46 @@ pub async fn update(
     let expected = change.expected_version.ok_or(AnalysisError::Precondition)?;
     check(&rule, &change)?;
     let command = Arc::new((rule.clone(), change));
-    decide(ctx, analysis, action, &rule, Some(expected), move |before, _now| {
-        let (rule, change) = &*command;
-        let mut after = before.clone();
-        for (name, value) in &change.parameters {
-            match value {
-                Some(value) => after.overrides.insert(name.clone(), *value),
-                None => after.overrides.remove(name),
-            };
-        }
-        after.enabled = change.enabled.or(before.enabled);
-        let mut told = Vec::new();
-        if let Some(enabled) = change.enabled {
-            let action = if enabled { RULE_ENABLE } else { RULE_DISABLE };
-            told.push(Told {
-                action,
-                before: vec![format!("enabled={}", before.is_enabled(rule))],
-                after: vec![format!("enabled={enabled}")],
-            });
-        }
-        if change.enabled.is_none() || !change.parameters.is_empty() {
-            let values = |settings: &RuleSettings| {
-                let mut in_force = rule.effective(&settings.overrides).0;
-                in_force.retain(|name, _| change.parameters.contains_key(name));
-                in_force.iter().map(assigned).collect()
-            };
-            told.push(Told {
-                action: RULE_UPDATE,
-                before: values(before),
-                after: values(&after),
-            });
-        }
-        (after, told)
-    })
+    decide(
+        ctx,
+        analysis,
+        action,
+        &rule,
+        Some(expected),
+        move |before, _now| {
+            let (rule, change) = &*command;
+            let mut after = before.clone();
+            for (name, value) in &change.parameters {
+                match value {
+                    Some(value) => after.overrides.insert(name.clone(), *value),
+                    None => after.overrides.remove(name),
+                };
+            }
+            after.enabled = change.enabled.or(before.enabled);
+            let mut told = Vec::new();
+            if let Some(enabled) = change.enabled {
+                let action = if enabled { RULE_ENABLE } else { RULE_DISABLE };
+                told.push(Told {
+                    action,
+                    before: vec![format!("enabled={}", before.is_enabled(rule))],
+                    after: vec![format!("enabled={enabled}")],
+                });
+            }
+            if change.enabled.is_none() || !change.parameters.is_empty() {
+                let values = |settings: &RuleSettings| {
+                    let mut in_force = rule.effective(&settings.overrides).0;
+                    in_force.retain(|name, _| change.parameters.contains_key(name));
+                    in_force.iter().map(assigned).collect()
+                };
+                told.push(Told {
+                    action: RULE_UPDATE,
+                    before: values(before),
+                    after: values(&after),
+                });
+            }
+            (after, told)
+        },
+    )
     .await
 }
 
@@ -208,12 +213,7 @@ fn silenced(action: Action, before: &RuleSettings, after: &RuleSettings, now: Ti
     }
 }
 
-async fn known(
-    ctx: &Ctx,
-    analysis: Analysis<'_>,
-    action: Action,
-    id: &str,
-) -> Result<Rule, AnalysisError> {
+async fn known(ctx: &Ctx, analysis: Analysis<'_>, action: Action, id: &str) -> Result<Rule, AnalysisError> {
     analysis.admit(ctx, &MANAGE, action, action.none()).await?;
     analysis.rules.get(id).cloned().ok_or(AnalysisError::NoRule)
 }
@@ -289,7 +289,12 @@ async fn put(
             (false, _) => error.into(),
         }
     })?;
-    for Told { action, before, after: now } in told {
+    for Told {
+        action,
+        before,
+        after: now,
+    } in told
+    {
         let event = Event::new(ctx, &mut env, action.name, action.none(), Outcome::Success)
             .detail("before", Detail::List(before))
             .detail("after", Detail::List(now));

@@ -264,7 +264,9 @@ pub(super) enum Audit {
         rule: Option<String>,
     },
     /// List the detection rules, and what was decided about them.
-    #[command(after_help = "Examples:\n  violentutf-api audit rules\n  violentutf-api audit rules --json | jq '.rules[] | select(.enabled == false)'")]
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit rules\n  violentutf-api audit rules --json | jq '.rules[] | select(.enabled == false)'"
+    )]
     Rules,
     /// Write the log as JSON lines: sequence number, leaf hash, hash of the chain before it, body. Stops with exit code 1 at an
     /// entry that does not fit.

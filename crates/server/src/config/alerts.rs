@@ -100,39 +100,73 @@ settings! {
 
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>) {
     let alerts = &config.audit.alerts;
-    let mut refuse = |path: &str, problem: &str, mend: &str| errors.push(ConfigError::new(path, problem, mend));
+    let mut refuse =
+        |path: &str, problem: &str, mend: &str| errors.push(ConfigError::new(path, problem, mend));
     if let Some(url) = &alerts.webhook_url {
         if !url.is_https() && !is_local(url.as_str()) && !config.private_network {
-            let mend = "use https://, or set private_network = true if only this deployment can reach that network";
-            refuse("audit.alerts.webhook_url", "it reaches another machine in the clear", mend);
+            let mend =
+                "use https://, or set private_network = true if only this deployment can reach that network";
+            refuse(
+                "audit.alerts.webhook_url",
+                "it reaches another machine in the clear",
+                mend,
+            );
         }
         let secret = alerts.webhook_secret.as_ref().map(|secret| secret.expose().len());
         if secret.is_none_or(|length| length < SHORTEST_SECRET) {
             let problem = "is unset or shorter than 32 bytes, and a webhook is named";
-            refuse("audit.alerts.webhook_secret", problem, "make one with: openssl rand -base64 32");
+            refuse(
+                "audit.alerts.webhook_secret",
+                problem,
+                "make one with: openssl rand -base64 32",
+            );
         }
     }
     let mail = &config.mail;
     if let Some(bad) = alerts.mail_to.iter().find(|to| !vutf_mail_smtp::is_address(to)) {
         let problem = format!("holds {bad:?}, which is no address");
-        refuse("audit.alerts.mail_to", &problem, "name addresses such as security@example.org");
+        refuse(
+            "audit.alerts.mail_to",
+            &problem,
+            "name addresses such as security@example.org",
+        );
     }
     if !alerts.mail_to.is_empty() && mail.host.is_none() {
-        refuse("mail.host", "is unset, and `audit.alerts.mail_to` names somebody", "name the mail server");
+        refuse(
+            "mail.host",
+            "is unset, and `audit.alerts.mail_to` names somebody",
+            "name the mail server",
+        );
     }
     if mail.host.is_none() {
         return;
     }
-    if !mail.from.as_ref().is_some_and(|from| vutf_mail_smtp::is_address(from)) {
-        refuse("mail.from", "is no address, and a mail server is named", "name the sender, e.g. audit@example.org");
+    if !mail
+        .from
+        .as_ref()
+        .is_some_and(|from| vutf_mail_smtp::is_address(from))
+    {
+        refuse(
+            "mail.from",
+            "is no address, and a mail server is named",
+            "name the sender, e.g. audit@example.org",
+        );
     }
     if mail.username.is_some() != mail.password.is_some() {
-        refuse("mail.password", "name and password need one another", "set both of mail.username and mail.password");
+        refuse(
+            "mail.password",
+            "name and password need one another",
+            "set both of mail.username and mail.password",
+        );
     }
     let host = mail.host.as_deref().unwrap_or_default();
     if mail.security == MailSecurity::None {
         if mail.username.is_some() {
-            refuse("mail.security", "a password is not sent without TLS", "use tls or starttls");
+            refuse(
+                "mail.security",
+                "a password is not sent without TLS",
+                "use tls or starttls",
+            );
         }
         if !is_local(&format!("smtp://{host}")) && !config.private_network {
             let mend = "use tls or starttls, or set private_network = true if only this deployment can reach that network";

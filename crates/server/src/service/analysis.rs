@@ -8,7 +8,8 @@ use uuid::Uuid;
 use vutf_audit::{
     LogReader as _,
     analysis::{
-        ANALYSIS_LEASE, Alerting, Detection, Engine, Evaluation, Limits, RuleSet, Vitals, action::JOB,
+        ANALYSIS_LEASE, Alerting, Detection, Engine, Evaluation, Limits, RuleSet, Vitals,
+        action::JOB,
         alert::Sink,
         evaluate::{load, step, watch as watchdogs},
     },
@@ -190,9 +191,15 @@ impl Loop {
         let batch = service.config.audit.analysis_batch;
         let done = step(&ctx, evaluation(service, alerting), engine, lease, batch, save).await?;
         let evicted = engine.evicted();
-        self.metrics.analysis().evicted(evicted.saturating_sub(self.evicted));
+        self.metrics
+            .analysis()
+            .evicted(evicted.saturating_sub(self.evicted));
         self.evicted = evicted;
-        self.unsaved = if save { 0 } else { self.unsaved.saturating_add(done.taken) };
+        self.unsaved = if save {
+            0
+        } else {
+            self.unsaved.saturating_add(done.taken)
+        };
         if save {
             self.save_at = Instant::now() + SAVE_EVERY;
         }
@@ -266,7 +273,11 @@ pub(crate) fn rules(config: &crate::config::Config) -> Result<Arc<RuleSet>, Stri
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.extension().is_some_and(|ending| ending == "toml") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             files.push((name, std::fs::read_to_string(&path).map_err(unreadable)?));
         }
     }
@@ -274,5 +285,7 @@ pub(crate) fn rules(config: &crate::config::Config) -> Result<Arc<RuleSet>, Stri
     let texts = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let own = RuleSet::parse(texts).and_then(|own| own.check().map(|()| own));
     let all = own.and_then(|own| built_in.and(own));
-    Ok(Arc::new(all.map_err(|error| format!("audit.rules_dir: {error}"))?))
+    Ok(Arc::new(
+        all.map_err(|error| format!("audit.rules_dir: {error}"))?,
+    ))
 }

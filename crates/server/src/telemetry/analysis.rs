@@ -21,14 +21,18 @@ impl AnalysisMetrics {
     pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let gauge = |name, help| register(registry, IntGauge::new(name, help)?);
         let counter = |name, help| register(registry, IntCounter::new(name, help)?);
-        let counters =
-            |name, help, labels: &[&str]| register(registry, IntCounterVec::new(Opts::new(name, help), labels)?);
+        let counters = |name, help, labels: &[&str]| {
+            register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+        };
         let new = Self {
             lag: gauge(
                 "vutf_analysis_lag_events",
                 "Events that have a place in the log and were not evaluated.",
             )?,
-            failing: gauge("vutf_analysis_failing", "1 if the last step of the analysis failed here.")?,
+            failing: gauge(
+                "vutf_analysis_failing",
+                "1 if the last step of the analysis failed here.",
+            )?,
             findings: counters(
                 "vutf_findings_total",
                 "Findings that this process committed, by severity.",
@@ -55,7 +59,9 @@ impl AnalysisMetrics {
         }
         for sink in Sink::ALL {
             for result in ["sent", "failed", "parked"] {
-                new.deliveries.with_label_values(&[sink.as_str(), result]).inc_by(0);
+                new.deliveries
+                    .with_label_values(&[sink.as_str(), result])
+                    .inc_by(0);
             }
         }
         Ok(new)

@@ -8,7 +8,10 @@ use prometheus::{
 };
 use vutf_kernel::BreakerState;
 
-use super::{analysis::AnalysisMetrics, erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts};
+use super::{
+    analysis::AnalysisMetrics, erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics,
+    process::ProcessFacts,
+};
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
 const DURATION_BUCKETS: [f64; 12] = [

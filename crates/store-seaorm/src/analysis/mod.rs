@@ -114,9 +114,7 @@ fn rule_of(row: audit_rules::Model) -> Result<RuleSettings, PortError> {
 }
 
 /// Steps of several findings, each finding's in their order.
-fn by_finding(
-    rows: Vec<audit_finding_changes::Model>,
-) -> BTreeMap<Uuid, Vec<audit_finding_changes::Model>> {
+fn by_finding(rows: Vec<audit_finding_changes::Model>) -> BTreeMap<Uuid, Vec<audit_finding_changes::Model>> {
     let mut changes: BTreeMap<Uuid, Vec<_>> = BTreeMap::new();
     for row in rows {
         changes.entry(row.finding_id).or_default().push(row);

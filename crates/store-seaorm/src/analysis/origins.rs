@@ -31,7 +31,9 @@ impl OriginReader for SeaStore {
 impl SeaStore {
     async fn tags(&self, entries: &[&LogEntry], was_reloaded: bool) -> Result<Vec<OriginTag>, PortError> {
         let parts = entries.iter().filter_map(|entry| entry.intake.as_ref());
-        let wanted = parts.flat_map(|intake| &intake.parts).filter(|part| is_wanted(part));
+        let wanted = parts
+            .flat_map(|intake| &intake.parts)
+            .filter(|part| is_wanted(part));
         let ciphertexts = wanted.map(|part| part.ciphertext.as_slice()).collect();
         let keys = self.keys_named_by(ciphertexts).await?;
         let tag = |entry: &&LogEntry| match &entry.intake {
@@ -41,13 +43,23 @@ impl SeaStore {
         entries.iter().map(tag).collect()
     }
 
-    fn tag(&self, intake: &StoredIntake, keys: &SubjectKeys, was_reloaded: bool) -> Result<OriginTag, PortError> {
+    fn tag(
+        &self,
+        intake: &StoredIntake,
+        keys: &SubjectKeys,
+        was_reloaded: bool,
+    ) -> Result<OriginTag, PortError> {
         let open = |name: &str| -> Result<Option<Zeroizing<String>>, PortError> {
             let Some(part) = intake.parts.iter().find(|part| part.name == name) else {
                 return Ok(None);
             };
             let actor = intake.actor_id.map(UserId::from_uuid);
-            let place = place(&self.inner.keyring, intake.organization_id, intake.id.as_uuid(), actor);
+            let place = place(
+                &self.inner.keyring,
+                intake.organization_id,
+                intake.id.as_uuid(),
+                actor,
+            );
             match place.open_text("parts", &part.name, keys, &part.ciphertext) {
                 Ok(text) => Ok(text.map(Zeroizing::new)),
                 // What was tampered with is for the verifier to tell, and what has no key any more cannot be waited for.

@@ -1,9 +1,7 @@
 //! Reading, outside of transactions.
 
 use async_trait::async_trait;
-use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr};
 use uuid::Uuid;
 use vutf_audit::analysis::{
     AnalysisReader, Finding, FindingFilter, Progress, RuleSettings, Status,

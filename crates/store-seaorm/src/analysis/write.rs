@@ -117,14 +117,18 @@ impl AnalysisRepo for Tx {
     async fn put_rule(&mut self, settings: &RuleSettings) -> Result<(), PortError> {
         let row = rule_row(settings)?;
         if settings.stamps.version == 1 {
-            let added = audit_rules::Entity::insert(row).exec_without_returning(&self.db).await;
-            return added.map(|_| ()).map_err(|error| match port("audit_rules.insert")(error) {
-                PortError {
-                    fault: Fault::Duplicate,
-                    ..
-                } => changed_meanwhile(),
-                other => other,
-            });
+            let added = audit_rules::Entity::insert(row)
+                .exec_without_returning(&self.db)
+                .await;
+            return added
+                .map(|_| ())
+                .map_err(|error| match port("audit_rules.insert")(error) {
+                    PortError {
+                        fault: Fault::Duplicate,
+                        ..
+                    } => changed_meanwhile(),
+                    other => other,
+                });
         }
         let done = audit_rules::Entity::update_many()
             .set(row)

@@ -72,7 +72,13 @@ impl AnalysisStore {
             Self::Store(store) => &**store,
         }
     }
-    async fn insert(&self, detection: &Detection, sinks: &[Sink], at: Timestamp, event: vutf_kernel::Event) -> bool {
+    async fn insert(
+        &self,
+        detection: &Detection,
+        sinks: &[Sink],
+        at: Timestamp,
+        event: vutf_kernel::Event,
+    ) -> bool {
         let mut tx = self.begin().await;
         let inserted = tx.analysis().insert(detection, event.id, at).await.unwrap();
         if inserted {
@@ -151,16 +157,28 @@ async fn a_finding_is_there_once(store: &AnalysisStore, factory: &mut Factory) {
     let event_id = event.id;
     assert!(store.insert(&found, &[], raised_at, event).await);
     let read = store.reader().finding(HOME, found.id).await.unwrap().unwrap();
-    assert_eq!((&read.detection, read.event_id, read.raised_at), (&found, event_id, raised_at));
+    assert_eq!(
+        (&read.detection, read.event_id, read.raised_at),
+        (&found, event_id, raised_at)
+    );
     assert_eq!(read.status(), Status::New);
     assert_eq!(store.reader().finding(NEIGHBOUR, found.id).await.unwrap(), None);
     let again = factory.event();
     assert!(!store.insert(&found, &[Sink::Log], raised_at, again.clone()).await);
-    assert_eq!(store.reader().finding(HOME, found.id).await.unwrap().unwrap(), read);
-    assert!(store.log().entry(again.id).await.unwrap().is_none(), "nothing is written");
+    assert_eq!(
+        store.reader().finding(HOME, found.id).await.unwrap().unwrap(),
+        read
+    );
+    assert!(
+        store.log().entry(again.id).await.unwrap().is_none(),
+        "nothing is written"
+    );
     assert_eq!(store.reader().alert_counts().await.unwrap(), Counts::default());
     let mut tx = store.begin().await;
-    assert_eq!(tx.analysis().finding(HOME, found.id).await.unwrap().unwrap(), read);
+    assert_eq!(
+        tx.analysis().finding(HOME, found.id).await.unwrap().unwrap(),
+        read
+    );
     assert_eq!(tx.analysis().finding(NEIGHBOUR, found.id).await.unwrap(), None);
     tx.rollback().await.unwrap();
 }
@@ -176,10 +194,14 @@ async fn findings_are_listed_by_what_the_filter_means(store: &AnalysisStore, fac
         let (event, at) = (factory.event(), factory.now());
         store.insert(&found, &[], at, event).await;
         if number % 3 == 0 {
-            step(store, factory, &found, 1, Status::Acknowledged).await.unwrap();
+            step(store, factory, &found, 1, Status::Acknowledged)
+                .await
+                .unwrap();
         }
         if number % 6 == 0 {
-            step(store, factory, &found, 2, Status::FalsePositive).await.unwrap();
+            step(store, factory, &found, 2, Status::FalsePositive)
+                .await
+                .unwrap();
         }
         all.push(found);
     }
@@ -187,16 +209,35 @@ async fn findings_are_listed_by_what_the_filter_means(store: &AnalysisStore, fac
     let filters = [
         home.clone(),
         FindingFilter::within(NEIGHBOUR),
-        FindingFilter { rule: Some("second-rule".to_owned()), ..home.clone() },
-        FindingFilter { severity: Some(Severity::Medium), ..home.clone() },
-        FindingFilter { from: Some(all[4].at), ..home.clone() },
-        FindingFilter { until: Some(all[4].at), ..home.clone() },
+        FindingFilter {
+            rule: Some("second-rule".to_owned()),
+            ..home.clone()
+        },
+        FindingFilter {
+            severity: Some(Severity::Medium),
+            ..home.clone()
+        },
+        FindingFilter {
+            from: Some(all[4].at),
+            ..home.clone()
+        },
+        FindingFilter {
+            until: Some(all[4].at),
+            ..home.clone()
+        },
     ];
-    let statuses = Status::ALL.map(|status| FindingFilter { status: Some(status), ..home.clone() });
+    let statuses = Status::ALL.map(|status| FindingFilter {
+        status: Some(status),
+        ..home.clone()
+    });
     for filter in filters.into_iter().chain(statuses) {
         let mut expected = Vec::new();
         for found in &all {
-            let finding = store.reader().finding(found.organization_id, found.id).await.unwrap();
+            let finding = store
+                .reader()
+                .finding(found.organization_id, found.id)
+                .await
+                .unwrap();
             if filter.matches(&finding.unwrap()) {
                 expected.push(found.id);
             }
@@ -237,12 +278,19 @@ async fn a_step_has_one_number(store: &AnalysisStore, factory: &mut Factory) {
     let found = detection(factory, HOME, Severity::Low);
     let (event, at) = (factory.event(), factory.now());
     store.insert(&found, &[], at, event).await;
-    let first = step(store, factory, &found, 1, Status::Acknowledged).await.unwrap();
-    let taken = step(store, factory, &found, 1, Status::Resolved).await.unwrap_err();
+    let first = step(store, factory, &found, 1, Status::Acknowledged)
+        .await
+        .unwrap();
+    let taken = step(store, factory, &found, 1, Status::Resolved)
+        .await
+        .unwrap_err();
     assert_eq!(taken.fault, Fault::Duplicate);
     let second = step(store, factory, &found, 2, Status::Resolved).await.unwrap();
     let read = store.reader().finding(HOME, found.id).await.unwrap().unwrap();
-    assert_eq!((read.status(), read.changes), (Status::Resolved, vec![first, second]));
+    assert_eq!(
+        (read.status(), read.changes),
+        (Status::Resolved, vec![first, second])
+    );
 }
 
 async fn a_decision_is_of_the_version_before(store: &AnalysisStore, factory: &mut Factory) {
@@ -284,10 +332,22 @@ async fn a_decision_is_of_the_version_before(store: &AnalysisStore, factory: &mu
 
 async fn progress_and_snapshot_go_on_apart(store: &AnalysisStore, factory: &mut Factory) {
     let before = store.reader().progress().await.unwrap();
-    assert_eq!((before.cursor, before.snapshot, before.is_foreign), (-1, None, false));
-    for (cursor, snapshot) in [(5, None), (9, Some(&b"one"[..])), (12, None), (3, None), (20, Some(b"two"))] {
+    assert_eq!(
+        (before.cursor, before.snapshot, before.is_foreign),
+        (-1, None, false)
+    );
+    for (cursor, snapshot) in [
+        (5, None),
+        (9, Some(&b"one"[..])),
+        (12, None),
+        (3, None),
+        (20, Some(b"two")),
+    ] {
         let mut tx = store.begin().await;
-        tx.analysis().advance(cursor, snapshot, factory.now()).await.unwrap();
+        tx.analysis()
+            .advance(cursor, snapshot, factory.now())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         let read = store.reader().progress().await.unwrap();
         assert_eq!((read.cursor, read.is_foreign), (cursor, false));
@@ -341,8 +401,19 @@ async fn alerts_wait_until_their_time(store: &AnalysisStore, factory: &mut Facto
     let later = at.plus(TTL);
     let attempts = [
         (Sink::Log, Attempt::Sent),
-        (Sink::Webhook, Attempt::Again { at: later, reason: "HTTP 500".to_owned() }),
-        (Sink::Mail, Attempt::Parked { reason: "nobody there".to_owned() }),
+        (
+            Sink::Webhook,
+            Attempt::Again {
+                at: later,
+                reason: "HTTP 500".to_owned(),
+            },
+        ),
+        (
+            Sink::Mail,
+            Attempt::Parked {
+                reason: "nobody there".to_owned(),
+            },
+        ),
     ];
     let mut tx = store.begin().await;
     for (sink, attempt) in &attempts {
@@ -377,7 +448,12 @@ async fn what_was_not_committed_is_not_there(store: &AnalysisStore, factory: &mu
 /// The suite of the log runs the sequencer; here an entry is put together from what was written.
 async fn equal_origins_have_equal_tags(store: &AnalysisStore, factory: &mut Factory) {
     let mut entries = Vec::new();
-    for (address, agent) in [("192.0.2.1", "a"), ("192.0.2.99", "b"), ("198.51.100.1", "a"), ("nonsense", "a")] {
+    for (address, agent) in [
+        ("192.0.2.1", "a"),
+        ("192.0.2.99", "b"),
+        ("198.51.100.1", "a"),
+        ("nonsense", "a"),
+    ] {
         let mut event = factory.event();
         event.actor = Actor::Anonymous;
         event.private.clear();
@@ -411,7 +487,11 @@ async fn equal_origins_have_equal_tags(store: &AnalysisStore, factory: &mut Fact
         }
         entries.push(broken);
     }
-    let tags = store.origins().origins(&entries.iter().collect::<Vec<_>>()).await.unwrap();
+    let tags = store
+        .origins()
+        .origins(&entries.iter().collect::<Vec<_>>())
+        .await
+        .unwrap();
     assert_eq!(tags.len(), entries.len());
     assert!(tags[0].network.is_some() && tags[0].device.is_some());
     assert_eq!(tags[0].network, tags[1].network, "one network");

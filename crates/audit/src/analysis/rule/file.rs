@@ -56,7 +56,10 @@ pub(super) fn parse(file: &str, text: &str, most: usize) -> Result<Rule, RuleErr
     }
     let known = read.detector.parameters();
     if let Some(missing) = known.iter().find(|name| !read.parameters.contains_key(**name)) {
-        return Err(wrong(&format!("parameters.{missing}"), "is missing for this kind of detector"));
+        return Err(wrong(
+            &format!("parameters.{missing}"),
+            "is missing for this kind of detector",
+        ));
     }
     for (name, parameter) in &read.parameters {
         let field = format!("parameters.{name}");
@@ -66,7 +69,10 @@ pub(super) fn parse(file: &str, text: &str, most: usize) -> Result<Rule, RuleErr
         bounds(name, parameter, &read.detector, most).map_err(|problem| wrong(&field, problem))?;
     }
     if !read.cases.iter().any(Case::finds) || read.cases.iter().all(Case::finds) {
-        return Err(wrong("case", "needs one that finds something and one that does not"));
+        return Err(wrong(
+            "case",
+            "needs one that finds something and one that does not",
+        ));
     }
     Ok(Rule {
         id: read.id,
@@ -91,7 +97,9 @@ fn head(read: &File, file: &str) -> Result<(), (&'static str, &'static str)> {
     };
     let technique = |technique: &Technique| {
         let digits = technique.uid.strip_prefix('T').unwrap_or_default();
-        !technique.name.is_empty() && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        !technique.name.is_empty()
+            && !digits.is_empty()
+            && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
     };
     if !kebab(&read.id) {
         return Err(("id", "is not 1 to 48 letters in kebab-case"));
@@ -110,7 +118,10 @@ fn head(read: &File, file: &str) -> Result<(), (&'static str, &'static str)> {
         return Err(("description", "is not 1 to 2,000 bytes"));
     }
     if read.techniques.len() > 8 || !read.techniques.iter().all(technique) {
-        return Err(("techniques", "are at most 8, each with an id such as T1110.003 and its name"));
+        return Err((
+            "techniques",
+            "are at most 8, each with an id such as T1110.003 and its name",
+        ));
     }
     Ok(())
 }
@@ -161,7 +172,9 @@ fn bounds(name: &str, parameter: &Parameter, detector: &Detector, most: usize) -
         "weekend_is_off" => 1,
         "warm_up_buckets" => 1_000,
         "factor_percent" => 1_000_000,
-        "threshold" if matches!(detector, Detector::Distinct { .. }) => i64::try_from(most).unwrap_or(i64::MAX),
+        "threshold" if matches!(detector, Detector::Distinct { .. }) => {
+            i64::try_from(most).unwrap_or(i64::MAX)
+        }
         name if name.ends_with("seconds") => LONGEST_SPAN,
         _ => 1_000_000_000,
     };

@@ -67,7 +67,13 @@ fn the_streams_of_the_properties_make_findings() {
         let events = streams(300).new_tree(&mut runner).unwrap().current();
         kinds.extend(found(&mut engine(), &events).into_iter().map(|found| found.rule));
     }
-    for rule in ["guessing-burst", "impossible-travel", "mass-read", "first-seen-device", "grant-then-export"] {
+    for rule in [
+        "guessing-burst",
+        "impossible-travel",
+        "mass-read",
+        "first-seen-device",
+        "grant-then-export",
+    ] {
         assert!(kinds.contains(rule), "{rule} is not in {kinds:?}");
     }
 }
@@ -76,7 +82,10 @@ fn the_streams_of_the_properties_make_findings() {
 fn a_finding_tells_what_it_rests_on() {
     let events: Vec<_> = (0..10).map(|n| wrong_password(n, n * 10, 1)).collect();
     let [detection] = <[_; 1]>::try_from(found(&mut engine(), &events)).unwrap();
-    assert_eq!((detection.rule.as_str(), detection.rule_version), ("guessing-burst", 1));
+    assert_eq!(
+        (detection.rule.as_str(), detection.rule_version),
+        ("guessing-burst", 1)
+    );
     assert_eq!((detection.first_seq, detection.last_seq), (0, 9));
     assert_eq!(detection.seqs, (0..10).collect::<Vec<_>>());
     assert_eq!((detection.events, detection.amount), (10, 10));
@@ -86,7 +95,10 @@ fn a_finding_tells_what_it_rests_on() {
     // By the UUIDv7's time: ids sort as the findings' last events do.
     assert_eq!(detection.id.as_uuid().get_version_num(), 7);
     let millis = detection.id.as_uuid().as_u128() >> 80;
-    assert_eq!(i128::try_from(millis).unwrap(), i128::from(detection.at.as_micros() / 1_000));
+    assert_eq!(
+        i128::try_from(millis).unwrap(),
+        i128::from(detection.at.as_micros() / 1_000)
+    );
 }
 
 #[test]
@@ -160,7 +172,11 @@ fn a_decision_holds_from_its_event_on() {
         found(engine, &events)
     };
     assert_eq!(burst(&mut engine, 1, 5).len(), 0);
-    engine.observe(&decided(event(100, 100, "audit.rule.update"), "guessing-burst", 2));
+    engine.observe(&decided(
+        event(100, 100, "audit.rule.update"),
+        "guessing-burst",
+        2,
+    ));
     let mut seq = 101;
     let mut later = |engine: &mut Engine, whose: u8, count: i64| {
         let events: Vec<_> = (seq..seq + count).map(|n| wrong_password(n, n, whose)).collect();
@@ -181,9 +197,17 @@ fn a_decision_holds_from_its_event_on() {
         }
         engine.observe(&event);
     };
-    decide(&mut engine, 106, "audit.rule.silence", Some(super::START.plus(HOUR)));
+    decide(
+        &mut engine,
+        106,
+        "audit.rule.silence",
+        Some(super::START.plus(HOUR)),
+    );
     let silenced = later(&mut engine, 3, 5);
-    assert!(silenced.len() == 1 && silenced[0].silenced, "it is found, and nobody is told");
+    assert!(
+        silenced.len() == 1 && silenced[0].silenced,
+        "it is found, and nobody is told"
+    );
     decide(&mut engine, 112, "audit.rule.unsilence", None);
     let told = later(&mut engine, 4, 5);
     assert!(told.len() == 1 && !told[0].silenced);
@@ -200,7 +224,9 @@ fn a_decision_holds_from_its_event_on() {
 #[test]
 fn another_version_of_a_rule_begins_anew_and_the_rest_goes_on() {
     let mut first = engine();
-    let events: Vec<_> = (0..9).map(|n| with_origin(wrong_password(n, n, u8::try_from(n).unwrap()), 1)).collect();
+    let events: Vec<_> = (0..9)
+        .map(|n| with_origin(wrong_password(n, n, u8::try_from(n).unwrap()), 1))
+        .collect();
     assert_eq!(found(&mut first, &events), []);
     let text = String::from_utf8(first.snapshot().unwrap()).unwrap();
     let newer = text.replace("[\"password-spraying\",1,", "[\"password-spraying\",2,");
@@ -223,5 +249,8 @@ fn who_is_erased_is_forgotten() {
     let snapshot = String::from_utf8(engine.snapshot().unwrap()).unwrap();
     assert!(!snapshot.contains(&person(1).to_string()));
     let rules = Arc::new(vutf_audit::analysis::RuleSet::default());
-    assert!(Engine::new(rules, TIGHT).snapshot().is_ok(), "no rules are rules, too");
+    assert!(
+        Engine::new(rules, TIGHT).snapshot().is_ok(),
+        "no rules are rules, too"
+    );
 }

@@ -73,9 +73,12 @@ impl World {
     }
 
     fn lease_at(&self, holder: u128, at: Timestamp) -> Lease {
-        let lease = now(self
-            .log
-            .acquire(ANALYSIS_LEASE, Uuid::from_u128(holder), at, Duration::from_hours(1)));
+        let lease = now(self.log.acquire(
+            ANALYSIS_LEASE,
+            Uuid::from_u128(holder),
+            at,
+            Duration::from_hours(1),
+        ));
         lease.unwrap().unwrap()
     }
 
@@ -168,7 +171,14 @@ fn a_finding_its_event_its_alerts_and_the_cursor_are_one() {
 
 #[test]
 fn a_replica_that_dies_after_any_step_leads_to_no_second_finding() {
-    for (steps, save) in [(0, false), (1, false), (1, true), (2, false), (2, true), (4, true)] {
+    for (steps, save) in [
+        (0, false),
+        (1, false),
+        (1, true),
+        (2, false),
+        (2, true),
+        (4, true),
+    ] {
         let world = World::new();
         world.guess(25, "192.0.2.1");
         let lease = world.lease(1);
@@ -210,7 +220,10 @@ fn a_snapshot_that_is_none_begins_with_the_first_event_and_tells_nothing_twice()
         use vutf_audit::analysis::AnalysisTx as _;
         use vutf_kernel::Transaction as _;
         let mut tx = Box::new(world.store.begin_tx());
-        tx.analysis().advance(9, Some(b"what is this"), START).await.unwrap();
+        tx.analysis()
+            .advance(9, Some(b"what is this"), START)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     });
     let (mut engine, problem) = now(load(world.evaluation())).unwrap();
@@ -276,7 +289,10 @@ fn what_the_watchdogs_see_is_told_once_by_whichever_replica() {
     };
     let mut told = Vec::new();
     for holder in 1..3 {
-        let lease = world.lease_at(holder, at.plus(Duration::from_hours(2 * u64::try_from(holder).unwrap())));
+        let lease = world.lease_at(
+            holder,
+            at.plus(Duration::from_hours(2 * u64::try_from(holder).unwrap())),
+        );
         let (mut engine, _) = now(load(world.evaluation())).unwrap();
         for _ in 0..3 {
             told.extend(now(watch(&job(), world.evaluation(), &mut engine, &lease, &vitals)).unwrap());

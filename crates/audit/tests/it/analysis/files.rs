@@ -31,12 +31,18 @@ fn each_kind_of_detector_is_used() {
     let rules = RuleSet::built_in().unwrap();
     let kinds: BTreeSet<&str> = rules.iter().map(|rule| rule.detector.kind()).collect();
     assert_eq!(kinds.len(), 8, "{kinds:?}");
-    let silent = rules.iter().filter(|rule| !rule.enabled).map(|rule| rule.id.as_str());
+    let silent = rules
+        .iter()
+        .filter(|rule| !rule.enabled)
+        .map(|rule| rule.id.as_str());
     assert_eq!(silent.collect::<Vec<_>>(), ["off-hours-administration"]);
 }
 
 fn text() -> String {
-    let (_, text) = BUILT_IN.iter().find(|(name, _)| *name == "guessing-burst.toml").unwrap();
+    let (_, text) = BUILT_IN
+        .iter()
+        .find(|(name, _)| *name == "guessing-burst.toml")
+        .unwrap();
     (*text).to_owned()
 }
 
@@ -47,7 +53,10 @@ fn parse(text: &str) -> Result<RuleSet, RuleError> {
 #[test]
 fn a_case_that_comes_out_otherwise_is_told() {
     for (from, to) in [
-        ("findings = [{ about = \"ada\", events = 10 }]\n\n[[case]]\nname = \"a burst", "findings = []\n\n[[case]]\nname = \"a burst"),
+        (
+            "findings = [{ about = \"ada\", events = 10 }]\n\n[[case]]\nname = \"a burst",
+            "findings = []\n\n[[case]]\nname = \"a burst",
+        ),
         ("threshold = { default = 10,", "threshold = { default = 11,"),
         ("reasons = [\"wrong_password\",", "reasons = ["),
         ("key = \"subject\"", "key = \"network\""),
@@ -72,12 +81,32 @@ fn what_is_no_rule_is_refused_with_its_field() {
         ("kind = \"threshold\"", "kind = \"distinct\"", "of"),
         ("actions = [\"session.login\"]", "actions = []", "`detector`"),
         ("outcomes = [\"refused\"]", "outcomes = [\"bad\"]", "`detector`"),
-        ("threshold = { default = 10,", "threshold = { default = 2,", "`parameters.threshold`"),
+        (
+            "threshold = { default = 10,",
+            "threshold = { default = 2,",
+            "`parameters.threshold`",
+        ),
         ("minimum = 3,", "minimum = 0,", "`parameters.threshold`"),
-        ("maximum = 86400, description = \"Within", "maximum = 99999999, description = \"Within", "`parameters.window_seconds`"),
-        ("window_seconds = {", "window_minutes = {", "`parameters.window_seconds`"),
-        ("[parameters]", "[parameters]\ncolour = { default = 1, minimum = 1, maximum = 1, description = \"x\" }", "`parameters.colour`"),
-        ("severity = \"medium\"", "severity = \"medium\"\ncolour = 1", "colour"),
+        (
+            "maximum = 86400, description = \"Within",
+            "maximum = 99999999, description = \"Within",
+            "`parameters.window_seconds`",
+        ),
+        (
+            "window_seconds = {",
+            "window_minutes = {",
+            "`parameters.window_seconds`",
+        ),
+        (
+            "[parameters]",
+            "[parameters]\ncolour = { default = 1, minimum = 1, maximum = 1, description = \"x\" }",
+            "`parameters.colour`",
+        ),
+        (
+            "severity = \"medium\"",
+            "severity = \"medium\"\ncolour = 1",
+            "colour",
+        ),
     ] {
         let changed = text().replacen(from, to, 1);
         assert_ne!(changed, text(), "{from}");
@@ -98,7 +127,10 @@ fn ids_are_told_apart_and_an_embedder_adds_to_what_is_there() {
     own.check().unwrap();
     let all = RuleSet::built_in().unwrap().and(own).unwrap();
     assert_eq!(all.iter().count(), BUILT_IN.len() + 1);
-    assert!(matches!(all.get("my-own").unwrap().detector, Detector::Threshold { .. }));
+    assert!(matches!(
+        all.get("my-own").unwrap().detector,
+        Detector::Threshold { .. }
+    ));
 }
 
 /// The table in the guide says what the files say.
@@ -106,7 +138,10 @@ fn ids_are_told_apart_and_an_embedder_adds_to_what_is_there() {
 fn the_guide_lists_the_rules_as_they_are() {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides/detect-and-respond.md");
     let guide = fs::read_to_string(guide).unwrap();
-    let listed: Vec<&str> = guide.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 9).collect();
+    let listed: Vec<&str> = guide
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.matches('|').count() == 9)
+        .collect();
     let expected: Vec<String> = RuleSet::built_in()
         .unwrap()
         .iter()
@@ -120,8 +155,17 @@ fn the_guide_lists_the_rules_as_they_are() {
                 rule.severity,
                 if rule.enabled { "on" } else { "off" },
                 rule.detector.kind(),
-                join(rule.techniques.iter().map(|technique| technique.uid.clone()).collect()),
-                join(parameters.map(|(name, parameter)| format!("`{name}` {}", parameter.default)).collect()),
+                join(
+                    rule.techniques
+                        .iter()
+                        .map(|technique| technique.uid.clone())
+                        .collect()
+                ),
+                join(
+                    parameters
+                        .map(|(name, parameter)| format!("`{name}` {}", parameter.default))
+                        .collect()
+                ),
                 rule.title
             )
         })

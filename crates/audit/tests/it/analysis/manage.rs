@@ -95,7 +95,14 @@ fn a_finding_is_taken_on_and_resolved_once() {
     assert_eq!(taken.changes[0].by, ctx.actor);
     let again = now(findings::acknowledge(&ctx, analysis, id, None)).unwrap_err();
     assert!(matches!(again, AnalysisError::Status(Status::Acknowledged)));
-    let done = now(findings::resolve(&ctx, analysis, id, Resolution::FalsePositive, None)).unwrap();
+    let done = now(findings::resolve(
+        &ctx,
+        analysis,
+        id,
+        Resolution::FalsePositive,
+        None,
+    ))
+    .unwrap();
     assert_eq!((done.status(), done.changes.len()), (Status::FalsePositive, 2));
     let over = now(findings::resolve(&ctx, analysis, id, Resolution::Resolved, None)).unwrap_err();
     assert_eq!((over.class(), over.code()), (Class::Conflict, "finding_status"));
@@ -104,7 +111,11 @@ fn a_finding_is_taken_on_and_resolved_once() {
     let refusals = recorder.1.lock().unwrap();
     let refused = refusals.iter().filter(|(_, outcome)| outcome == "refused");
     let refused: Vec<_> = refused.map(|(action, _)| action.as_str()).collect();
-    assert_eq!(refused, [FINDING_ACKNOWLEDGE.name, FINDING_RESOLVE.name], "refusals are recorded");
+    assert_eq!(
+        refused,
+        [FINDING_ACKNOWLEDGE.name, FINDING_RESOLVE.name],
+        "refusals are recorded"
+    );
     drop(refusals);
     let details = told(&world, FINDING_ACKNOWLEDGE.name);
     assert!(details.is_empty(), "the last one was refused: {details:?}");
@@ -118,10 +129,17 @@ fn findings_are_listed_by_what_is_asked_for() {
     let analysis = analysis(&world, &recorder);
     let count = |filter: FindingFilter| {
         let page = PageRequest::default();
-        now(findings::list(&ctx, analysis, filter, &page)).unwrap().items.len()
+        now(findings::list(&ctx, analysis, filter, &page))
+            .unwrap()
+            .items
+            .len()
     };
     let any = FindingFilter::within(OrganizationId::from_uuid(uuid::Uuid::from_u128(7)));
-    assert_eq!(count(any.clone()), 1, "the caller's tenant, whatever the filter names");
+    assert_eq!(
+        count(any.clone()),
+        1,
+        "the caller's tenant, whatever the filter names"
+    );
     let with = |status| FindingFilter {
         status: Some(status),
         ..any.clone()
@@ -142,17 +160,40 @@ fn who_may_not_is_refused_and_recorded() {
     let page = PageRequest::default();
     let until = world.ambient.now().plus(Duration::from_hours(1));
     let refused = [
-        now(findings::list(&stranger, analysis, FindingFilter::within(HOME), &page)).map(|_| ()),
+        now(findings::list(
+            &stranger,
+            analysis,
+            FindingFilter::within(HOME),
+            &page,
+        ))
+        .map(|_| ()),
         now(findings::view(&stranger, analysis, id)).map(|_| ()),
         now(findings::acknowledge(&reader, analysis, id, None)).map(|_| ()),
-        now(findings::resolve(&reader, analysis, id, Resolution::Resolved, None)).map(|_| ()),
+        now(findings::resolve(
+            &reader,
+            analysis,
+            id,
+            Resolution::Resolved,
+            None,
+        ))
+        .map(|_| ()),
         now(rules::list(&stranger, analysis)).map(|_| ()),
         now(rules::view(&stranger, analysis, "mass-read")).map(|_| ()),
-        now(rules::update(&reader, analysis, "mass-read", RuleChange::default())).map(|_| ()),
+        now(rules::update(
+            &reader,
+            analysis,
+            "mass-read",
+            RuleChange::default(),
+        ))
+        .map(|_| ()),
         now(rules::silence(&reader, analysis, "mass-read", until, "a drill")).map(|_| ()),
         now(rules::unsilence(&reader, analysis, "mass-read")).map(|_| ()),
     ];
-    assert!(refused.iter().all(|one| matches!(one, Err(AnalysisError::Denied(_)))));
+    assert!(
+        refused
+            .iter()
+            .all(|one| matches!(one, Err(AnalysisError::Denied(_))))
+    );
     let recorded = recorder.1.lock().unwrap();
     let actions: Vec<&str> = recorded.iter().map(|(action, _)| action.as_str()).collect();
     let expected = [
@@ -176,19 +217,34 @@ fn a_rule_is_tuned_in_the_version_that_was_read_and_its_event_decides() {
     let recorder = recorder(&world);
     let analysis = analysis(&world, &recorder);
     let read = now(rules::view(&ctx, analysis, "guessing-burst")).unwrap();
-    assert_eq!((read.settings.stamps.version, read.parameters()["threshold"]), (0, 10));
+    assert_eq!(
+        (read.settings.stamps.version, read.parameters()["threshold"]),
+        (0, 10)
+    );
     let tune = |expected_version, value| RuleChange {
         expected_version,
         parameters: BTreeMap::from([("threshold".to_owned(), value)]),
         ..RuleChange::default()
     };
     let update = |change| now(rules::update(&ctx, analysis, "guessing-burst", change));
-    assert!(matches!(update(tune(None, Some(5))), Err(AnalysisError::Precondition)));
+    assert!(matches!(
+        update(tune(None, Some(5))),
+        Err(AnalysisError::Precondition)
+    ));
     let tuned = update(tune(Some(0), Some(5))).unwrap();
-    assert_eq!((tuned.settings.stamps.version, tuned.parameters()["threshold"]), (1, 5));
+    assert_eq!(
+        (tuned.settings.stamps.version, tuned.parameters()["threshold"]),
+        (1, 5)
+    );
     let event = told(&world, RULE_UPDATE.name);
-    assert_eq!((&event["before"], &event["after"]), (&list(&["threshold=10"]), &list(&["threshold=5"])));
-    assert!(matches!(update(tune(Some(0), Some(6))), Err(AnalysisError::Stale)));
+    assert_eq!(
+        (&event["before"], &event["after"]),
+        (&list(&["threshold=10"]), &list(&["threshold=5"]))
+    );
+    assert!(matches!(
+        update(tune(Some(0), Some(6))),
+        Err(AnalysisError::Stale)
+    ));
     world.sequence();
     world.guess(5, "192.0.2.1");
     assert_eq!(world.evaluate(), 1, "five are enough now");
@@ -214,7 +270,10 @@ fn what_is_beyond_the_bounds_is_refused_with_its_field() {
             ..RuleChange::default()
         };
         let refused = now(rules::update(&ctx, analysis, "guessing-burst", change)).unwrap_err();
-        assert!(matches!(&refused, AnalysisError::Invalid { pointer: told, .. } if told == pointer), "{refused}");
+        assert!(
+            matches!(&refused, AnalysisError::Invalid { pointer: told, .. } if told == pointer),
+            "{refused}"
+        );
     }
     let far = world.ambient.now().plus(Duration::from_hours(24 * 31));
     let past = world.ambient.now().minus(Duration::from_secs(1));
@@ -227,11 +286,20 @@ fn what_is_beyond_the_bounds_is_refused_with_its_field() {
         (soon, &"x".repeat(201), "/reason"),
     ] {
         let refused = now(rules::silence(&ctx, analysis, "mass-read", until, reason)).unwrap_err();
-        assert!(matches!(&refused, AnalysisError::Invalid { pointer: told, .. } if told == pointer), "{refused}");
+        assert!(
+            matches!(&refused, AnalysisError::Invalid { pointer: told, .. } if told == pointer),
+            "{refused}"
+        );
     }
     for unknown in ["nothing", "", "../mass-read"] {
-        assert!(matches!(now(rules::view(&ctx, analysis, unknown)), Err(AnalysisError::NoRule)));
-        assert!(matches!(now(rules::unsilence(&ctx, analysis, unknown)), Err(AnalysisError::NoRule)));
+        assert!(matches!(
+            now(rules::view(&ctx, analysis, unknown)),
+            Err(AnalysisError::NoRule)
+        ));
+        assert!(matches!(
+            now(rules::unsilence(&ctx, analysis, unknown)),
+            Err(AnalysisError::NoRule)
+        ));
     }
 }
 
@@ -250,7 +318,10 @@ fn to_switch_a_rule_off_has_a_name_of_its_own_and_holds() {
     };
     assert!(!switch(0, false).is_enabled());
     let event = told(&world, RULE_DISABLE.name);
-    assert_eq!((&event["before"], &event["after"]), (&list(&["enabled=true"]), &list(&["enabled=false"])));
+    assert_eq!(
+        (&event["before"], &event["after"]),
+        (&list(&["enabled=true"]), &list(&["enabled=false"]))
+    );
     assert_eq!(world.events(RULE_UPDATE.name), 0);
     world.sequence();
     world.guess(10, "192.0.2.1");
@@ -261,7 +332,13 @@ fn to_switch_a_rule_off_has_a_name_of_its_own_and_holds() {
     world.guess(10, "192.0.2.1");
     assert_eq!(world.evaluate(), 1);
     let shown = now(rules::list(&ctx, analysis)).unwrap();
-    assert_eq!(shown.iter().filter(|view| view.settings.stamps.version > 0).count(), 1);
+    assert_eq!(
+        shown
+            .iter()
+            .filter(|view| view.settings.stamps.version > 0)
+            .count(),
+        1
+    );
 }
 
 #[test]

@@ -14,9 +14,7 @@ use vutf_audit::{
     Body,
     analysis::{Detection, Engine, Limits, Observation, OriginTag, RuleSet},
 };
-use vutf_kernel::{
-    Actor, Detail, EventId, OrganizationId, Outcome, Resource, SessionId, Timestamp, UserId,
-};
+use vutf_kernel::{Actor, Detail, EventId, OrganizationId, Outcome, Resource, SessionId, Timestamp, UserId};
 
 const HOME: OrganizationId = OrganizationId::DEFAULT;
 /// 2026-01-05T00:00:00Z.
@@ -92,7 +90,12 @@ fn streams(most: usize) -> impl Strategy<Value = Vec<Observation>> {
 fn drawn(seq: i64, secs: i64, kind: u8, (who, whom, place): (u8, u8, u8), count: i64) -> Observation {
     let action = match kind {
         0..=3 => return with_origin(wrong_password(seq, secs, whom), place),
-        4 => return with_origin(decided(event(seq, secs, "audit.rule.update"), "guessing-burst", whom), place),
+        4 => {
+            return with_origin(
+                decided(event(seq, secs, "audit.rule.update"), "guessing-burst", whom),
+                place,
+            );
+        }
         5 => "session.login",
         6 => "user.list",
         7 => "crypto.decrypt",
@@ -111,7 +114,10 @@ fn drawn(seq: i64, secs: i64, kind: u8, (who, whom, place): (u8, u8, u8), count:
     }
     let roles = |roles: &[&str]| Detail::List(roles.iter().map(|role| (*role).to_owned()).collect());
     event.body.details.insert("before".to_owned(), roles(&["user"]));
-    event.body.details.insert("after".to_owned(), roles(&["user", "auditor"]));
+    event
+        .body
+        .details
+        .insert("after".to_owned(), roles(&["user", "auditor"]));
     with_origin(event, place)
 }
 

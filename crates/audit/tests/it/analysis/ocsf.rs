@@ -51,7 +51,10 @@ fn findings_in_every_status_fit_the_schema() {
     for detection in &detections {
         for status in [None].into_iter().chain(Status::ALL.map(Some)) {
             let view = serde_json::to_value(DetectionFinding::of(&finding(detection, status))).unwrap();
-            let problems: Vec<String> = validator.iter_errors(&view).map(|error| error.to_string()).collect();
+            let problems: Vec<String> = validator
+                .iter_errors(&view)
+                .map(|error| error.to_string())
+                .collect();
             assert!(problems.is_empty(), "{view:#}\n{problems:#?}");
             assert_eq!(view["type_uid"], 200_400 + view["activity_id"].as_u64().unwrap());
         }
@@ -66,12 +69,18 @@ fn the_view_says_what_the_finding_says() {
     let detections = detections();
     let view = serde_json::to_value(DetectionFinding::raised(&detections[0])).unwrap();
     assert_eq!(view["class_uid"], 2004);
-    assert_eq!((&view["severity_id"], &view["severity"]), (&3.into(), &"Medium".into()));
+    assert_eq!(
+        (&view["severity_id"], &view["severity"]),
+        (&3.into(), &"Medium".into())
+    );
     assert_eq!(view["finding_info"]["uid"], detections[0].id.to_string());
     let attack = &view["finding_info"]["attacks"][0];
     assert_eq!(attack["technique"]["uid"], "T1110");
     assert_eq!(attack["sub_technique"]["uid"], "T1110.001");
     let data = &view["evidences"][0]["data"];
-    assert_eq!(data["sequence_numbers"], serde_json::json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
+    assert_eq!(
+        data["sequence_numbers"],
+        serde_json::json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    );
     assert_eq!((&data["events"], &view["count"]), (&10.into(), &10.into()));
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use vutf_audit::analysis::{
-    Analysis, Finding, FindingFilter, Severity, Status, findings, ocsf::DetectionFinding,
+    Analysis, Finding, FindingFilter, Severity, Status, findings,
+    ocsf::DetectionFinding,
     rules::{self, RuleView},
 };
 use vutf_kernel::{OrganizationId, PageRequest};
@@ -25,7 +26,12 @@ pub(super) struct Wanted {
     pub(super) rule: Option<String>,
 }
 
-pub(super) async fn findings(looker: &Looker<'_>, config: &Config, wanted: Wanted, out: &mut Output) -> Outcome {
+pub(super) async fn findings(
+    looker: &Looker<'_>,
+    config: &Config,
+    wanted: Wanted,
+    out: &mut Output,
+) -> Outcome {
     let rules = analysis_rules(config).map_err(Failure::Failed)?;
     let filter = FindingFilter {
         status: wanted.status,
@@ -87,11 +93,21 @@ pub(super) async fn rules(looker: &Looker<'_>, config: &Config, out: &mut Output
             ]
         })
         .collect();
-    let titles = ["RULE", "VERSION", "SEVERITY", "STATE", "SILENT UNTIL", "PARAMETERS"];
+    let titles = [
+        "RULE",
+        "VERSION",
+        "SEVERITY",
+        "STATE",
+        "SILENT UNTIL",
+        "PARAMETERS",
+    ];
     Ok(out.answer(&table(titles, &rows), &json!({ "rules": value }))?)
 }
 
-fn handles<'a>(looker: &'a Looker<'_>, rules: &'a std::sync::Arc<vutf_audit::analysis::RuleSet>) -> Analysis<'a> {
+fn handles<'a>(
+    looker: &'a Looker<'_>,
+    rules: &'a std::sync::Arc<vutf_audit::analysis::RuleSet>,
+) -> Analysis<'a> {
     Analysis {
         units: looker.store,
         reader: looker.store,

@@ -37,8 +37,16 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
             accept_head::run(&Looker::new(&store), &HeadFile::within(&config.data_dir), out).await
         }
         Audit::Tail { follow } => tail::run(&Looker::new(&store), follow, out).await,
-        Audit::Findings { status, severity, rule } => {
-            let wanted = analysis::Wanted { status, severity, rule };
+        Audit::Findings {
+            status,
+            severity,
+            rule,
+        } => {
+            let wanted = analysis::Wanted {
+                status,
+                severity,
+                rule,
+            };
             analysis::findings(&Looker::new(&store), &config, wanted, out).await
         }
         Audit::Rules => analysis::rules(&Looker::new(&store), &config, out).await,

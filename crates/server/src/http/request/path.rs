@@ -55,7 +55,11 @@ impl FromRequest for OfRule {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let text = request.match_info().get("rule").unwrap_or_default();
         ready(rule(text).map(Self).ok_or_else(|| {
-            let error = FieldError::new("rule", "invalid_parameter", "use the id of a rule, e.g. mass-read");
+            let error = FieldError::new(
+                "rule",
+                "invalid_parameter",
+                "use the id of a rule, e.g. mass-read",
+            );
             Problem::new(Class::Invalid, "invalid_parameter").errors(vec![error])
         }))
     }

@@ -89,12 +89,21 @@ refusals! {
 
 impl From<AnalysisError> for Problem {
     fn from(error: AnalysisError) -> Self {
-        if let AnalysisError::Invalid { pointer, code, detail } = error {
+        if let AnalysisError::Invalid {
+            pointer,
+            code,
+            detail,
+        } = error
+        {
             let error = FieldError::new(pointer, code, detail);
             return Self::new(Class::Invalid, "invalid_value").errors(vec![error]);
         }
         let made = problem(error.class(), error.code(), error.to_string(), error.port());
-        if error.port().is_none() && records_refusal(error.class()) { made.audited() } else { made }
+        if error.port().is_none() && records_refusal(error.class()) {
+            made.audited()
+        } else {
+            made
+        }
     }
 }
 

@@ -99,7 +99,8 @@ impl Loop {
                 }
                 Err(error) => {
                     tracing::warn!(error = %error.chain(), "alerts could not be looked at; trying again");
-                    let _pause = tokio::time::timeout(LOOK_EVERY * 5, stopped.wait_for(|stopped| *stopped)).await;
+                    let _pause =
+                        tokio::time::timeout(LOOK_EVERY * 5, stopped.wait_for(|stopped| *stopped)).await;
                 }
             }
             if *stopped.borrow() {
@@ -138,7 +139,12 @@ impl Loop {
             None => Err(Undelivered::for_good("this way is not set up any more")),
         };
         let (id, sink) = (alert.detection.id, alert.sink);
-        let attempt = judged(&self.service.config.audit.alerts, alert, done, self.service.ambient.now());
+        let attempt = judged(
+            &self.service.config.audit.alerts,
+            alert,
+            done,
+            self.service.ambient.now(),
+        );
         let result = match &attempt {
             Attempt::Sent => "sent",
             Attempt::Again { reason, .. } => {
@@ -175,12 +181,7 @@ impl Loop {
 }
 
 /// What comes of an attempt.
-fn judged(
-    settings: &Alerts,
-    alert: &QueuedAlert,
-    done: Result<(), Undelivered>,
-    now: Timestamp,
-) -> Attempt {
+fn judged(settings: &Alerts, alert: &QueuedAlert, done: Result<(), Undelivered>, now: Timestamp) -> Attempt {
     let failed = match done {
         Ok(()) => return Attempt::Sent,
         Err(failed) => failed,

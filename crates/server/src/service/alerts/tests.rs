@@ -65,7 +65,9 @@ async fn receiver(answer: &'static str) -> (String, JoinHandle<(String, Vec<u8>)
                 continue;
             };
             let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
             let length: usize = length.unwrap().parse().unwrap();
             if bytes.len() >= end + 4 + length {
                 socket.write_all(answer.as_bytes()).await.unwrap();
@@ -91,7 +93,10 @@ async fn a_finding_is_posted_and_signed() {
     assert!(head.starts_with("post /hook http/1.1"), "{head}");
     let now = SystemClock.now().as_secs();
     let signature = header(&head, "x-vutf-signature");
-    assert!(verify_signature(SECRET.as_bytes(), signature, &body, now, 60), "{signature}");
+    assert!(
+        verify_signature(SECRET.as_bytes(), signature, &body, now, 60),
+        "{signature}"
+    );
     let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(told["finding"]["class_uid"], 2004);
     assert_eq!(told["id"], alert.detection.id.to_string());
@@ -102,7 +107,10 @@ async fn a_finding_is_posted_and_signed() {
 #[tokio::test]
 async fn no_redirect_is_followed_and_nothing_is_repeated_of_an_answer() {
     for (answer, is_final) in [
-        ("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/secret-words\r\ncontent-length: 0\r\n\r\n", false),
+        (
+            "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/secret-words\r\ncontent-length: 0\r\n\r\n",
+            false,
+        ),
         ("HTTP/1.1 500 Oh\r\ncontent-length: 12\r\n\r\nsecret-words", false),
         ("HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n", true),
     ] {
@@ -146,7 +154,9 @@ fn attempts_are_bounded_and_pauses_grow() {
 #[test]
 fn what_would_go_in_the_clear_or_unsigned_is_refused() {
     let flags = |flags: &[(&str, &str)]| {
-        let flags = flags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let flags = flags
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         load(&Sources {
             flags: flags.collect(),
             ..Sources::default()
@@ -156,14 +166,36 @@ fn what_would_go_in_the_clear_or_unsigned_is_refused() {
     for (settings, path) in [
         (vec![(url, "http://siem.example.org/"), (secret, SECRET)], url),
         (vec![(url, "https://siem.example.org/")], secret),
-        (vec![(url, "https://siem.example.org/"), (secret, "short")], secret),
-        (vec![("audit.alerts.mail_to", "[\"nobody\"]"), ("mail.host", "localhost"), ("mail.from", "a@example.org")], "audit.alerts.mail_to"),
+        (
+            vec![(url, "https://siem.example.org/"), (secret, "short")],
+            secret,
+        ),
+        (
+            vec![
+                ("audit.alerts.mail_to", "[\"nobody\"]"),
+                ("mail.host", "localhost"),
+                ("mail.from", "a@example.org"),
+            ],
+            "audit.alerts.mail_to",
+        ),
         (vec![("audit.alerts.mail_to", "[\"a@example.org\"]")], "mail.host"),
-        (vec![("mail.host", "mail.example.org"), ("mail.from", "a@example.org"), ("mail.security", "none")], "mail.security"),
+        (
+            vec![
+                ("mail.host", "mail.example.org"),
+                ("mail.from", "a@example.org"),
+                ("mail.security", "none"),
+            ],
+            "mail.security",
+        ),
         (vec![("mail.host", "localhost")], "mail.from"),
     ] {
         let told = flags(&settings).unwrap_err().to_string();
         assert!(told.contains(path), "{settings:?}: {told}");
     }
-    flags(&[(url, "http://siem.example.org/"), (secret, SECRET), ("private_network", "true")]).unwrap();
+    flags(&[
+        (url, "http://siem.example.org/"),
+        (secret, SECRET),
+        ("private_network", "true"),
+    ])
+    .unwrap();
 }

@@ -78,7 +78,9 @@ impl AlertSink for Webhook {
         // The answer's body is not read.
         match answer {
             Ok(answer) => judge(answer.status()),
-            Err(error) if error.is_timeout() => Err(Undelivered::for_now("the webhook did not answer in time")),
+            Err(error) if error.is_timeout() => {
+                Err(Undelivered::for_now("the webhook did not answer in time"))
+            }
             Err(_) => Err(Undelivered::for_now("the webhook could not be reached")),
         }
     }

@@ -24,9 +24,18 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
             PAGING[1],
             ("status", "`new`, `acknowledged`, `resolved` or `false_positive`."),
             ("rule", "Of exactly this rule, e.g. `guessing-burst`."),
-            ("severity", "`informational`, `low`, `medium`, `high` or `critical`."),
-            ("from", "Whose last event happened at this instant or later, RFC 3339."),
-            ("until", "Whose last event happened before this instant, RFC 3339."),
+            (
+                "severity",
+                "`informational`, `low`, `medium`, `high` or `critical`.",
+            ),
+            (
+                "from",
+                "Whose last event happened at this instant or later, RFC 3339.",
+            ),
+            (
+                "until",
+                "Whose last event happened before this instant, RFC 3339.",
+            ),
         ])
         .answers::<List<FindingBody>>(200),
 };

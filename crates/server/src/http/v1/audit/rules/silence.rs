@@ -19,11 +19,14 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Permission(permission::AUDIT_MANAGE),
     action: RULE_SILENCE,
     rate: RateClass::Admin,
-    doc: Doc::new("audit", "Tell nobody of what a rule finds for a while; it goes on finding")
-        .takes::<SilenceRequest>()
-        .answers::<RuleBody>(200)
-        .tagged()
-        .refuses(&[404, 409]),
+    doc: Doc::new(
+        "audit",
+        "Tell nobody of what a rule finds for a while; it goes on finding",
+    )
+    .takes::<SilenceRequest>()
+    .answers::<RuleBody>(200)
+    .tagged()
+    .refuses(&[404, 409]),
 };
 
 /// For how long, and why.

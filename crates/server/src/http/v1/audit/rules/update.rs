@@ -56,5 +56,7 @@ pub(crate) async fn handle(
         enabled: body.0.enabled,
         parameters: body.0.parameters,
     };
-    Ok(shown(&rules::update(&caller, state.analysis(), &rule.0, change).await?))
+    Ok(shown(
+        &rules::update(&caller, state.analysis(), &rule.0, change).await?,
+    ))
 }
