@@ -16,7 +16,7 @@ use vutf_audit::{
 };
 use vutf_kernel::{Actor, Ctx, Fault, Lease, Leases as _, PortError, id::uuid_v7};
 
-use super::{SequencerStatus, Service};
+use super::Service;
 use crate::telemetry::Metrics;
 
 /// A step reads, opens and writes a batch: much shorter than this.
@@ -25,6 +25,8 @@ const HELD: Duration = Duration::from_secs(15);
 const SAVE_EVERY: Duration = Duration::from_mins(1);
 /// Or after so many events.
 const SAVE_AFTER: u32 = 20_000;
+/// How often the process is looked at, if everything was evaluated.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// The longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -37,23 +39,18 @@ pub(super) struct Analyst {
 struct Loop {
     service: Service,
     metrics: Arc<Metrics>,
-    sequencer: Arc<SequencerStatus>,
     alerting: Alerting,
     holder: Uuid,
     /// The engine and the lease under which it was loaded: another epoch is another replica's progress.
     at_work: Option<(Engine, Lease)>,
     unsaved: u32,
     save_at: Instant,
+    watch_at: Instant,
     evicted: u64,
     failures: u32,
 }
 
-pub(super) fn spawn(
-    service: Service,
-    metrics: Arc<Metrics>,
-    sequencer: Arc<SequencerStatus>,
-    sinks: Vec<Sink>,
-) -> Analyst {
+pub(super) fn spawn(service: Service, metrics: Arc<Metrics>, sinks: Vec<Sink>) -> Analyst {
     let (stop, stopped) = watch::channel(false);
     let alerts = &service.config.audit.alerts;
     let run = Loop {
@@ -68,9 +65,9 @@ pub(super) fn spawn(
         save_at: Instant::now() + SAVE_EVERY,
         evicted: 0,
         failures: 0,
+        watch_at: Instant::now(),
         service,
         metrics,
-        sequencer,
     };
     Analyst {
         stop,
@@ -157,10 +154,19 @@ impl Loop {
     /// The lease, and the engine that belongs to it.
     async fn take(&mut self) -> Result<bool, PortError> {
         let now = self.service.ambient.now();
+        let held = self
+            .at_work
+            .as_ref()
+            .map(|(_, lease)| lease.expires_at.since(now));
+        if held.is_some_and(|left| left >= HELD / 2) {
+            return Ok(true);
+        }
         let store = &self.service.store;
         let lease = store.acquire(ANALYSIS_LEASE, self.holder, now, HELD).await?;
         let Some(lease) = lease else {
             self.at_work = None;
+            // The holder tells it.
+            self.metrics.analysis().set_lag(0);
             return Ok(false);
         };
         match &mut self.at_work {
@@ -207,18 +213,22 @@ impl Loop {
         Ok(done.taken)
     }
 
-    /// What does not come cannot be in the log.
+    /// What does not come cannot be in the log. Asked of the database and not of this process's sequencer, which may stand.
     async fn watch(&mut self) -> Result<(), PortError> {
+        if Instant::now() < self.watch_at {
+            return Ok(());
+        }
+        self.watch_at = Instant::now() + WATCH_EVERY;
+        let lag = self.service.store.audit_lag().await?;
+        let vitals = Vitals {
+            at: self.service.ambient.now(),
+            answered: self.metrics.analysis().answers(),
+            pending: lag.pending,
+            oldest_pending: lag.oldest_pending,
+        };
         let (service, alerting) = (&self.service, &self.alerting);
         let Some((engine, lease)) = &mut self.at_work else {
             return Ok(());
-        };
-        let lag = self.sequencer.lag();
-        let vitals = Vitals {
-            at: service.ambient.now(),
-            answered: self.metrics.analysis().answers(),
-            pending: lag.map_or(0, |lag| lag.pending),
-            oldest_pending: lag.and_then(|lag| lag.oldest_pending),
         };
         let ctx = context(service);
         let found = watchdogs(&ctx, evaluation(service, alerting), engine, lease, &vitals).await?;

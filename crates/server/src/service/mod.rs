@@ -35,7 +35,7 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
-use vutf_audit::analysis::{Analysis, RuleSet};
+use vutf_audit::analysis::RuleSet;
 use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
@@ -185,17 +185,6 @@ impl Service {
             keyring: &self.keyring,
             reader: &self.store,
             tombstones: &*self.tombstones,
-        }
-    }
-
-    /// The handles that the use cases of findings and rules take.
-    pub fn analysis(&self) -> Analysis<'_> {
-        Analysis {
-            units: &self.store,
-            reader: &self.store,
-            recorder: &self.identity,
-            rules: &self.rules,
-            ambient: &self.ambient,
         }
     }
 

@@ -122,12 +122,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     };
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
-    let analyst = analysis::spawn(
-        service.clone(),
-        Arc::clone(&metrics),
-        Arc::clone(&sequencer.status),
-        alerts::kinds(&sinks),
-    );
+    let analyst = analysis::spawn(service.clone(), Arc::clone(&metrics), alerts::kinds(&sinks));
     let courier = alerts::spawn(service.clone(), Arc::clone(&metrics), sinks);
     let housekeeping = housekeeping::spawn(service.clone());
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);

@@ -17,7 +17,7 @@ use vutf_audit::analysis::{
     AnalysisReader as _, AnalysisUnit,
     alert::{AlertSink, Attempt, QueuedAlert, Sink, Undelivered},
 };
-use vutf_kernel::{Leases as _, PortError, Timestamp, id::uuid_v7, transact};
+use vutf_kernel::{Lease, Leases as _, PortError, Timestamp, id::uuid_v7, transact};
 
 use super::{Service, StartError};
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 const LEASE: &str = "audit-alerts";
 /// How often the outbox is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Alerts of one round, one after another: shorter than the lease even if every one of them waits for its time-out.
+/// Alerts of one round, one after another.
 const ROUND: u32 = 8;
 /// The longest pause between attempts at one alert.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
@@ -47,6 +47,7 @@ struct Loop {
     metrics: Arc<Metrics>,
     sinks: Sinks,
     holder: Uuid,
+    lease: Option<Lease>,
 }
 
 /// The ways that the configuration names.
@@ -72,6 +73,7 @@ pub(super) fn spawn(service: Service, metrics: Arc<Metrics>, sinks: Sinks) -> Co
         service,
         metrics,
         sinks,
+        lease: None,
     };
     Courier {
         stop,
@@ -90,7 +92,7 @@ impl Courier {
 }
 
 impl Loop {
-    async fn run(self, mut stopped: watch::Receiver<bool>) {
+    async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         loop {
             match self.round(&stopped).await {
                 Ok(ROUND..) => {}
@@ -104,32 +106,52 @@ impl Loop {
                 }
             }
             if *stopped.borrow() {
-                return;
+                return self.release().await;
             }
         }
     }
 
     /// How many alerts were tried.
-    async fn round(&self, stopped: &watch::Receiver<bool>) -> Result<u32, PortError> {
-        let store = &self.service.store;
-        let (now, held) = (self.service.ambient.now(), self.longest_round());
-        let Some(lease) = store.acquire(LEASE, self.holder, now, held).await? else {
+    async fn round(&mut self, stopped: &watch::Receiver<bool>) -> Result<u32, PortError> {
+        let now = self.service.ambient.now();
+        if !self.take(now).await? {
             return Ok(0);
-        };
+        }
         let mut tried = 0;
-        for alert in store.due_alerts(now, ROUND).await? {
-            if *stopped.borrow() {
+        for alert in self.service.store.due_alerts(now, ROUND).await? {
+            if *stopped.borrow() || !self.take(self.service.ambient.now()).await? {
                 break;
             }
             self.tell(&alert).await?;
             tried += 1;
         }
-        let counts = store.alert_counts().await?;
+        let counts = self.service.store.alert_counts().await?;
         self.metrics.analysis().set_alerts(counts.pending, counts.parked);
-        if *stopped.borrow() {
-            store.release(&lease).await?;
-        }
         Ok(tried)
+    }
+
+    /// Whether this replica has the lease, for longer than an attempt can take.
+    async fn take(&mut self, now: Timestamp) -> Result<bool, PortError> {
+        let attempt = self.longest_attempt();
+        let held = self.lease.as_ref().map(|lease| lease.expires_at.since(now));
+        if held.is_some_and(|left| left >= attempt) {
+            return Ok(true);
+        }
+        let store = &self.service.store;
+        self.lease = store.acquire(LEASE, self.holder, now, attempt * 2).await?;
+        if self.lease.is_none() {
+            // The holder tells it.
+            self.metrics.analysis().set_alerts(0, 0);
+        }
+        Ok(self.lease.is_some())
+    }
+
+    async fn release(&mut self) {
+        if let Some(lease) = self.lease.take()
+            && let Err(error) = self.service.store.release(&lease).await
+        {
+            tracing::warn!(error = %error.chain(), "the lease of the alerts could not be given back; it expires by itself");
+        }
     }
 
     async fn tell(&self, alert: &QueuedAlert) -> Result<(), PortError> {
@@ -173,10 +195,10 @@ impl Loop {
         .await
     }
 
-    fn longest_round(&self) -> Duration {
+    fn longest_attempt(&self) -> Duration {
         let config = &self.service.config;
         let longest = config.audit.alerts.webhook_timeout.max(config.mail.timeout);
-        longest * ROUND + Duration::from_secs(10)
+        longest + Duration::from_secs(5)
     }
 }
 
