@@ -27,9 +27,9 @@ use super::{
 };
 
 /// What one kind of detector does with the state of one key.
-trait Logic: Send {
+trait Logic: Send + Sync {
     /// What is kept of a key.
-    type State: Clone + Default + Serialize + DeserializeOwned + Send;
+    type State: Clone + Default + Serialize + DeserializeOwned + Send + Sync;
 
     /// The key of the event, if the event concerns this detector, and whether it begins a state.
     fn key(&self, seen: &Observation) -> Option<(Key, bool)>;
@@ -90,7 +90,7 @@ fn is_near(one: i64, other: i64, span: Duration) -> bool {
 }
 
 /// A detector with its states.
-pub(super) trait Detect: Send {
+pub(super) trait Detect: Send + Sync {
     /// Takes an event in.
     fn observe(&mut self, seen: &Observation, parameters: &Parameters) -> Option<Evidence>;
     /// Forgets a person.
