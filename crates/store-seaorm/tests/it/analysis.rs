@@ -20,7 +20,7 @@ async fn begin(world: &World) -> Box<dyn AnalysisUnit> {
 }
 
 async fn a_foreign_snapshot_is_known(world: World) {
-    let mut factory = Factory::new(1);
+    let factory = Factory::new(1);
     let other = world.bytes(b"{\"v\":1,\"seq\":99999}");
     for (edit, foreign) in [
         (format!("UPDATE audit_analysis SET snapshot = {other}"), true),
