@@ -55,11 +55,14 @@ pub enum SmtpError {
     Tls(#[from] lettre::transport::smtp::Error),
 }
 
+const LATE: &str = "the mail server did not answer in time";
+
 /// Hands mail to one server.
 pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     domain: String,
+    timeout: Duration,
 }
 
 impl std::fmt::Debug for SmtpMailer {
@@ -96,6 +99,7 @@ impl SmtpMailer {
         Ok(Self {
             transport: builder.build(),
             domain: from.email.domain().to_owned(),
+            timeout: options.timeout,
             from,
         })
     }
@@ -125,7 +129,12 @@ impl SmtpMailer {
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let message = self.message(mail)?;
-        let sent = self.transport.send(message).await;
+        // The transport's own time-out is for the connection alone: a server may be silent in the middle.
+        let sent = tokio::time::timeout(self.timeout, self.transport.send(message)).await;
+        let sent = sent.map_err(|_| MailError {
+            reason: LATE.to_owned(),
+            is_final: false,
+        })?;
         sent.map(|_| ()).map_err(|error| MailError {
             reason: reason(&error),
             // 5yz: the server will not take it as it is (RFC 5321, section 4.2.1).
@@ -138,7 +147,7 @@ impl Mailer for SmtpMailer {
 fn reason(error: &lettre::transport::smtp::Error) -> String {
     match error.status() {
         Some(code) => format!("the mail server answered {code}"),
-        None if error.is_timeout() => "the mail server did not answer in time".to_owned(),
+        None if error.is_timeout() => LATE.to_owned(),
         None if error.is_tls() => "TLS with the mail server failed".to_owned(),
         None => "the mail server could not be reached".to_owned(),
     }

@@ -149,6 +149,7 @@ pub(super) const HOMES: &[Home] = &[
             "vutf-store-seaorm",
             "vutf-cache-redis",
             "vutf-kms",
+            "vutf-mail-smtp",
             "vutf-server",
             TESTKIT,
         ],

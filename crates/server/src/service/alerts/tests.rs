@@ -14,23 +14,31 @@ use vutf_audit::analysis::{
 use vutf_kernel::{Clock as _, SystemClock, Timestamp};
 
 use super::{judged, webhook::Webhook};
-use crate::config::{Alerts, Sources, load};
+use crate::config::{Alerts, ConfigErrors, Loaded, Sources, load};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 fn settings(url: &str) -> Alerts {
-    let flag = |name: &str, value: &str| (format!("audit.alerts.{name}"), value.to_owned());
-    let sources = Sources {
-        flags: vec![
-            flag("webhook_url", url),
-            flag("webhook_secret", SECRET),
-            flag("webhook_timeout", "500ms"),
-            flag("attempts", "3"),
-            flag("first_pause", "1s"),
-        ],
+    let loaded = with(&[
+        ("audit.alerts.webhook_url", url),
+        ("audit.alerts.webhook_secret", SECRET),
+        ("audit.alerts.webhook_timeout", "500ms"),
+        ("audit.alerts.attempts", "3"),
+        ("audit.alerts.first_pause", "1s"),
+    ]);
+    loaded.unwrap().config.audit.alerts
+}
+
+/// Settings from the environment: secrets are not taken from flags.
+fn with(settings: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
+    let env = settings.iter().map(|(path, value)| {
+        let name = format!("VUTF__{}", path.to_uppercase().replace('.', "__"));
+        (name.into(), (*value).into())
+    });
+    load(&Sources {
+        env: env.collect(),
         ..Sources::default()
-    };
-    load(&sources).unwrap().config.audit.alerts
+    })
 }
 
 fn alert() -> QueuedAlert {
@@ -153,16 +161,6 @@ fn attempts_are_bounded_and_pauses_grow() {
 
 #[test]
 fn what_would_go_in_the_clear_or_unsigned_is_refused() {
-    let flags = |flags: &[(&str, &str)]| {
-        let flags = flags
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        load(&Sources {
-            flags: flags.collect(),
-            ..Sources::default()
-        })
-    };
-    let (url, secret) = ("audit.alerts.webhook_url", "audit.alerts.webhook_secret");
     for (settings, path) in [
         (vec![(url, "http://siem.example.org/"), (secret, SECRET)], url),
         (vec![(url, "https://siem.example.org/")], secret),
@@ -172,13 +170,13 @@ fn what_would_go_in_the_clear_or_unsigned_is_refused() {
         ),
         (
             vec![
-                ("audit.alerts.mail_to", "[\"nobody\"]"),
+                ("audit.alerts.mail_to", "nobody"),
                 ("mail.host", "localhost"),
                 ("mail.from", "a@example.org"),
             ],
             "audit.alerts.mail_to",
         ),
-        (vec![("audit.alerts.mail_to", "[\"a@example.org\"]")], "mail.host"),
+        (vec![("audit.alerts.mail_to", "a@example.org")], "mail.host"),
         (
             vec![
                 ("mail.host", "mail.example.org"),
@@ -189,10 +187,10 @@ fn what_would_go_in_the_clear_or_unsigned_is_refused() {
         ),
         (vec![("mail.host", "localhost")], "mail.from"),
     ] {
-        let told = flags(&settings).unwrap_err().to_string();
+        let told = with(&settings).unwrap_err().to_string();
         assert!(told.contains(path), "{settings:?}: {told}");
     }
-    flags(&[
+    with(&[
         (url, "http://siem.example.org/"),
         (secret, SECRET),
         ("private_network", "true"),
