@@ -84,6 +84,8 @@ ids! {
     JobId,
     /// A request for a second person's approval.
     ApprovalId,
+    /// What a detection rule found.
+    FindingId,
 }
 
 impl OrganizationId {

@@ -38,6 +38,8 @@ pub mod permission {
         AUDIT_READ = "audit:read",
         #[doc = "Take the audit log out, a part at a time."]
         AUDIT_EXPORT = "audit:export",
+        #[doc = "Handle findings, and switch, tune and silence detection rules."]
+        AUDIT_MANAGE = "audit:manage",
         #[doc = "See keys and their states."]
         KEYS_READ = "keys:read",
         #[doc = "Rotate and change keys."]
@@ -99,6 +101,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::ROLES_ASSIGN,
             p::AUDIT_READ,
             p::AUDIT_EXPORT,
+            p::AUDIT_MANAGE,
             p::KEYS_READ,
             p::KEYS_MANAGE,
             p::CRYPTO_ENCRYPT,
@@ -126,13 +129,15 @@ pub const BUILT_IN: &[BuiltInRole] = &[
     },
     BuiltInRole {
         name: "auditor",
-        description: "Reads the audit log, users and operations; changes nothing.",
+        // Whoever watches the administrators must be able to decide what is looked for without asking them.
+        description: "Reads the audit log, users and operations; handles findings and detection rules, and changes nothing else.",
         permissions: &[
             p::SELF_MANAGE,
             p::USERS_READ,
             p::ROLES_READ,
             p::AUDIT_READ,
             p::AUDIT_EXPORT,
+            p::AUDIT_MANAGE,
             p::OPERATIONS_READ,
         ],
     },

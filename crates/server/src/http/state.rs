@@ -9,7 +9,10 @@ use vutf_app::{
     jobs::{JobSettings, Jobs},
     keys::Keys,
 };
-use vutf_audit::{Access, CheckpointSigner, LogReader};
+use vutf_audit::{
+    Access, CheckpointSigner, LogReader,
+    analysis::{Analysis, AnalysisReader, AnalysisUnit, RuleSet},
+};
 use vutf_crypto_keys::{
     KeyReader, KeyWrapper, Keyring, Purpose,
     job::{JobReader, SealedRows},
@@ -49,6 +52,8 @@ pub struct AppState {
     pub log_reader: Arc<dyn LogReader>,
     /// Signs the log's checkpoints; here for its public keys.
     pub log_signer: Arc<dyn CheckpointSigner>,
+    /// Findings and rules.
+    pub analysis: AnalysisPorts,
     /// The key-encryption key.
     pub wrapper: Arc<dyn KeyWrapper>,
     /// Erasures beside their transactions.
@@ -75,6 +80,16 @@ pub struct JobPorts {
     pub settings: JobSettings,
 }
 
+/// What the use cases of findings and rules need.
+pub struct AnalysisPorts {
+    /// Transactions.
+    pub units: Arc<dyn Units<dyn AnalysisUnit>>,
+    /// Reads findings and decisions.
+    pub reader: Arc<dyn AnalysisReader>,
+    /// The rules.
+    pub rules: Arc<RuleSet>,
+}
+
 /// What the use cases of erasures need beside transactions.
 pub struct ErasurePorts {
     /// Reads certificates.
@@ -99,6 +114,17 @@ impl AppState {
         Access {
             reader: &*self.log_reader,
             recorder: &self.identity,
+            ambient: &self.identity.ambient,
+        }
+    }
+
+    /// The handles that the use cases of findings and rules take.
+    pub fn analysis(&self) -> Analysis<'_> {
+        Analysis {
+            units: &*self.analysis.units,
+            reader: &*self.analysis.reader,
+            recorder: &self.identity,
+            rules: &self.analysis.rules,
             ambient: &self.identity.ambient,
         }
     }

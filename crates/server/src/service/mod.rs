@@ -3,6 +3,8 @@
 //! The order is fixed: known answers of the ciphers, data directory, key provider, database (with patience), migrations (under a
 //! lock), cache, keys and a round trip through each. Whatever fails ends the start with one line that says how to mend it; readiness turns true last.
 
+mod alerts;
+mod analysis;
 mod audit_head;
 mod bootstrap;
 mod cache;
@@ -38,12 +40,14 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
+use vutf_audit::analysis::RuleSet;
 use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
 use vutf_store_seaorm::{Looks, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
+    analysis::rules as analysis_rules,
     audit_head::open as open_heads,
     cache::connect as connect_cache,
     checks::all as compliance_checks,
@@ -84,6 +88,8 @@ pub struct Service {
     pub lone_events: LoneEvents,
     /// Who was erased, outside the database.
     pub tombstones: Arc<TombstoneFile>,
+    /// The rules of the analysis of the audit log.
+    pub rules: Arc<RuleSet>,
     hasher: Arc<hashing::BoundedHasher>,
 }
 
@@ -101,6 +107,7 @@ impl Service {
     pub async fn assemble(config: Arc<Config>, ambient: Ambient, schema: Schema) -> Result<Self, StartError> {
         // Before any key is made, opened or used.
         known_answers().map_err(StartError::SelfTest)?;
+        let rules = analysis::rules(&config).map_err(StartError::Server)?;
         data_dir::prepare(&config.data_dir)?;
         kek::sweep(&config, &ambient);
         let known = kek::open_if_there(&config, &ambient).await?;
@@ -144,6 +151,7 @@ impl Service {
             identity,
             lone_events,
             tombstones,
+            rules,
             hasher,
         };
         service.expect_tombstones().await?;

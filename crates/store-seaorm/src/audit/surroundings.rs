@@ -19,7 +19,13 @@ const TABLES: [&str; 5] = [
 ];
 
 /// What else is only ever added to: history that answers lean on beside the log.
-const HISTORIES: [&str; 3] = ["audit_cosignature", "erasures", "key_transitions"];
+const HISTORIES: [&str; 5] = [
+    "audit_cosignature",
+    "audit_finding_changes",
+    "audit_findings",
+    "erasures",
+    "key_transitions",
+];
 
 const PASSED_OVER_SQLITE: &str = "SELECT i.id AS id FROM audit_intake i \
      WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) AND (i.ord < $1 \
@@ -43,7 +49,7 @@ const PRESENT_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('tab
 /// `O` and `A`: fires in an ordinary session.
 const PRESENT: &str = "WITH guarded AS (SELECT to_regclass(name) AS oid FROM (VALUES ('audit_intake'), ('audit_subject_ref'), \
          ('audit_leaf'), ('audit_node'), ('audit_checkpoint'), ('audit_cosignature'), \
-         ('erasures'), ('key_transitions')) AS names (name)) \
+         ('audit_finding_changes'), ('audit_findings'), ('erasures'), ('key_transitions')) AS names (name)) \
      SELECT relname::text AS name FROM pg_class WHERE oid IN (SELECT oid FROM guarded) AND relkind IN ('r', 'p') \
      UNION ALL SELECT tgname::text FROM pg_trigger \
      WHERE tgrelid IN (SELECT oid FROM guarded) AND tgenabled IN ('O', 'A')";

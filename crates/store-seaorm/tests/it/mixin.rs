@@ -3,11 +3,15 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 19] = [
+const WITHOUT_MIXIN: [&str; 23] = [
     "approvals",
+    "audit_alerts",
+    "audit_analysis",
     "audit_checkpoint",
     "audit_cosignature",
     "audit_exports",
+    "audit_finding_changes",
+    "audit_findings",
     "audit_intake",
     "audit_latest",
     "audit_leaf",
@@ -24,7 +28,8 @@ const WITHOUT_MIXIN: [&str; 19] = [
     "refresh_tokens",
     "user_roles",
 ];
-const WITHOUT_TENANT: [&str; 8] = [
+const WITHOUT_TENANT: [&str; 9] = [
+    "audit_analysis",
     "audit_checkpoint",
     "audit_cosignature",
     "audit_exports",

@@ -23,7 +23,11 @@ use vutf_app::{
     erasure::{Certificate, ErasureReader, Tombstone, Tombstones},
     jobs::JobSettings,
 };
-use vutf_audit::{MemoryLog, tlog::KeyName};
+use vutf_audit::{
+    MemoryLog,
+    analysis::{MemoryAnalysis, RuleSet},
+    tlog::KeyName,
+};
 use vutf_crypto_keys::{
     Keyring,
     job::MemoryJobs,
@@ -41,7 +45,7 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AppState, ErasurePorts, Health, JobPorts, Throttled},
+    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, Throttled},
     telemetry::Metrics,
 };
 use vutf_store_seaorm::Backlog;
@@ -168,6 +172,11 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
         },
         log_reader: Arc::new(MemoryLog::unsealed()),
         log_signer: Arc::new(log_signer(&keyring)),
+        analysis: AnalysisPorts {
+            units: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),
+            reader: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),
+            rules: Arc::new(RuleSet::built_in().unwrap()),
+        },
         wrapper: Arc::new(wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(NoErasures),
