@@ -14,6 +14,7 @@ pub mod merkle;
 pub mod part;
 pub mod place;
 pub mod read;
+pub mod retention;
 pub mod sequence;
 pub mod tlog;
 pub mod tree;

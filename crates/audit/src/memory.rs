@@ -30,6 +30,8 @@ pub struct Rows {
     pub leaves: Vec<Leaf>,
     /// Where each event stands in the order of commits.
     pub cursors: HashMap<EventId, Cursor>,
+    /// Which event is said to have pruned which entry.
+    pub pruned: HashMap<i64, EventId>,
     /// Nodes of the tree; read in the order of level and index.
     pub nodes: Vec<TreeNode>,
     /// The newest checkpoint.
@@ -388,6 +390,7 @@ impl LogReader for MemoryLog {
             .map(|leaf| LogEntry {
                 leaf: leaf.clone(),
                 intake: by_id.get(&leaf.event_id).map(|row| (*row).clone()),
+                pruned: rows.pruned.get(&leaf.seq).copied(),
                 cursor: rows.cursors.get(&leaf.event_id).copied(),
                 misfit: None,
             })

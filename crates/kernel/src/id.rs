@@ -73,6 +73,10 @@ ids! {
     JobId,
     /// A request for a second person's approval.
     ApprovalId,
+    /// A legal hold on audit events.
+    HoldId,
+    /// A run that prunes the audit log.
+    PruneRunId,
 }
 
 impl OrganizationId {

@@ -25,7 +25,9 @@ pub use ctx::{Aal, Actor, Assurance, Ctx, Grants, Origin, Permission, RequestId}
 pub use entropy::{Entropy, OsEntropy};
 pub use error::{Class, Fault, PortError};
 pub use event::{Action, Detail, Event, EventRecorder, EventSink, Outcome, Resource};
-pub use id::{ApprovalId, EventId, FamilyId, JobId, KeyId, OrganizationId, RoleId, SessionId, UserId};
+pub use id::{
+    ApprovalId, EventId, FamilyId, HoldId, JobId, KeyId, OrganizationId, PruneRunId, RoleId, SessionId, UserId,
+};
 pub use lease::{Lease, Leases};
 #[cfg(feature = "memory")]
 pub use memory::MemoryCache;
