@@ -323,7 +323,7 @@ impl SeaStore {
             .await
     }
 
-    async fn retry_after(&self, attempt: u32, error: &PortError) -> bool {
+    pub(crate) async fn retry_after(&self, attempt: u32, error: &PortError) -> bool {
         let Some(wait) = retry::after_transaction(attempt) else {
             return false;
         };

@@ -82,7 +82,7 @@ pub trait RetentionStore: Units<dyn RetentionTx> + Leases {
     /// Makes room for the events of the months ahead, where a store needs that; names what was made.
     async fn make_months(&self, now: Timestamp) -> Result<Vec<String>, PortError>;
     /// Gives the room of past months back that hold no event any more; names what was removed.
-    async fn drop_empty_months(&self, now: Timestamp) -> Result<Vec<String>, PortError>;
+    async fn drop_empty_months(&self) -> Result<Vec<String>, PortError>;
 }
 
 /// A transaction of retention.

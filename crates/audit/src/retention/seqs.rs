@@ -22,6 +22,11 @@ impl Seqs {
         true
     }
 
+    /// First and last number of each range, in ascending order.
+    pub fn ranges(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.0.iter().copied()
+    }
+
     /// How many.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|(first, last)| last.abs_diff(*first) + 1).sum()

@@ -7,6 +7,7 @@ mod intake;
 mod look;
 mod parts;
 mod reader;
+mod retention;
 mod sequencer;
 mod surroundings;
 mod tree;
