@@ -26,7 +26,8 @@ pub use entropy::{Entropy, OsEntropy};
 pub use error::{Class, Fault, PortError};
 pub use event::{Action, Detail, Event, EventRecorder, EventSink, Outcome, Resource};
 pub use id::{
-    ApprovalId, EventId, FamilyId, HoldId, JobId, KeyId, OrganizationId, PruneRunId, RoleId, SessionId, UserId,
+    ApprovalId, EventId, FamilyId, HoldId, JobId, KeyId, OrganizationId, PruneRunId, RoleId, SessionId,
+    UserId,
 };
 pub use lease::{Lease, Leases};
 #[cfg(feature = "memory")]

@@ -147,7 +147,9 @@ impl Retention<'_> {
         self.look(ctx, read, action::RETENTION).await?;
         let (census, now) = (self.store.census().await?, self.ambient.now());
         let of = |class: &'static EventClass| {
-            let mine = census.iter().filter(move |line| *EventClass::of(&line.action) == *class);
+            let mine = census
+                .iter()
+                .filter(move |line| *EventClass::of(&line.action) == *class);
             ClassStatus {
                 class,
                 count: mine.clone().map(|line| line.count).sum(),
@@ -202,13 +204,15 @@ impl Retention<'_> {
 
     /// The newest runs.
     pub async fn runs(&self, ctx: &Ctx) -> Result<Vec<PruneRun>, RetentionError> {
-        self.look(ctx, crate::access::PERMISSION, action::RUN_LIST).await?;
+        self.look(ctx, crate::access::PERMISSION, action::RUN_LIST)
+            .await?;
         Ok(self.store.runs(RUNS).await?)
     }
 
     /// The holds of the caller's tenant, released ones too.
     pub async fn holds(&self, ctx: &Ctx) -> Result<Vec<Hold>, RetentionError> {
-        self.look(ctx, crate::access::PERMISSION, action::HOLD_LIST).await?;
+        self.look(ctx, crate::access::PERMISSION, action::HOLD_LIST)
+            .await?;
         Ok(self.store.holds(Some(ctx.organization_id)).await?)
     }
 
@@ -246,7 +250,9 @@ impl Retention<'_> {
             let event = event(ctx, &mut env, action::HOLD_PLACE, resource);
             let event = event.detail("reason", Detail::Text(hold.reason.as_str().to_owned()));
             let details = hold.scope.details().into_iter();
-            let event = details.fold(event, |event, (name, text)| event.detail(name, Detail::Text(text)));
+            let event = details.fold(event, |event, (name, text)| {
+                event.detail(name, Detail::Text(text))
+            });
             Box::pin(async move {
                 tx.add_hold(&hold, event.id).await?;
                 tx.log().append(event).await?;
@@ -259,10 +265,16 @@ impl Retention<'_> {
     /// Releases a hold of the caller's tenant.
     pub async fn release(&self, ctx: &Ctx, id: HoldId) -> Result<Hold, RetentionError> {
         let resource = action::HOLD_RELEASE.one(id.as_uuid());
-        self.admit(ctx, MANAGE, action::HOLD_RELEASE, resource.clone()).await?;
+        self.admit(ctx, MANAGE, action::HOLD_RELEASE, resource.clone())
+            .await?;
         let released = transact(self.store, self.ambient, |tx, mut env| {
             let (at, by, home) = (env.now(), Doer::from(&ctx.actor), ctx.organization_id);
-            let event = event(ctx, &mut env, action::HOLD_RELEASE, action::HOLD_RELEASE.one(id.as_uuid()));
+            let event = event(
+                ctx,
+                &mut env,
+                action::HOLD_RELEASE,
+                action::HOLD_RELEASE.one(id.as_uuid()),
+            );
             Box::pin(async move {
                 let found = tx.find_hold(home, id).await?;
                 let hold = found.ok_or(RetentionError::NotFound)?;
@@ -302,8 +314,10 @@ impl Retention<'_> {
                 at: env.now(),
                 finding: finding.clone(),
             };
-            let mut event = event(ctx, &mut env, action::RUN_END, action::RUN_END.one(run.as_uuid()))
-                .detail("removed", Detail::Number(i64::try_from(removed).unwrap_or(i64::MAX)));
+            let mut event = event(ctx, &mut env, action::RUN_END, action::RUN_END.one(run.as_uuid())).detail(
+                "removed",
+                Detail::Number(i64::try_from(removed).unwrap_or(i64::MAX)),
+            );
             if let Some(finding) = &end.finding {
                 event.outcome = Outcome::Failed {
                     reason: "stopped".into(),

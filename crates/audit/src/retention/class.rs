@@ -30,7 +30,7 @@ pub enum Kept {
 }
 
 /// A class of events.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventClass {
     /// A stable word.
     pub name: &'static str,
@@ -111,9 +111,17 @@ pub const CLASSES: &[EventClass] = &[
             "token.keys",
         ],
     ),
-    looks("authentication", "Signing in and out, sessions, tokens", &["session.*", "token.*"]),
+    looks(
+        "authentication",
+        "Signing in and out, sessions, tokens",
+        &["session.*", "token.*"],
+    ),
     looks("cryptography", "Programs use named keys", &["crypto.*"]),
-    changes("accounts", "Accounts and persons are changed", &["user.*", "subject.*"]),
+    changes(
+        "accounts",
+        "Accounts and persons are changed",
+        &["user.*", "subject.*"],
+    ),
     changes(
         "keys",
         "Keys are handled",
@@ -124,7 +132,11 @@ pub const CLASSES: &[EventClass] = &[
         "Roles, permissions and the service itself",
         &["role.*", "permission.*", "identity.*"],
     ),
-    changes("audit", "The log itself: exports, runs of retention, checks", &["audit.*"]),
+    changes(
+        "audit",
+        "The log itself: exports, runs of retention, checks",
+        &["audit.*"],
+    ),
     OTHER,
 ];
 

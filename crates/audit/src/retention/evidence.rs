@@ -168,7 +168,10 @@ mod tests {
         assert!(removed.push(1, &[7; 32]) && removed.push(258, &[9; 32]));
         assert!(!removed.push(258, &[9; 32]) && !removed.push(-1, &[9; 32]));
         // python3: sha256((1).to_bytes(8,'big') + b'\x07'*32 + (258).to_bytes(8,'big') + b'\x09'*32)
-        assert_eq!(hex(&removed.digest()), "66ce774480a8ac1a3b62998fa84e1b64ae46eaaa77984e4325bd234625e405cc");
+        assert_eq!(
+            hex(&removed.digest()),
+            "66ce774480a8ac1a3b62998fa84e1b64ae46eaaa77984e4325bd234625e405cc"
+        );
         assert_eq!(removed.seqs().to_string(), "1,258");
     }
 

@@ -42,10 +42,17 @@ pub struct HoldScope {
 impl HoldScope {
     /// Whether the hold keeps this event.
     pub fn covers(&self, facts: &Facts) -> bool {
-        self.organization_id.is_none_or(|organization| organization == facts.organization_id)
-            && self.subject.is_none_or(|subject| facts.subjects.contains(&subject))
-            && self.actor.is_none_or(|actor| facts.actor_id == Some(actor.as_uuid()))
-            && self.class.is_none_or(|class| *class == *EventClass::of(&facts.action))
+        self.organization_id
+            .is_none_or(|organization| organization == facts.organization_id)
+            && self
+                .subject
+                .is_none_or(|subject| facts.subjects.contains(&subject))
+            && self
+                .actor
+                .is_none_or(|actor| facts.actor_id == Some(actor.as_uuid()))
+            && self
+                .class
+                .is_none_or(|class| *class == *EventClass::of(&facts.action))
             && self.from.is_none_or(|from| facts.occurred_at >= from)
             && self.until.is_none_or(|until| facts.occurred_at < until)
     }
@@ -114,7 +121,10 @@ mod tests {
 
     #[test]
     fn a_reason_is_a_line_of_text() {
-        assert_eq!(HoldReason::parse("  case 2026-17 ").unwrap().as_str(), "case 2026-17");
+        assert_eq!(
+            HoldReason::parse("  case 2026-17 ").unwrap().as_str(),
+            "case 2026-17"
+        );
         for bad in ["", "  ", "a\nb", "\u{7f}", &"x".repeat(201)] {
             assert_eq!(HoldReason::parse(bad), None, "{bad:?}");
         }

@@ -77,7 +77,11 @@ impl<'a> Judge<'a> {
     /// What becomes of the event.
     pub fn verdict(&self, facts: &Facts) -> Verdict {
         let class = EventClass::of(&facts.action);
-        let Some(cutoff) = self.policy.cutoff(class, self.now).filter(|_| facts.seq < self.head) else {
+        let Some(cutoff) = self
+            .policy
+            .cutoff(class, self.now)
+            .filter(|_| facts.seq < self.head)
+        else {
             return Verdict::Stays;
         };
         if facts.occurred_at >= cutoff {

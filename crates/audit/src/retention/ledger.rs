@@ -92,7 +92,11 @@ impl PruneLedger {
         let other_hash = whole && seen.removed.digest() != told.digest;
         let other_place = whole && !seen.bare && seen.removed.places() != told.places;
         (other_hash || other_place).then(|| {
-            let what = if other_hash { "leaf hashes" } else { "event ids or cursors" };
+            let what = if other_hash {
+                "leaf hashes"
+            } else {
+                "event ids or cursors"
+            };
             let detail = format!("event {id} removed entries with other {what}, one of {seqs}");
             Finding::new(first, FindingKind::RemovalChanged, detail)
         })

@@ -8,7 +8,11 @@ mod class;
 mod evidence;
 mod hold;
 mod judge;
+#[cfg(test)]
+mod judge_tests;
 mod ledger;
+#[cfg(test)]
+mod ledger_tests;
 mod policy;
 pub mod ports;
 mod run;
@@ -21,8 +25,6 @@ pub use hold::{Doer, Hold, HoldReason, HoldScope};
 pub use judge::{Facts, Judge, Verdict};
 pub use ledger::PruneLedger;
 pub use policy::{Policy, TooShort};
-pub use ports::{
-    Candidate, Census, PruneRun, RetentionStore, RetentionTx, RunEnd,
-};
+pub use ports::{Candidate, Census, PruneRun, RetentionStore, RetentionTx, RunEnd};
 pub use run::{BATCH, ClassCount, LEASE, PlanReport, Stopped, plan, prune};
 pub use seqs::{Seqs, SeqsError};

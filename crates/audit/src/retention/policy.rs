@@ -44,7 +44,8 @@ impl Policy {
     pub fn keep(mut self, class: &EventClass, period: Duration) -> Result<Self, TooShort> {
         match class.kept {
             Kept::For { floor, .. } if period >= floor => {
-                self.periods.insert(class.name, Duration::from_secs(period.as_secs()));
+                self.periods
+                    .insert(class.name, Duration::from_secs(period.as_secs()));
                 Ok(self)
             }
             Kept::For { floor, .. } => Err(TooShort {
@@ -102,8 +103,18 @@ mod tests {
     fn floors_hold() {
         let policy = Policy::documented();
         let days = |days: u64| Duration::from_secs(days * DAY);
-        for (name, floor) in [("reads", 90), ("authentication", 90), ("accounts", 365), ("other", 365)] {
-            let (below, at) = (policy.clone().keep(class(name), days(floor) - Duration::from_secs(1)), policy.clone().keep(class(name), days(floor)));
+        for (name, floor) in [
+            ("reads", 90),
+            ("authentication", 90),
+            ("accounts", 365),
+            ("other", 365),
+        ] {
+            let (below, at) = (
+                policy
+                    .clone()
+                    .keep(class(name), days(floor) - Duration::from_secs(1)),
+                policy.clone().keep(class(name), days(floor)),
+            );
             assert_eq!(below.unwrap_err().floor, days(floor), "{name}");
             assert_eq!(at.unwrap().period(class(name)), Some(days(floor)), "{name}");
         }
@@ -115,7 +126,10 @@ mod tests {
         let policy = Policy::documented();
         assert_eq!(policy.cutoff(class("evidence"), Timestamp::from_secs(0)), None);
         assert_eq!(policy.version(), VERSION);
-        let longer = policy.clone().keep(class("reads"), Duration::from_secs(401 * DAY)).unwrap();
+        let longer = policy
+            .clone()
+            .keep(class("reads"), Duration::from_secs(401 * DAY))
+            .unwrap();
         assert_ne!(longer.version(), policy.version());
     }
 

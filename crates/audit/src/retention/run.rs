@@ -228,7 +228,10 @@ impl Work<'_> {
             if body.outcome != vutf_kernel::Outcome::Success {
                 continue;
             }
-            let row = holds.iter().find(|hold| hold.id == id).ok_or(Stopped::Holds(id))?;
+            let row = holds
+                .iter()
+                .find(|hold| hold.id == id)
+                .ok_or(Stopped::Holds(id))?;
             if body.action == action::HOLD_PLACE.name {
                 let details = row.scope.details().into_iter();
                 let mut details: BTreeMap<String, Detail> = details
@@ -263,9 +266,14 @@ impl Work<'_> {
             let leaf = &candidate.entry.leaf;
             let body = check_entry(&candidate.previous, &candidate.entry)
                 .map_err(|misfit| Stopped::Found(Finding::new(leaf.seq, misfit.kind, misfit.detail)))?;
-            if judge.verdict(&Facts::of(leaf.seq, &body)) == Verdict::Goes(class) && !removed.push_leaf(leaf) {
+            if judge.verdict(&Facts::of(leaf.seq, &body)) == Verdict::Goes(class) && !removed.push_leaf(leaf)
+            {
                 let detail = "the number occurs twice, or is below the first";
-                return Err(Stopped::Found(Finding::new(leaf.seq, FindingKind::LeafRepeated, detail)));
+                return Err(Stopped::Found(Finding::new(
+                    leaf.seq,
+                    FindingKind::LeafRepeated,
+                    detail,
+                )));
             }
         }
         if removed.seqs().count() == 0 {
@@ -284,7 +292,12 @@ impl Work<'_> {
         lease: &Lease,
         removed: &Removed,
     ) -> Result<EventId, Stopped> {
-        let Retention { store, ambient, settings, .. } = self.retention;
+        let Retention {
+            store,
+            ambient,
+            settings,
+            ..
+        } = self.retention;
         let removal = Removal {
             run: self.run,
             class: class.name.to_owned(),

@@ -99,7 +99,11 @@ impl FromStr for Seqs {
             ranges.push(range);
         }
         let read = Self(ranges);
-        if read.to_string() == text { Ok(read) } else { Err(SeqsError) }
+        if read.to_string() == text {
+            Ok(read)
+        } else {
+            Err(SeqsError)
+        }
     }
 }
 
@@ -132,7 +136,19 @@ mod tests {
         let seqs = of(&BTreeSet::from([0, 1, 2, 5, 7, 8]));
         assert_eq!(seqs.to_string(), "0-2,5,7-8");
         assert_eq!(Seqs::default().to_string(), "");
-        for bad in ["1-", "-1", "2-1", "1,1", "1,2", "1-2,3", "01", "1, 3", "1-1", "9223372036854775807", "a"] {
+        for bad in [
+            "1-",
+            "-1",
+            "2-1",
+            "1,1",
+            "1,2",
+            "1-2,3",
+            "01",
+            "1, 3",
+            "1-1",
+            "9223372036854775807",
+            "a",
+        ] {
             assert_eq!(bad.parse::<Seqs>(), Err(SeqsError), "{bad}");
         }
     }

@@ -99,11 +99,18 @@ impl SeaStore {
         };
         let span = [first.leaf.seq.into(), last.leaf.seq.into()];
         let statement = Statement::from_sql_and_values(self.backend(), PRUNED, span);
-        let rows = self.read("audit.pruned", |db| db.query_all_raw(statement)).await?;
+        let rows = self
+            .read("audit.pruned", |db| db.query_all_raw(statement))
+            .await?;
         let by: HashMap<i64, Uuid> = rows
             .iter()
             // An id that is none names no event.
-            .filter_map(|row| Some((row.try_get("", "seq").ok()?, row.try_get("", "event_id").unwrap_or_default())))
+            .filter_map(|row| {
+                Some((
+                    row.try_get("", "seq").ok()?,
+                    row.try_get("", "event_id").unwrap_or_default(),
+                ))
+            })
             .collect();
         for entry in entries {
             entry.pruned = by.get(&entry.leaf.seq).copied().map(EventId::from_uuid);

@@ -127,6 +127,9 @@ impl SeaStore {
         let rows = self
             .read("audit.partitions", |db| db.query_all_raw(statement))
             .await?;
-        Ok(rows.iter().filter_map(|row| row.try_get("", "name").ok()).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| row.try_get("", "name").ok())
+            .collect())
     }
 }

@@ -27,8 +27,7 @@ const AHEAD: i32 = 3;
 const SCAN: &str = "SELECT l.seq, i.id, i.action, i.occurred_at, i.organization_id, i.actor_id FROM audit_intake i \
      JOIN audit_leaf l ON l.event_id = i.id WHERE i.id > $1 AND i.id < $2 AND i.occurred_at < $3 ORDER BY i.id LIMIT $4";
 
-const CENSUS: &str =
-    "SELECT action, COUNT(*) AS events, MIN(occurred_at) AS oldest FROM audit_intake GROUP BY action ORDER BY action";
+const CENSUS: &str = "SELECT action, COUNT(*) AS events, MIN(occurred_at) AS oldest FROM audit_intake GROUP BY action ORDER BY action";
 
 /// By tenant, since the index begins with it.
 const HOLD_EVENTS: &str = "SELECT i.body FROM organizations o JOIN audit_intake i ON i.organization_id = o.id \
@@ -71,13 +70,21 @@ impl SeaStore {
     }
 
     /// What a function of the database did, by name. SQLite has one table for all time.
-    async fn months(&self, op: &'static str, sql: &str, values: Vec<Value>) -> Result<Vec<String>, PortError> {
+    async fn months(
+        &self,
+        op: &'static str,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<String>, PortError> {
         if self.backend() != DbBackend::Postgres {
             return Ok(Vec::new());
         }
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         let rows = self.write(op, |db| db.query_all_raw(statement)).await?;
-        Ok(rows.iter().filter_map(|row| row.try_get("", "name").ok()).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| row.try_get("", "name").ok())
+            .collect())
     }
 }
 
@@ -151,12 +158,17 @@ impl RetentionStore for SeaStore {
         let rows = self
             .read("retention.hold_events", |db| db.query_all_raw(statement))
             .await?;
-        Ok(rows.iter().filter_map(|row| row.try_get("", "body").ok()).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| row.try_get("", "body").ok())
+            .collect())
     }
 
     async fn runs(&self, limit: u32) -> Result<Vec<PruneRun>, PortError> {
         let sql = format!("{RUNS} ORDER BY r.id DESC LIMIT $1");
-        let rows: Vec<RunRow> = self.found("retention.runs", &sql, vec![i64::from(limit).into()]).await?;
+        let rows: Vec<RunRow> = self
+            .found("retention.runs", &sql, vec![i64::from(limit).into()])
+            .await?;
         Ok(rows.into_iter().map(PruneRun::from).collect())
     }
 

@@ -2,9 +2,7 @@
 
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
-use vutf_audit::retention::{
-    Census, Doer, EventClass, Facts, Hold, HoldReason, HoldScope, PruneRun, RunEnd,
-};
+use vutf_audit::retention::{Census, Doer, EventClass, Facts, Hold, HoldReason, HoldScope, PruneRun, RunEnd};
 use vutf_kernel::{EventId, HoldId, OrganizationId, PortError, PruneRunId, Timestamp, UserId};
 
 use crate::row::corrupt;
@@ -114,7 +112,14 @@ impl TryFrom<HoldRow> for Hold {
 
     /// What cannot be read must not count as no hold.
     fn try_from(row: HoldRow) -> Result<Self, PortError> {
-        let unknown = |column: &'static str| corrupt("audit_hold", column, row.id, "no version of this program wrote it");
+        let unknown = |column: &'static str| {
+            corrupt(
+                "audit_hold",
+                column,
+                row.id,
+                "no version of this program wrote it",
+            )
+        };
         let class = match &row.of_class {
             None => None,
             Some(name) => Some(EventClass::named(name).ok_or_else(|| unknown("of_class"))?),
@@ -135,7 +140,9 @@ impl TryFrom<HoldRow> for Hold {
             },
             placed_at: Timestamp::from_micros(row.placed_at),
             placed_by: doer(row.placed_by_kind, row.placed_by),
-            released: row.released_at.map(|at| (Timestamp::from_micros(at), released_by)),
+            released: row
+                .released_at
+                .map(|at| (Timestamp::from_micros(at), released_by)),
         })
     }
 }

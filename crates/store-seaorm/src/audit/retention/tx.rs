@@ -51,7 +51,9 @@ impl Tx {
         let statement = Statement::from_sql_and_values(self.backend, PRUNE, id());
         let row = self.db.query_one_raw(statement).await.map_err(port(OP))?;
         let removed: Option<i64> = row.and_then(|row| row.try_get("", "removed").ok());
-        Ok(removed.and_then(|removed| u64::try_from(removed).ok()).unwrap_or_default())
+        Ok(removed
+            .and_then(|removed| u64::try_from(removed).ok())
+            .unwrap_or_default())
     }
 }
 
@@ -102,7 +104,9 @@ impl RetentionTx for Tx {
         let values = [placed_in.as_uuid().into(), id.as_uuid().into()];
         let statement = Statement::from_sql_and_values(self.backend, sql, values);
         let row = HoldRow::find_by_statement(statement).one(&self.db).await;
-        row.map_err(port("retention.find_hold"))?.map(Hold::try_from).transpose()
+        row.map_err(port("retention.find_hold"))?
+            .map(Hold::try_from)
+            .transpose()
     }
 
     async fn release_hold(
@@ -119,7 +123,9 @@ impl RetentionTx for Tx {
             person(by.user),
             event.as_uuid().into(),
         ];
-        self.change("retention.release", RELEASE_HOLD, values).await.map(|_| ())
+        self.change("retention.release", RELEASE_HOLD, values)
+            .await
+            .map(|_| ())
     }
 
     async fn add_run(&mut self, run: &PruneRun, event: EventId) -> Result<(), PortError> {
@@ -135,7 +141,11 @@ impl RetentionTx for Tx {
     }
 
     async fn end_run(&mut self, id: PruneRunId, end: &RunEnd) -> Result<(), PortError> {
-        let values = vec![id.as_uuid().into(), end.at.as_micros().into(), end.finding.clone().into()];
+        let values = vec![
+            id.as_uuid().into(),
+            end.at.as_micros().into(),
+            end.finding.clone().into(),
+        ];
         self.change("retention.end", END_RUN, values).await.map(|_| ())
     }
 
@@ -149,10 +159,17 @@ impl RetentionTx for Tx {
             now.as_micros().into(),
         ];
         self.change("retention.batch", ADD_BATCH, values).await?;
-        let seqs: Vec<i64> = removal.seqs.ranges().flat_map(|(first, last)| first..=last).collect();
+        let seqs: Vec<i64> = removal
+            .seqs
+            .ranges()
+            .flat_map(|(first, last)| first..=last)
+            .collect();
         for seqs in seqs.chunks(INSERT_ROWS) {
             let rows: Vec<String> = (2..seqs.len() + 2).map(|at| format!("(${at}, $1)")).collect();
-            let sql = format!("INSERT INTO audit_pruned (seq, event_id) VALUES {}", rows.join(", "));
+            let sql = format!(
+                "INSERT INTO audit_pruned (seq, event_id) VALUES {}",
+                rows.join(", ")
+            );
             let values = std::iter::once(event.as_uuid().into()).chain(seqs.iter().map(|seq| (*seq).into()));
             self.change("retention.name", &sql, values.collect()).await?;
         }
