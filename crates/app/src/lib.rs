@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod checkpoint;
 pub mod crypto;
 pub mod erasure;
 pub mod jobs;
@@ -13,6 +14,7 @@ mod names;
 mod signer;
 mod unit;
 
+pub use checkpoint::{KeyringCheckpointSigner, default_origin};
 pub use names::KeyringHash;
 pub use signer::KeyringSigner;
 pub use unit::{KeyReloader, UnitOfWork};

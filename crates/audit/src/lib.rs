@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod advance;
 pub mod anchor;
 pub mod body;
 pub mod canonical;
@@ -19,8 +20,10 @@ pub mod sequence;
 pub mod tlog;
 pub mod tree;
 pub mod verify;
+mod verify_tree;
 
 pub use access::{Access, AccessError};
+pub use advance::{AdvanceHead, advance_signed};
 pub use anchor::{Advance, Anchor, AnchorError, NotedHead, advance};
 pub use body::{Body, BodyError, parse_body};
 pub use chain::{Cursor, GENESIS, Leaf, Pending, Standing, Voucher, chain_after, leaf_hash, link};
@@ -35,4 +38,4 @@ pub use sequence::{
     Batch, SEQUENCER_LEASE, SequenceError, SequencerStore, SequencerTx, Sequencing, sequence_batch,
 };
 pub use tree::{CheckpointSigner, SignedCheckpoint, TreeNode, TreeReader};
-pub use verify::{Report, Verifier, verify, verify_against};
+pub use verify::{Expected, Report, Verifier, verify, verify_against, verify_expecting};

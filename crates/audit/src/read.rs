@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 use vutf_kernel::{EventId, OrganizationId, Page, PageRequest, PortError, Timestamp, UserId};
 
-use crate::{Cursor, Leaf, Misfit, StoredIntake};
+use crate::{Cursor, Leaf, Misfit, StoredIntake, TreeReader};
 
 /// How much earlier than the last event with a place one without may have happened. Far more than any transaction takes: what
 /// waits in PostgreSQL for an older transaction holds the later ones back as well.
@@ -129,7 +129,7 @@ impl EventFilter {
 
 /// The log as its readers see it. Nothing here writes.
 #[async_trait]
-pub trait LogReader: Send + Sync {
+pub trait LogReader: TreeReader {
     /// At most `limit` entries with `seq >= from_seq`, ordered by `seq`. A gap stays a gap; empty only at the end.
     async fn entries(&self, from_seq: i64, limit: u32) -> Result<Vec<LogEntry>, PortError>;
     /// The last leaf; `None` while the log is empty.

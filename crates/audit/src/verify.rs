@@ -10,6 +10,8 @@ use crate::{
     Anchor, Body, Finding, FindingKind, GENESIS, Leaf, LogEntry, LogReader, Misfit, StoredIntake,
     chain_after, leaf_hash, parse_body,
     retention::{PRUNE, PruneLedger},
+    tlog::{Checkpoint, VerifierKey},
+    verify_tree::TreeCheck,
 };
 
 /// Entries read at once: bounds memory to about a megabyte at usual body sizes.
@@ -31,8 +33,21 @@ pub struct Report {
     /// What keeps the database from changing the log and is not there: the names of triggers. No entry is wrong because of it,
     /// but somebody took it away.
     pub unguarded: Vec<String>,
+    /// Checkpoints that are those of the log at their sizes; signed by the log's key, where keys were given.
+    pub checkpoints: u64,
     /// `None`: everything fits.
     pub first_bad: Option<Finding>,
+}
+
+/// What is known of the log from elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expected<'a> {
+    /// Heads that were noted.
+    pub anchors: &'a [Anchor],
+    /// The log's public keys: checkpoints must be signed by one of them. Without any, only their roots are checked.
+    pub keys: &'a [VerifierKey],
+    /// Checkpoints that were noted, their signatures verified.
+    pub checkpoints: &'a [Checkpoint],
 }
 
 /// Takes entries in order; stops judging at the first that does not fit.
@@ -80,6 +95,13 @@ impl Verifier {
     pub fn take_unplaced(&mut self, body: &Body) {
         if self.ledger.push_event(body) {
             self.report.unconfirmed += self.ledger.count(body.id);
+        }
+    }
+
+    /// Something does not fit that stands beside the entries.
+    fn fail(&mut self, finding: Option<Finding>) {
+        if self.report.first_bad.is_none() {
+            self.report.first_bad = finding;
         }
     }
 
@@ -198,6 +220,19 @@ pub async fn verify_against(
     anchors: &[Anchor],
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Report, PortError> {
+    let expected = Expected {
+        anchors,
+        ..Expected::default()
+    };
+    verify_expecting(reader, expected, progress).await
+}
+
+/// As [`verify`], and holds the log against all that is known of it from elsewhere.
+pub async fn verify_expecting(
+    reader: &dyn LogReader,
+    expected: Expected<'_>,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Report, PortError> {
     let protection = reader.protection().await?;
     if let Some(table) = protection.missing_tables.first() {
         let detail = format!("{table} is not there, or is no table");
@@ -207,7 +242,8 @@ pub async fn verify_against(
             ..Report::default()
         });
     }
-    let mut verifier = Verifier::against(anchors);
+    let mut verifier = Verifier::against(expected.anchors);
+    let mut tree = TreeCheck::new(expected.keys, expected.checkpoints);
     let mut fits = true;
     while fits {
         // From the next number on: a row that repeats a number or lies below zero is asked for only at the start.
@@ -218,9 +254,26 @@ pub async fn verify_against(
         };
         let entries = reader.entries(from, BATCH).await?;
         if entries.is_empty() {
+            let left_over = tree.finish(reader).await?;
+            if left_over.is_some() && !reader.entries(from, 1).await?.is_empty() {
+                // The log has grown since: there is more to walk over.
+                continue;
+            }
+            verifier.fail(left_over);
             break;
         }
-        fits = entries.into_iter().all(|entry| verifier.push(entry));
+        tree.prepare(reader, u64::from(BATCH)).await?;
+        fits = entries.into_iter().all(|entry| {
+            let hash = entry.leaf.leaf_hash;
+            let fits = verifier.push(entry);
+            if fits {
+                verifier.fail(tree.push(hash).err());
+            }
+            fits && verifier.report.first_bad.is_none()
+        });
+        if fits {
+            verifier.fail(tree.settle(reader).await?);
+        }
         progress(verifier.report.checked);
     }
     // An event that tells of a removal may be waiting for its place, or have got it since.
@@ -231,6 +284,7 @@ pub async fn verify_against(
         }
     }
     let mut report = verifier.finish();
+    report.checkpoints = tree.checked;
     report.pending = reader.pending_count().await?;
     report.unguarded = protection.missing_triggers;
     if report.first_bad.is_none() {

@@ -31,9 +31,11 @@ impl Purpose {
                 service: ServiceUse::Encrypt,
                 ..
             } => Some(DAY.saturating_mul(90)),
-            Self::Tenant | Self::TokenSigning | Self::Mac { .. } | Self::Service { .. } => {
-                Some(DAY.saturating_mul(365))
-            }
+            Self::Tenant
+            | Self::TokenSigning
+            | Self::CheckpointSigning
+            | Self::Mac { .. }
+            | Self::Service { .. } => Some(DAY.saturating_mul(365)),
             // An index has to be made again; a person's key protects a handful of fields for as long as the person stays.
             Self::Index { .. } | Self::Subject { .. } => None,
         }

@@ -347,7 +347,7 @@ pub(crate) fn fits(purpose: &Purpose, algorithm: Algorithm) -> bool {
     match purpose {
         Purpose::Tenant | Purpose::Field { .. } | Purpose::Subject { .. } => algorithm.suite().is_some(),
         Purpose::Index { .. } | Purpose::Mac { .. } => algorithm == Algorithm::HmacSha256,
-        Purpose::TokenSigning => algorithm == Algorithm::Ed25519,
+        Purpose::TokenSigning | Purpose::CheckpointSigning => algorithm == Algorithm::Ed25519,
         Purpose::Service { service, .. } => match service {
             ServiceUse::Encrypt => algorithm.suite().is_some(),
             ServiceUse::Mac => algorithm == Algorithm::HmacSha256,

@@ -27,6 +27,8 @@ pub enum Purpose {
     },
     /// Signs tokens. Text: `token-signing`.
     TokenSigning,
+    /// Signs checkpoints of the audit log. Text: `checkpoint-signing`.
+    CheckpointSigning,
     /// Authenticates something of the service's own, e.g. pagination cursors. Text: `mac:cursor`.
     Mac {
         /// What it authenticates.
@@ -53,6 +55,7 @@ pub(crate) enum PurposeRef<'a> {
     Field { table: &'a str },
     Index { table: &'a str, column: &'a str },
     TokenSigning,
+    CheckpointSigning,
     Mac { name: &'a str },
     Subject { subject: UserId },
     Service { service: ServiceUse, name: &'a str },
@@ -65,6 +68,7 @@ impl From<PurposeRef<'_>> for Purpose {
             PurposeRef::Field { table } => Self::field(table),
             PurposeRef::Index { table, column } => Self::index(table, column),
             PurposeRef::TokenSigning => Self::TokenSigning,
+            PurposeRef::CheckpointSigning => Self::CheckpointSigning,
             PurposeRef::Mac { name } => Self::mac(name),
             PurposeRef::Subject { subject } => Self::subject(subject),
             PurposeRef::Service { service, name } => Self::service(service, name),
@@ -134,6 +138,7 @@ impl Purpose {
             Self::Field { table } => PurposeRef::Field { table },
             Self::Index { table, column } => PurposeRef::Index { table, column },
             Self::TokenSigning => PurposeRef::TokenSigning,
+            Self::CheckpointSigning => PurposeRef::CheckpointSigning,
             Self::Mac { name } => PurposeRef::Mac { name },
             Self::Subject { subject } => PurposeRef::Subject { subject: *subject },
             Self::Service { service, name } => PurposeRef::Service {
@@ -166,6 +171,7 @@ impl Purpose {
                 ..
             } => Algorithm::HmacSha256,
             Self::TokenSigning
+            | Self::CheckpointSigning
             | Self::Service {
                 service: ServiceUse::Sign,
                 ..
@@ -173,17 +179,19 @@ impl Purpose {
         }
     }
     /// Whether a new version of the key is all that its rotation takes. The other purposes need work on the data as well:
-    /// keys rewrapped (tenant), indexes made again, or what a MAC authenticates made out anew.
+    /// keys rewrapped (tenant), indexes made again, or what a MAC authenticates made out anew; or on the side of others, who
+    /// have to be given the new public key before they believe it (checkpoints).
     pub const fn rotates_alone(&self) -> bool {
         match self {
             Self::TokenSigning | Self::Field { .. } | Self::Subject { .. } | Self::Service { .. } => true,
-            Self::Tenant | Self::Index { .. } | Self::Mac { .. } => false,
+            Self::Tenant | Self::CheckpointSigning | Self::Index { .. } | Self::Mac { .. } => false,
         }
     }
-    /// Whether a new version can be made by itself: of what rotates alone, and of the tenant key. Its predecessor goes on to
-    /// unwrap what it wrapped, until a rewrap has moved the keys below it ([`crate::rewrap`]).
+    /// Whether a new version can be made by itself: of what rotates alone, of the tenant key and of the key of checkpoints. The
+    /// predecessor of a tenant key goes on to unwrap what it wrapped, until a rewrap has moved the keys below it
+    /// ([`crate::rewrap`]); that of a key of checkpoints goes on to verify what it signed.
     pub const fn is_rotatable(&self) -> bool {
-        self.rotates_alone() || matches!(self, Self::Tenant)
+        self.rotates_alone() || matches!(self, Self::Tenant | Self::CheckpointSigning)
     }
     /// Whether the names in it are ones that the text can carry: 1 to 63 of `[a-z0-9_-]`.
     pub fn is_valid(&self) -> bool {
@@ -198,6 +206,7 @@ impl fmt::Display for Purpose {
             Self::Field { table } => write!(f, "field:{table}"),
             Self::Index { table, column } => write!(f, "index:{table}.{column}"),
             Self::TokenSigning => f.write_str("token-signing"),
+            Self::CheckpointSigning => f.write_str("checkpoint-signing"),
             Self::Mac { name } => write!(f, "mac:{name}"),
             Self::Subject { subject } => write!(f, "subject:{subject}"),
             Self::Service { service, name } => write!(f, "{}:{name}", service.as_str()),
@@ -211,6 +220,7 @@ impl FromStr for Purpose {
         let purpose = match text.split_once(':') {
             None if text == "tenant" => Some(Self::Tenant),
             None if text == "token-signing" => Some(Self::TokenSigning),
+            None if text == "checkpoint-signing" => Some(Self::CheckpointSigning),
             Some(("field", table)) if is_name(table) => Some(Self::field(table)),
             Some(("mac", name)) if is_name(name) => Some(Self::mac(name)),
             Some(("index", place)) => place
@@ -333,6 +343,7 @@ mod tests {
             (Purpose::field("users"), "field:users"),
             (Purpose::index("users", "email"), "index:users.email"),
             (Purpose::TokenSigning, "token-signing"),
+            (Purpose::CheckpointSigning, "checkpoint-signing"),
             (Purpose::mac("cursor"), "mac:cursor"),
             (
                 Purpose::subject(UserId::from_uuid(uuid::Uuid::from_bytes([7; 16]))),
@@ -353,13 +364,17 @@ mod tests {
         let alone = [Purpose::TokenSigning, Purpose::field("users")];
         let with_work = [
             Purpose::Tenant,
+            Purpose::CheckpointSigning,
             Purpose::index("users", "email"),
             Purpose::mac("cursor"),
         ];
         assert!(alone.iter().all(Purpose::rotates_alone));
         assert!(!with_work.iter().any(Purpose::rotates_alone));
         let by_command = with_work.iter().filter(|purpose| purpose.is_rotatable());
-        assert_eq!(by_command.collect::<Vec<_>>(), [&Purpose::Tenant]);
+        assert_eq!(
+            by_command.collect::<Vec<_>>(),
+            [&Purpose::Tenant, &Purpose::CheckpointSigning]
+        );
         assert!(alone.iter().all(Purpose::is_rotatable));
     }
 

@@ -49,6 +49,7 @@ fn round_trip(key: &Loaded) -> Result<(), CryptoError> {
             )
         }
         Purpose::TokenSigning
+        | Purpose::CheckpointSigning
         | Purpose::Service {
             service: ServiceUse::Sign,
             ..

@@ -78,6 +78,7 @@ impl Purpose {
             Self::Tenant
             | Self::Index { .. }
             | Self::TokenSigning
+            | Self::CheckpointSigning
             | Self::Mac { .. }
             | Self::Service { .. } => None,
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::{Operation, Purpose};
 
 /// The stable words of [`Purpose::kind`], in the order of the counters.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "tenant",
     "field",
     "index",
@@ -13,6 +13,7 @@ const KINDS: [&str; 7] = [
     "mac",
     "subject",
     "service",
+    "checkpoint_signing",
 ];
 
 const SUBJECT: usize = 5;
@@ -67,6 +68,7 @@ impl Purpose {
             Self::Mac { .. } => 4,
             Self::Subject { .. } => SUBJECT,
             Self::Service { .. } => 6,
+            Self::CheckpointSigning => 7,
         }
     }
 }
@@ -99,6 +101,7 @@ mod tests {
             Purpose::mac("cursor"),
             Purpose::subject(person),
             Purpose::service(ServiceUse::Sign, "orders"),
+            Purpose::CheckpointSigning,
         ];
         assert_eq!(all.each_ref().map(Purpose::kind), KINDS);
         let uses = Uses::default();

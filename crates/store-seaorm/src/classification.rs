@@ -213,6 +213,24 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("outcome", Word),
             ("body", Account),
             ("parts", Sealed),
+            ("mac", Mac),
+        ],
+    ),
+    (
+        "audit_node",
+        &[("level", Count), ("node_index", Count), ("hash", Hash)],
+    ),
+    (
+        "audit_checkpoint",
+        &[("size", Count), ("note", Account), ("signed_at", Time)],
+    ),
+    (
+        "audit_latest",
+        &[
+            ("id", Id),
+            ("size", Count),
+            ("note", Account),
+            ("signed_at", Time),
         ],
     ),
     (

@@ -12,6 +12,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use tokio::sync::Notify;
 use vutf_app::{KeyReloader, UnitOfWork};
 use vutf_crypto_keys::Keyring;
 use vutf_identity::IdentityUnit;
@@ -109,6 +110,7 @@ pub(crate) struct Inner {
     breaker: Breaker,
     max_connections: u32,
     reloader: OnceLock<Arc<dyn KeyReloader>>,
+    appended: Arc<Notify>,
 }
 
 impl std::fmt::Debug for SeaStore {
@@ -169,6 +171,7 @@ impl SeaStore {
             breaker,
             max_connections: options.max_connections,
             reloader: OnceLock::new(),
+            appended: Arc::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -192,6 +195,11 @@ impl SeaStore {
     /// What to do when a row names a key that is not loaded. Set once, at the start.
     pub fn set_key_reloader(&self, reloader: Arc<dyn KeyReloader>) {
         let _already = self.inner.reloader.set(reloader);
+    }
+
+    /// Told after each commit of this process that added events: whoever places them need not wait for the next look.
+    pub fn appended(&self) -> Arc<Notify> {
+        Arc::clone(&self.inner.appended)
     }
 
     /// Connections of the pool: idle, open, at most. SQLite: of the readers, beside the one connection that writes.
@@ -309,6 +317,8 @@ impl SeaStore {
             keyring: Arc::clone(&self.inner.keyring),
             entropy: self.inner.ambient.entropy(),
             ambient: self.inner.ambient.clone(),
+            appended: Arc::clone(&self.inner.appended),
+            appends: false,
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::DbBackend;
+use tokio::sync::Notify;
 use vutf_audit::AuditTx;
 use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
@@ -22,12 +23,19 @@ pub(crate) struct Tx {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) ambient: Ambient,
+    pub(crate) appended: Arc<Notify>,
+    /// Whether events were added.
+    pub(crate) appends: bool,
 }
 
 #[async_trait]
 impl Transaction for Tx {
     async fn commit(self: Box<Self>) -> Result<(), PortError> {
-        self.db.commit().await.map_err(port("transaction.commit"))
+        self.db.commit().await.map_err(port("transaction.commit"))?;
+        if self.appends {
+            self.appended.notify_one();
+        }
+        Ok(())
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {

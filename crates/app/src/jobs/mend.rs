@@ -58,7 +58,10 @@ fn mending(purpose: &Purpose) -> Option<JobKind> {
         Purpose::Field { .. } | Purpose::Subject { .. } => "reencrypt",
         Purpose::Index { .. } => "reindex",
         Purpose::Tenant => "rewrap",
-        Purpose::TokenSigning | Purpose::Mac { .. } | Purpose::Service { .. } => return None,
+        Purpose::TokenSigning
+        | Purpose::CheckpointSigning
+        | Purpose::Mac { .. }
+        | Purpose::Service { .. } => return None,
     };
     JobKind::parse(word, purpose.clone()).ok()
 }

@@ -1,13 +1,22 @@
 //! A head that was noted outside of the log: what is cut off or resealed behind the sequencer's back is not sealed by it.
 
 use vutf_audit::{
-    Advance, Anchor, Batch, FindingKind, LogReader, MemoryLog, SequenceError, advance, sequence_after,
+    Advance, Anchor, Batch, Edge, FindingKind, LogReader, MemoryLog, NotedHead, SequenceError, Sequencing,
+    advance, sequence_after,
 };
 
 use crate::world::{anchor, append, event, lease, log_of, now};
 
 async fn batch(log: &MemoryLog, noted: Option<Anchor>) -> Result<Batch, SequenceError> {
-    sequence_after(log, &lease(log).await, 100, noted).await
+    let how = Sequencing {
+        noted,
+        ..Sequencing::unsigned(100)
+    };
+    sequence_after(log, &lease(log).await, &how, &mut Edge::default()).await
+}
+
+fn unsigned(anchor: Anchor) -> Option<NotedHead> {
+    Some(NotedHead { anchor, note: None })
 }
 
 fn refused(log: &MemoryLog, noted: Option<Anchor>) -> (i64, FindingKind) {
@@ -25,12 +34,13 @@ fn the_head_that_a_batch_leaves_is_the_one_that_the_next_goes_on_from() {
     let noted = anchor(&log);
     assert_eq!(
         now(batch(&log, Some(noted))).unwrap(),
-        Batch::Placed(0, Some(noted))
+        Batch::Placed(0, unsigned(noted))
     );
     now(append(&log, event(5)));
     let Batch::Placed(1, Some(next)) = now(batch(&log, Some(noted))).unwrap() else {
         panic!("one is placed")
     };
+    let next = next.anchor;
     assert_eq!(next, anchor(&log));
     assert_eq!(now(batch(&log, Some(noted))).unwrap(), Batch::Behind);
     assert_eq!(now(advance(&log, noted)).unwrap(), Advance::To(next));

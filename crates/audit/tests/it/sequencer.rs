@@ -63,7 +63,7 @@ fn two_batches_from_one_head_cannot_both_commit() {
         let mut slow = log.begin(&lease).await.unwrap();
         let (head, pending) = (slow.head().await.unwrap(), slow.pending(10).await.unwrap());
         assert_eq!(sequence_batch(&log, &lease, 10).await.unwrap(), 1);
-        slow.append(&vutf_audit::link(head.as_ref(), &pending))
+        slow.append(&vutf_audit::link(head.as_ref(), &pending), &[])
             .await
             .unwrap();
         assert_eq!(slow.commit().await.unwrap_err().fault, Fault::Stale);

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use vutf_app::erasure::{Reason, Reference};
-use vutf_audit::Anchor;
+use vutf_audit::{Anchor, tlog::VerifierKey};
 use vutf_identity::UserStatus;
 use vutf_kernel::UserId;
 
@@ -233,6 +233,9 @@ pub(super) enum Audit {
         /// A head that was noted elsewhere, beside the one in the data directory. May be given several times.
         #[arg(long, value_name = "SEQ:CHAIN")]
         anchor: Vec<Anchor>,
+        /// A public key of the log, NAME+ID+KEY, instead of those noted in the data directory. May be given several times.
+        #[arg(long, value_name = "VKEY", value_parser = VerifierKey::parse)]
+        vkey: Vec<VerifierKey>,
     },
     /// Note the head that the database has now in the place of the one in the data directory, after an older database was
     /// restored on purpose. It is an event.

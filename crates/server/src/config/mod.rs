@@ -45,8 +45,8 @@ pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};
 pub use report::schema;
 pub use sections::{
-    Audit, Breaker, Cache, ClientAddressHeader, Config, Database, Erasure, Keys, Log, LogFormat, Management,
-    Profile, RateLimits, Server, Suites, Telemetry,
+    Audit, Breaker, Cache, ClientAddressHeader, Config, Database, Erasure, HeadPlace, Keys, Log, LogFormat,
+    Management, Profile, RateLimits, Server, Suites, Telemetry,
 };
 pub use sources::Sources;
 pub use units::ByteSize;

@@ -47,6 +47,16 @@ choice! {
 }
 
 choice! {
+    /// Where the head of the audit log is noted outside of the database.
+    pub enum HeadPlace: "`file` or `cache`" {
+        /// `audit-head` in the data directory; each replica has its own.
+        File = "file",
+        /// The cache that all replicas share; needs `cache.url`.
+        Cache = "cache",
+    }
+}
+
+choice! {
     /// Which ciphertext suites are admitted.
     pub enum Suites: "`all`, `fips_transition` or `fips`" {
         /// XChaCha20-Poly1305 and XAES-256-GCM; new keys are of the first.
@@ -292,12 +302,21 @@ settings! {
 settings! {
     /// The audit log.
     pub struct Audit("audit.") {
-        /// How often the sequencer looks for new events when it is idle.
-        sequencer_interval: Duration = Duration::from_millis(200), floor = Duration::from_millis(10), ceiling = Duration::from_secs(10);
+        /// How often the sequencer looks for events of other replicas while events flow; a tenth as often when nothing has
+        /// happened for a while. Events of its own process are placed at once.
+        sequencer_interval: Duration = Duration::from_millis(20), floor = Duration::from_millis(5), ceiling = Duration::from_secs(10);
         /// Events that one pass of the sequencer takes.
         sequencer_batch: u32 = 1_000, floor = 1, ceiling = 10_000;
         /// How long a sequencer that died keeps others from taking over.
         lease: Duration = Duration::from_secs(10), floor = Duration::from_secs(2), ceiling = Duration::from_mins(2);
+        /// The name of the log in its checkpoints, by convention a URL without scheme, such as `api.example.org/audit`. Set it
+        /// before the first start, and never change it: a log of another name is another log. Derived from the first key
+        /// that signs checkpoints when unset.
+        origin: Option<String> = None, source = "C2SP tlog-checkpoint";
+        /// Where the head of the log is noted outside of the database: a database that was rolled back does not follow from it.
+        head_store: HeadPlace = HeadPlace::File, source = "NIST SP 800-53, AU-10";
+        /// The newest checkpoint is signed with each batch. How far apart those are that are kept for good.
+        checkpoint_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
     }
 }
 

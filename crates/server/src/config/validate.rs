@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use vutf_audit::tlog::KeyName;
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, production, providers};
+use super::{Cidr, Config, ConfigError, HeadPlace, production, providers};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
@@ -17,6 +18,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     lifetimes(config, errors);
     proxies(config, errors);
     listeners(config, errors);
+    audit(config, errors);
     if EnvFilter::try_new(&config.log.level).is_err() {
         let mend = "use error, warn, info, debug, trace, or directives such as info,vutf_server=debug";
         errors.push(ConfigError::new("log.level", "is no level", mend));
@@ -25,6 +27,26 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
         production::check(config, errors, warnings);
     } else {
         exposed(config, warnings);
+    }
+}
+
+fn audit(config: &Config, errors: &mut Vec<ConfigError>) {
+    let audit = &config.audit;
+    if audit
+        .origin
+        .as_deref()
+        .is_some_and(|name| KeyName::parse(name).is_none())
+    {
+        let problem = "is not the name of a log";
+        let mend =
+            "use 1 to 255 bytes without spaces, control characters and `+`, such as api.example.org/audit";
+        errors.push(ConfigError::new("audit.origin", problem, mend));
+    }
+    if audit.head_store == HeadPlace::Cache && config.cache.url.is_none() {
+        let problem = "is `cache` although there is no `cache.url`";
+        let mend =
+            "set `cache.url` to a Redis that the database's administrators cannot write to, or use `file`";
+        errors.push(ConfigError::new("audit.head_store", problem, mend));
     }
 }
 

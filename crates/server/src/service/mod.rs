@@ -12,9 +12,11 @@ mod descriptors;
 mod error;
 mod gauges;
 mod hashing;
+mod head_keeper;
 mod housekeeping;
 mod jobs;
 mod kek;
+mod log_keys;
 mod probes;
 mod reload;
 mod run;
@@ -39,12 +41,13 @@ use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId
 use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
-    audit_head::HeadFile,
+    audit_head::open as open_heads,
     cache::connect as connect_cache,
     checks::all as compliance_checks,
     data_dir::prepare as prepare_data_dir,
     jobs::Worker,
     kek::{configured_id, files_needed, open as open_kek, protection as kek_protection},
+    log_keys::noted as noted_vkeys,
 };
 pub use self::{
     error::StartError,
@@ -209,7 +212,11 @@ impl Service {
     async fn bring_keys(&self) -> Result<(), StartError> {
         let wanted: Vec<Purpose> = key_purposes()
             .into_iter()
-            .chain([Purpose::TokenSigning, KeyringHash::purpose()])
+            .chain([
+                Purpose::TokenSigning,
+                Purpose::CheckpointSigning,
+                KeyringHash::purpose(),
+            ])
             .chain(AppState::purposes())
             .collect();
         let ctx = self.internal(Actor::System { job: "start".into() });

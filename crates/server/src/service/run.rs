@@ -11,11 +11,10 @@ use tokio::task::JoinHandle;
 
 use super::{
     Service, StartError,
-    audit_head::HeadFile,
     bootstrap::{self, Bootstrap},
     descriptors, gauges, housekeeping,
     jobs::{self, Worker},
-    probes,
+    log_keys, probes,
     reload::Reload,
     scheduler::{self, Scheduler},
     sequencer::{self, Sequencer},
@@ -99,12 +98,9 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         .recorder
         .observe(move |commit| observed.audit_group().observe(commit.events, commit.wait));
     let config = Arc::clone(&service.config);
-    let sequencer = sequencer::spawn(
-        service.store.clone(),
-        service.ambient.clone(),
-        config.audit.clone(),
-        HeadFile::within(&config.data_dir),
-    );
+    let signer = log_keys::signer(&service).await?;
+    log_keys::note(&service, &signer);
+    let sequencer = sequencer::spawn(&service, Arc::clone(&signer) as _);
     let health = Arc::new(Health::new(probes::all(&service, Arc::clone(&sequencer.status))));
     let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health)));
     let opened = open_both(&config, &state);

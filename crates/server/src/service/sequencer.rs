@@ -3,21 +3,37 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+    time::Instant,
+};
 use uuid::Uuid;
+use vutf_app::KeyReloader;
 use vutf_audit::{
-    Advance, Anchor, Batch, Finding, LogReader as _, SEQUENCER_LEASE, SequenceError, advance, sequence_after,
+    Advance, AdvanceHead, Batch, CheckpointSigner, Edge, Finding, FindingKind, NotedHead, SEQUENCER_LEASE,
+    SequenceError, Sequencing, advance, advance_signed, sequence_after,
 };
 use vutf_kernel::{Ambient, Fault, Lease, Leases, PortError, id::uuid_v7};
 use vutf_store_seaorm::SeaStore;
 
-use super::{audit_head::HeadFile, sequencer_status::SequencerStatus};
+use super::{
+    Service,
+    audit_head::{self, HeadStore},
+    head_keeper::HeadKeeper,
+    reload::Reload,
+    sequencer_status::SequencerStatus,
+};
 use crate::config;
 
 /// How often a replica looks at the log although it has nothing to place.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long a loop that refuses waits before it looks whether an operator has mended it.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
+/// How long after the last event the loop looks for the next ones of other replicas as often as while they flow.
+const LIVELY_FOR: Duration = Duration::from_secs(5);
+/// How much less often it looks after that.
+const CALM: u32 = 10;
 
 /// The loop and the way to end it.
 pub(super) struct Sequencer {
@@ -30,36 +46,47 @@ struct Loop {
     store: SeaStore,
     ambient: Ambient,
     settings: config::Audit,
+    signer: Arc<dyn CheckpointSigner>,
+    reloader: Arc<dyn KeyReloader>,
     holder: Uuid,
     lease: Option<Lease>,
     status: Arc<SequencerStatus>,
-    file: HeadFile,
-    noted: Option<Anchor>,
+    heads: Arc<dyn HeadStore>,
+    keeper: HeadKeeper,
+    noted: Option<NotedHead>,
+    edge: Edge,
     look_at: Instant,
+    lively_until: Instant,
     /// What was told last, so that it is told once.
     told: Option<String>,
 }
 
-pub(super) fn spawn(store: SeaStore, ambient: Ambient, settings: config::Audit, file: HeadFile) -> Sequencer {
+pub(super) fn spawn(service: &Service, signer: Arc<dyn CheckpointSigner>) -> Sequencer {
     let status = Arc::new(SequencerStatus::default());
-    let holder = uuid_v7(ambient.clock(), &mut *ambient.entropy());
+    let heads = audit_head::open(&service.config, &service.cache);
     let (stop, stopped) = watch::channel(false);
     let run = Loop {
-        store,
-        ambient,
-        settings,
-        holder,
+        store: service.store.clone(),
+        ambient: service.ambient.clone(),
+        settings: service.config.audit.clone(),
+        signer,
+        reloader: Arc::new(Reload::new(service)),
+        holder: uuid_v7(service.ambient.clock(), &mut *service.ambient.entropy()),
         lease: None,
         status: Arc::clone(&status),
-        file,
+        keeper: HeadKeeper::spawn(Arc::clone(&heads), Arc::clone(&status)),
+        heads,
         noted: None,
+        edge: Edge::default(),
         look_at: Instant::now(),
+        lively_until: Instant::now(),
         told: None,
     };
+    let appended = service.store.appended();
     Sequencer {
         status,
         stop,
-        task: tokio::spawn(run.run(stopped)),
+        task: tokio::spawn(run.run(appended, stopped)),
     }
 }
 
@@ -76,18 +103,20 @@ impl Sequencer {
 }
 
 impl Loop {
-    async fn run(mut self, mut stopped: watch::Receiver<bool>) {
-        self.recall();
+    async fn run(mut self, appended: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
+        self.recall().await;
         let mut next = Instant::now();
         while !*stopped.borrow() {
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
+                () = appended.notified(), if self.lease.is_some() && !self.status.is_refused() => {}
                 _ = stopped.changed() => break,
             }
             next = Instant::now() + self.turn().await;
         }
         while !self.status.is_refused() && matches!(self.step().await, Ok(true)) {}
         self.release().await;
+        self.keeper.finish().await;
     }
 
     /// One step; how long to wait for the next.
@@ -95,18 +124,14 @@ impl Loop {
         if self.status.is_refused() {
             // An operator may have accepted another head meanwhile, or put the right database back.
             self.look_at = Instant::now();
-            if !self.recall() {
+            if !self.recall().await {
                 return REFUSED_WAIT;
             }
         }
         match self.step().await {
             Ok(more) => {
                 self.accept();
-                if more {
-                    Duration::ZERO
-                } else {
-                    self.settings.sequencer_interval
-                }
+                if more { Duration::ZERO } else { self.pause() }
             }
             Err(SequenceError::Port(error)) => self.failed(&error),
             Err(SequenceError::Tampered(found)) => {
@@ -114,6 +139,15 @@ impl Loop {
                 self.release().await;
                 REFUSED_WAIT
             }
+        }
+    }
+
+    /// How long until the next look for events of other replicas.
+    fn pause(&self) -> Duration {
+        if Instant::now() < self.lively_until {
+            self.settings.sequencer_interval
+        } else {
+            self.settings.sequencer_interval * CALM
         }
     }
 
@@ -125,18 +159,13 @@ impl Loop {
         self.pass().await
     }
 
-    /// Whether the log still follows from the noted head, and how far it has come.
+    /// Whether the log still goes on from the noted head, and how far it has come.
     async fn look(&mut self) -> Result<(), SequenceError> {
-        let known = match self.noted {
-            Some(noted) => Some(noted),
-            // The first time, whatever head there is counts.
-            None => self.store.head().await?.map(|leaf| Anchor::of(&leaf)),
-        };
-        if let Some(known) = known {
-            match advance(&self.store, known).await? {
-                Advance::To(head) => self.note(head).await,
-                Advance::Found(found) => return Err(SequenceError::Tampered(found)),
-            }
+        let keys = self.signer.verifiers()?;
+        match advance_signed(&self.store, self.noted.as_ref(), &keys).await? {
+            AdvanceHead::To(Some(head)) => self.note(head),
+            AdvanceHead::To(None) => {}
+            AdvanceHead::Found(found) => return Err(SequenceError::Tampered(found)),
         }
         let lag = self.store.audit_lag().await?;
         self.status.looked(lag, self.ambient.now());
@@ -144,44 +173,77 @@ impl Loop {
         Ok(())
     }
 
+    /// Whoever takes the work over walks over what was placed since it last looked, entry by entry.
+    async fn catch_up(&mut self) -> Result<(), SequenceError> {
+        if let Some(noted) = &self.noted
+            && let Advance::Found(found) = advance(&self.store, noted.anchor).await?
+        {
+            return Err(SequenceError::Tampered(found));
+        }
+        self.look().await
+    }
+
     /// One batch, if this process holds the lease. Whether there is more to do at once.
     async fn pass(&mut self) -> Result<bool, SequenceError> {
         let now = self.ambient.now();
-        let renew = self
-            .lease
-            .as_ref()
-            .is_none_or(|lease| lease.expires_at.since(now) < self.settings.lease / 2);
-        if renew {
-            self.lease = self
-                .store
-                .acquire(SEQUENCER_LEASE, self.holder, now, self.settings.lease)
-                .await?;
-        }
-        let Some(lease) = &self.lease else {
+        self.renew(now).await?;
+        let Some(lease) = self.lease.clone() else {
             return Ok(false);
         };
-        let limit = self.settings.sequencer_batch;
-        let (placed, head) = match sequence_after(&self.store, lease, limit, self.noted).await {
+        let (placed, head) = match self.place(&lease).await {
             Err(SequenceError::Port(error)) if error.fault == Fault::Stale => {
                 self.lease = None;
                 return Ok(false);
             }
-            Ok(Batch::Behind) => {
-                // Another replica was the last at work.
-                self.look_at = Instant::now();
-                return Ok(true);
+            Err(SequenceError::Tampered(found)) if found.kind == FindingKind::Forged => {
+                // Another replica may have vouched with a key that is newer than those loaded here.
+                self.reloader.reload().await;
+                self.place(&lease).await?
             }
-            Ok(Batch::Placed(placed, head)) => (placed, head),
-            Err(error) => return Err(error),
+            other => other?,
+        };
+        let Some(placed) = placed else {
+            self.catch_up().await?;
+            return Ok(true);
         };
         self.status.worked(placed, now);
         if let Some(head) = head {
-            self.note(head).await;
+            self.note(head);
         }
-        Ok(placed == limit)
+        if placed > 0 {
+            self.lively_until = Instant::now() + LIVELY_FOR;
+        }
+        Ok(placed == self.settings.sequencer_batch)
+    }
+
+    /// How many were placed, and the head then; no number when somebody else has placed some before.
+    async fn place(&mut self, lease: &Lease) -> Result<(Option<u32>, Option<NotedHead>), SequenceError> {
+        let how = Sequencing {
+            limit: self.settings.sequencer_batch,
+            noted: self.noted.as_ref().map(|noted| noted.anchor),
+            signer: Some(&*self.signer),
+            keep_every: self.settings.checkpoint_interval,
+            now: self.ambient.now(),
+        };
+        Ok(
+            match sequence_after(&self.store, lease, &how, &mut self.edge).await? {
+                Batch::Placed(placed, head) => (Some(placed), head),
+                Batch::Behind => (None, None),
+            },
+        )
+    }
+
+    async fn renew(&mut self, now: vutf_kernel::Timestamp) -> Result<(), PortError> {
+        let lease = self.lease.as_ref();
+        if lease.is_none_or(|lease| lease.expires_at.since(now) < self.settings.lease / 2) {
+            let (holder, ttl) = (self.holder, self.settings.lease);
+            self.lease = self.store.acquire(SEQUENCER_LEASE, holder, now, ttl).await?;
+        }
+        Ok(())
     }
 
     async fn release(&mut self) {
+        self.edge = Edge::default();
         if let Some(lease) = self.lease.take()
             && let Err(error) = self.store.release(&lease).await
         {
@@ -189,9 +251,9 @@ impl Loop {
         }
     }
 
-    /// Reads the noted head from its file. A file that cannot be read is no reason to trust any head.
-    fn recall(&mut self) -> bool {
-        match self.file.read() {
+    /// Reads the noted head. One that cannot be read is no reason to trust any head.
+    async fn recall(&mut self) -> bool {
+        match self.heads.read().await {
             Ok(noted) => {
                 self.noted = noted;
                 true
@@ -199,7 +261,7 @@ impl Loop {
             Err(error) => {
                 self.tell(format!(
                     "{} cannot be read: {error}; put it back, or run `violentutf-api audit accept-head`",
-                    self.file.path().display()
+                    self.heads.place()
                 ));
                 false
             }
@@ -207,27 +269,18 @@ impl Loop {
     }
 
     /// After the commit: a head that was noted and is not in the log would look like one that was cut off.
-    async fn note(&mut self, head: Anchor) {
-        if self.noted == Some(head) && !self.status.is_unnoted() {
-            return;
+    fn note(&mut self, head: NotedHead) {
+        let same = self.noted.as_ref() == Some(&head);
+        // What all replicas share is noted by the one that places.
+        if (!same || self.status.is_unnoted()) && (self.lease.is_some() || !self.heads.is_shared()) {
+            self.keeper.note(head.clone());
         }
         self.noted = Some(head);
-        let file = self.file.clone();
-        let written = tokio::task::spawn_blocking(move || file.write(head)).await;
-        let failed = match written {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(error) => Some(error.to_string()),
-        };
-        if let (Some(error), false) = (&failed, self.status.is_unnoted()) {
-            tracing::error!(error, file = %self.file.path().display(), "the audit head cannot be noted; trying again");
-        }
-        self.status.set_unnoted(failed.is_some());
     }
 
     fn accept(&mut self) {
         if self.told.take().is_some() {
-            tracing::warn!(file = %self.file.path().display(), "the audit log is sequenced again");
+            tracing::warn!(head = self.heads.place(), "the audit log is sequenced again");
         }
         self.status.set_refused(false);
     }
@@ -236,7 +289,7 @@ impl Loop {
         self.tell(format!(
             "{found} (noted in {}); if an older database was restored on purpose, run `violentutf-api audit accept-head`, \
              otherwise keep the database as evidence and restore it",
-            self.file.path().display()
+            self.heads.place()
         ));
     }
 

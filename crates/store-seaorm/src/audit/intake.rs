@@ -34,7 +34,9 @@ impl EventSink for Tx {
             let holder = actor.and_then(|actor| holders.get(&actor));
             intakes.push(self.prepare(event, holder)?);
         }
-        self.insert(&intakes).await
+        self.insert(&intakes).await?;
+        self.appends = true;
+        Ok(())
     }
 }
 

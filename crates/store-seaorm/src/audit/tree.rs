@@ -101,6 +101,17 @@ pub(super) async fn latest(db: &impl ConnectionTrait) -> Result<Option<SignedChe
     Ok(row.map(|row| signed(row.size, row.note, row.signed_at)))
 }
 
+impl SeaStore {
+    /// Forgets the newest checkpoint if it is of more than `size` entries: an operator has accepted a shorter log.
+    pub async fn forget_checkpoint_beyond(&self, size: u64) -> Result<(), PortError> {
+        let statement =
+            audit_latest::Entity::delete_many().filter(audit_latest::Column::Size.gt(stored(size)));
+        self.write("audit.forget_checkpoint", |db| statement.exec(db))
+            .await?;
+        Ok(())
+    }
+}
+
 impl Tx {
     pub(super) async fn add_nodes(&self, nodes: &[TreeNode]) -> Result<(), PortError> {
         for rows in nodes.chunks(INSERT_ROWS) {
@@ -148,7 +159,9 @@ impl Tx {
                 note: Set(checkpoint.note.clone()),
                 signed_at: Set(checkpoint.signed_at.as_micros()),
             };
+            // One of that size is there only if the log was cut off and the new end accepted: it stays, and verification tells.
             audit_checkpoint::Entity::insert(kept)
+                .on_conflict_do_nothing_on([audit_checkpoint::Column::Size])
                 .exec_without_returning(&self.db)
                 .await
                 .map_err(port("audit.checkpoint"))?;

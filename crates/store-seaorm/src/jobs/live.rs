@@ -48,7 +48,10 @@ impl LiveCiphertext for SeaStore {
                 ];
                 self.number(BELOW_TENANT, values).await.map(Live::Rows)
             }
-            Purpose::TokenSigning | Purpose::Mac { .. } | Purpose::Service { .. } => Ok(Live::Unknown),
+            Purpose::TokenSigning
+            | Purpose::CheckpointSigning
+            | Purpose::Mac { .. }
+            | Purpose::Service { .. } => Ok(Live::Unknown),
         }
     }
 }

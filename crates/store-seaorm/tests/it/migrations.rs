@@ -76,8 +76,8 @@ fn rows(world: &World) -> Vec<String> {
                VALUES ({one}, {home}, 'tenant', 1, 'xchacha20-poly1305', 'active', {blob}, 'kek:x', {blob}, 1, 1, 1, {blob})"
         ),
         format!(
-            "INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, action, resource_kind, outcome, body, parts) \
-               VALUES ({one}, 1, {home}, 'r', 'operator', 'a.b', 'x', 'success', {blob}, {blob});
+            "INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, action, resource_kind, outcome, body, parts, mac) \
+               VALUES ({one}, 1, {home}, 'r', 'operator', 'a.b', 'x', 'success', {blob}, {blob}, {blob});
              INSERT INTO audit_subject_ref (event_id, organization_id, subject_id) VALUES ({one}, {home}, {two});
              INSERT INTO audit_leaf (seq, event_id, leaf_hash, chain, xid, ord) VALUES (0, {one}, {blob}, {blob}, 0, 1)"
         ),
@@ -99,6 +99,11 @@ fn rows(world: &World) -> Vec<String> {
             "INSERT INTO key_jobs (id, organization_id, kind, purpose, state, cursor, pass_number, pass_found, pass_stuck, \
                rows_done, rows_skipped, rows_total, {stamps}) \
                VALUES ({one}, {home}, 'rewrap', 'tenant', 'pending', {blob}, 0, 0, 0, 0, 0, 0, 1, 1, 1)"
+        ),
+        format!(
+            "INSERT INTO audit_node (level, node_index, hash) VALUES (1, 0, {blob});
+             INSERT INTO audit_checkpoint (size, note, signed_at) VALUES (1, 'n', 1);
+             INSERT INTO audit_latest (id, size, note, signed_at) VALUES (1, 1, 'n', 1)"
         ),
     ]
 }

@@ -3,10 +3,13 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 14] = [
+const WITHOUT_MIXIN: [&str; 17] = [
     "approvals",
+    "audit_checkpoint",
     "audit_intake",
+    "audit_latest",
     "audit_leaf",
+    "audit_node",
     "audit_subject_ref",
     "bootstrap_tokens",
     "crypto_keys",
@@ -19,7 +22,14 @@ const WITHOUT_MIXIN: [&str; 14] = [
     "refresh_tokens",
     "user_roles",
 ];
-const WITHOUT_TENANT: [&str; 3] = ["audit_leaf", "leases", "organizations"];
+const WITHOUT_TENANT: [&str; 6] = [
+    "audit_checkpoint",
+    "audit_latest",
+    "audit_leaf",
+    "audit_node",
+    "leases",
+    "organizations",
+];
 
 /// Tables that lack one of `columns`. Both databases are made from one text.
 async fn lacking(world: &World, columns: &[&str]) -> Vec<String> {

@@ -184,7 +184,7 @@ async fn an_overtaken_sequencer_is_fenced(world: World) {
 async fn place_all(tx: &mut dyn SequencerTx) -> Result<usize, PortError> {
     let pending = tx.pending(64).await?;
     let head = tx.head().await?;
-    tx.append(&link(head.as_ref(), &pending)).await?;
+    tx.append(&link(head.as_ref(), &pending), &[]).await?;
     Ok(pending.len())
 }
 

@@ -3,7 +3,8 @@
 use sea_orm::{ConnectionTrait as _, DatabaseConnection};
 use uuid::Uuid;
 use vutf_audit::{
-    Anchor, FindingKind, LogEntry, SequenceError, sequence_after, sequence_batch, verify, verify_against,
+    Anchor, Edge, FindingKind, LogEntry, SequenceError, Sequencing, sequence_after, sequence_batch, verify,
+    verify_against,
 };
 use vutf_testkit::{contracts::NEIGHBOUR, factory::Factory};
 
@@ -356,6 +357,7 @@ async fn what_stands_beside_the_log_is_found(world: World) {
             event_id: last.leaf.event_id,
             body: last.intake.as_ref().unwrap().body.clone(),
             cursor: last.leaf.cursor,
+            voucher: vutf_audit::Voucher::Service,
         }],
     );
     let leaf = resealed.remove(0);
@@ -433,7 +435,12 @@ async fn an_end_that_was_cut_off_is_not_resealed(world: World) {
             id = world.id(cut.event_id.as_uuid())
         ))
         .await;
-    let Err(SequenceError::Tampered(found)) = sequence_after(&world.store, &lease, 64, Some(noted)).await
+    let how = Sequencing {
+        noted: Some(noted),
+        ..Sequencing::unsigned(64)
+    };
+    let Err(SequenceError::Tampered(found)) =
+        sequence_after(&world.store, &lease, &how, &mut Edge::default()).await
     else {
         panic!("it goes on")
     };
@@ -462,7 +469,10 @@ async fn a_cursor_beyond_all_events_is_not_followed(world: World) {
         ))
         .await;
     world.append(&[factory.event()]).await;
-    let Err(SequenceError::Tampered(found)) = sequence_after(&world.store, &lease, 64, None).await else {
+    let how = Sequencing::unsigned(64);
+    let Err(SequenceError::Tampered(found)) =
+        sequence_after(&world.store, &lease, &how, &mut Edge::default()).await
+    else {
         panic!("it goes on")
     };
     assert_eq!((found.seq, found.kind), (head.seq, FindingKind::CursorChanged));

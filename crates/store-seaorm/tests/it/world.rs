@@ -215,7 +215,13 @@ impl World {
     }
 }
 
-pub(crate) const AUDIT_TABLES: [&str; 3] = ["audit_intake", "audit_subject_ref", "audit_leaf"];
+pub(crate) const AUDIT_TABLES: [&str; 5] = [
+    "audit_intake",
+    "audit_subject_ref",
+    "audit_leaf",
+    "audit_node",
+    "audit_checkpoint",
+];
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes

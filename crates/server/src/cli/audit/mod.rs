@@ -1,5 +1,5 @@
-//! `audit`: the log, verified, shown and written out. Needs the database alone: no keys, no sealed part is opened. Whoever
-//! sees events is in the log themself; to verify shows none, and works on a copy that cannot be written.
+//! `audit`: the log, verified, shown and written out. No sealed part is opened. To verify needs the database alone, shows no
+//! event, and works on a copy that cannot be written; whoever sees events is in the log themself, which takes the keys.
 
 mod accept_head;
 mod export;
@@ -23,22 +23,26 @@ use super::{
     output::Output,
     start,
 };
-use crate::{config::Sources, service::HeadFile};
+use crate::config::Sources;
 
 pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> Outcome {
-    let config = start::command(sources)?;
-    let store = database::ready(&config).await?;
+    if let Audit::Verify { anchor, vkey } = action {
+        let config = start::command(sources)?;
+        let store = database::ready(&config).await?;
+        let done = verify::run(&store, &config, verify::Known { anchor, vkey }, out).await;
+        store.close().await;
+        return done;
+    }
+    // Whoever looks is in the log, and what is in the log is vouched for with a key.
+    let service = Box::pin(start::service(sources)).await?;
+    let looker = Looker::new(&service.store);
     let done = match action {
-        Audit::Verify { anchor } => {
-            verify::run(&store, &HeadFile::within(&config.data_dir), anchor, out).await
-        }
-        Audit::AcceptHead => {
-            accept_head::run(&Looker::new(&store), &HeadFile::within(&config.data_dir), out).await
-        }
-        Audit::Tail { follow } => tail::run(&Looker::new(&store), follow, out).await,
-        Audit::Export { from } => export::run(&Looker::new(&store), from, out).await,
+        Audit::Verify { .. } => Ok(()),
+        Audit::AcceptHead => accept_head::run(&looker, &service, out).await,
+        Audit::Tail { follow } => tail::run(&looker, follow, out).await,
+        Audit::Export { from } => export::run(&looker, from, out).await,
     };
-    store.close().await;
+    service.close().await;
     done
 }
 

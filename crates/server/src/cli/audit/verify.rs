@@ -1,7 +1,12 @@
 //! `audit verify`: recomputes the log, and holds it against the heads that are kept outside of the database.
 
 use serde_json::{Value, json};
-use vutf_audit::{Anchor, Report, verify_against};
+use vutf_audit::{
+    Anchor, Expected, Report,
+    tlog::{Checkpoint, VerifierKey},
+    tree::open_checkpoint,
+    verify_expecting,
+};
 use vutf_store_seaorm::SeaStore;
 
 use crate::{
@@ -11,28 +16,36 @@ use crate::{
         output::Output,
         progress::Progress,
     },
-    service::HeadFile,
+    config::Config,
+    service::{connect_cache, noted_vkeys, open_heads},
 };
 
-pub(super) async fn run(
-    store: &SeaStore,
-    file: &HeadFile,
-    mut anchors: Vec<Anchor>,
-    out: &mut Output,
-) -> Outcome {
+/// What the operator knows of the log.
+pub(super) struct Known {
+    pub(super) anchor: Vec<Anchor>,
+    pub(super) vkey: Vec<VerifierKey>,
+}
+
+pub(super) async fn run(store: &SeaStore, config: &Config, known: Known, out: &mut Output) -> Outcome {
+    let Known {
+        anchor: mut anchors,
+        vkey: mut keys,
+    } = known;
+    if keys.is_empty() {
+        keys = noted_vkeys(&config.data_dir).map_err(Failure::Failed)?;
+    }
     // Before the log is read: what is noted is in the log already.
-    let noted = file.read().map_err(|error| {
-        Failure::Failed(format!(
-            "the head that was noted in {} cannot be read: {error}",
-            file.path().display()
-        ))
-    })?;
-    anchors.extend(noted);
+    let checkpoints = noted(config, &keys, &mut anchors).await?;
     // The number of the last entry is one less than there are: near enough for a bar, which grows with the log. A log that
     // cannot be read at all is told by the verification.
     let total = store.audit_lag().await.map_or(0, |lag| lag.last_sequence);
     let progress = Progress::new("verifying", total, !out.is_json());
-    let report = verify_against(store, &anchors, &mut |checked| progress.reached(checked)).await?;
+    let expected = Expected {
+        anchors: &anchors,
+        keys: &keys,
+        checkpoints: &checkpoints,
+    };
+    let report = verify_expecting(store, expected, &mut |checked| progress.reached(checked)).await?;
     drop(progress);
     out.answer(&told(&report, &anchors), &described(&report, &anchors))?;
     out.flush()?;
@@ -40,6 +53,32 @@ pub(super) async fn run(
         Ok(())
     } else {
         Err(Failure::Told(FAILED))
+    }
+}
+
+/// The head that is noted outside of the database: its anchor, and its checkpoint when a key shows that the log signed it.
+async fn noted(
+    config: &Config,
+    keys: &[VerifierKey],
+    anchors: &mut Vec<Anchor>,
+) -> Result<Vec<Checkpoint>, Failure> {
+    let heads = open_heads(config, &connect_cache(config).await?);
+    let failed = |error: String| {
+        Failure::Failed(format!(
+            "the head that was noted in {} cannot be read: {error}",
+            heads.place()
+        ))
+    };
+    let Some(noted) = heads.read().await.map_err(|error| failed(error.to_string()))? else {
+        return Ok(Vec::new());
+    };
+    anchors.push(noted.anchor);
+    match noted.note {
+        Some(note) if !keys.is_empty() => {
+            let checkpoint = open_checkpoint(&note, keys).map_err(|error| failed(error.to_string()))?;
+            Ok(vec![checkpoint])
+        }
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -78,9 +117,10 @@ fn told(report: &Report, anchors: &[Anchor]) -> String {
         ),
     };
     format!(
-        "{}\n  checked   {}\n  head      {head}\n  pending   {}{unplaced}\n{unguarded}",
+        "{}\n  checked   {}, {}\n  head      {head}\n  pending   {}{unplaced}\n{unguarded}",
         verdict(report, anchors),
         count(report.checked, "event"),
+        count(report.checkpoints, "checkpoint"),
         count(report.pending, "event"),
     )
 }
@@ -97,6 +137,7 @@ fn described(report: &Report, anchors: &[Anchor]) -> Value {
     json!({
         "ok": is_ok(report),
         "checked": report.checked,
+        "checkpoints": report.checkpoints,
         "head": head,
         "pending": report.pending,
         "anchors": anchors,

@@ -1,41 +1,41 @@
-//! The head of the audit log, noted in the data directory: whoever can write to the database alone cannot reach it.
+//! The head in the data directory.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-use vutf_audit::Anchor;
+use vutf_audit::NotedHead;
 
-/// The file `audit-head`. Its one line is `SEQ:CHAIN`.
+/// The file `audit-head`: a line `SEQ:CHAIN`, and the signed checkpoint.
 #[derive(Clone, Debug)]
-pub(crate) struct HeadFile {
+pub(super) struct HeadFile {
     path: PathBuf,
 }
 
 impl HeadFile {
-    pub(crate) fn within(data_dir: &Path) -> Self {
+    pub(super) fn within(data_dir: &Path) -> Self {
         Self {
             path: data_dir.join("audit-head"),
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// `None` without a file. One that says nothing is an error: it must not count as none.
-    pub(crate) fn read(&self) -> io::Result<Option<Anchor>> {
+    pub(super) fn read(&self) -> io::Result<Option<NotedHead>> {
         let text = match fs::read_to_string(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        text.trim().parse().map(Some).map_err(invalid)
+        text.parse().map(Some).map_err(invalid)
     }
 
     /// Complete or not at all, and on the disk when this returns.
-    pub(crate) fn write(&self, head: Anchor) -> io::Result<()> {
+    pub(super) fn write(&self, head: &NotedHead) -> io::Result<()> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
         let draft = self.path.with_extension(format!("draft-{}", std::process::id()));
         let mut file = fs::OpenOptions::new()
@@ -44,7 +44,7 @@ impl HeadFile {
             .truncate(true)
             .mode(0o600)
             .open(&draft)?;
-        writeln!(file, "{head}")?;
+        write!(file, "{head}")?;
         file.sync_all()?;
         fs::rename(&draft, &self.path)?;
         match self.path.parent() {
@@ -53,7 +53,7 @@ impl HeadFile {
         }
     }
 
-    pub(crate) fn remove(&self) -> io::Result<()> {
+    pub(super) fn remove(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
@@ -65,6 +65,8 @@ impl HeadFile {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use vutf_audit::Anchor;
+
     use super::*;
 
     #[test]
@@ -73,8 +75,10 @@ mod tests {
         let file = HeadFile::within(home.path());
         assert_eq!(file.read().unwrap(), None);
         for seq in [3, 70_000, 5] {
-            let head = Anchor { seq, chain: [7; 32] };
-            file.write(head).unwrap();
+            let anchor = Anchor { seq, chain: [7; 32] };
+            let note = (seq > 4).then(|| "example\n6\nAAAA\n\n— example AAAA\n".to_owned());
+            let head = NotedHead { anchor, note };
+            file.write(&head).unwrap();
             assert_eq!(file.read().unwrap(), Some(head));
         }
         let mode = fs::metadata(file.path()).unwrap().permissions().mode();
