@@ -36,6 +36,8 @@ pub mod permission {
         ROLES_ASSIGN = "roles:assign",
         #[doc = "See the audit log."]
         AUDIT_READ = "audit:read",
+        #[doc = "Place and release legal holds on the audit log, and prune it."]
+        AUDIT_MANAGE = "audit:manage",
         #[doc = "See keys and their states."]
         KEYS_READ = "keys:read",
         #[doc = "Rotate and change keys."]
@@ -96,6 +98,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::ROLES_READ,
             p::ROLES_ASSIGN,
             p::AUDIT_READ,
+            p::AUDIT_MANAGE,
             p::KEYS_READ,
             p::KEYS_MANAGE,
             p::CRYPTO_ENCRYPT,
@@ -131,6 +134,11 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::AUDIT_READ,
             p::OPERATIONS_READ,
         ],
+    },
+    BuiltInRole {
+        name: "records_officer",
+        description: "Reads the audit log, places and releases legal holds, and prunes; changes nothing else.",
+        permissions: &[p::SELF_MANAGE, p::AUDIT_READ, p::AUDIT_MANAGE],
     },
     BuiltInRole {
         name: "key_custodian",

@@ -9,6 +9,7 @@ use vutf_identity::UserStatus;
 use vutf_kernel::UserId;
 
 use super::answer;
+pub(super) use super::audit_args::{Holds, Retention};
 pub(super) use super::key_args::{KeyJobs, KeyPolicies, Keys, PolicyChange, Why, Work};
 
 #[derive(Debug, Parser)]
@@ -247,6 +248,16 @@ pub(super) enum Audit {
         /// Go on showing new ones until interrupted.
         #[arg(long, short)]
         follow: bool,
+    },
+    /// How long events are kept, and pruning.
+    Retention {
+        #[command(subcommand)]
+        action: Retention,
+    },
+    /// Legal holds: what must not go, whatever its age.
+    Holds {
+        #[command(subcommand)]
+        action: Holds,
     },
     /// Write the log as JSON lines: sequence number, leaf hash, hash of the chain before it, body. Stops with exit code 1 at an
     /// entry that does not fit.

@@ -10,7 +10,7 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit,
+    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, Retention, SecretUrl, VaultTransit,
     macros::{choice, settings},
 };
 
@@ -317,6 +317,10 @@ settings! {
         head_store: HeadPlace = HeadPlace::File, source = "NIST SP 800-53, AU-10";
         /// The newest checkpoint is signed with each batch. How far apart those are that are kept for good.
         checkpoint_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
+    }
+    nest {
+        /// What is removed, and when.
+        retention: Retention,
     }
 }
 

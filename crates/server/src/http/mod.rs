@@ -32,7 +32,7 @@ use actix_web::{
 pub use self::{
     health::{Health, Phase, Probe, ProbeStatus},
     listener::{Bounds, listen},
-    state::{AppState, ErasurePorts, JobPorts},
+    state::{AppState, ErasurePorts, JobPorts, RetentionPorts},
 };
 
 /// The public listener: `App::new().configure(http::configure(state))`.

@@ -9,7 +9,10 @@ use vutf_app::{
     jobs::{JobSettings, Jobs},
     keys::Keys,
 };
-use vutf_audit::{Access, LogReader};
+use vutf_audit::{
+    Access, LogReader,
+    retention::{Retention, RetentionSettings, RetentionStore},
+};
 use vutf_crypto_keys::{
     KeyReader, KeyWrapper, Keyring, Purpose,
     job::{JobReader, SealedRows},
@@ -46,6 +49,8 @@ pub struct AppState {
     pub key_jobs: JobPorts,
     /// The audit log, for reading.
     pub log_reader: Arc<dyn LogReader>,
+    /// Runs and holds over the audit log.
+    pub retention: RetentionPorts,
     /// The key-encryption key.
     pub wrapper: Arc<dyn KeyWrapper>,
     /// Erasures beside their transactions.
@@ -76,6 +81,14 @@ pub struct ErasurePorts {
     pub tombstones: Arc<dyn Tombstones>,
 }
 
+/// What the use cases of retention need.
+pub struct RetentionPorts {
+    /// Runs, holds and entries.
+    pub store: Arc<dyn RetentionStore>,
+    /// How long what is kept.
+    pub settings: Arc<RetentionSettings>,
+}
+
 impl AppState {
     /// Keys that this layer needs besides those of the domains.
     pub fn purposes() -> [Purpose; 3] {
@@ -92,6 +105,17 @@ impl AppState {
             reader: &*self.log_reader,
             recorder: &self.identity,
             ambient: &self.identity.ambient,
+        }
+    }
+
+    /// The handles that the use cases of retention take.
+    pub fn retention(&self) -> Retention<'_> {
+        Retention {
+            store: &*self.retention.store,
+            reader: &*self.log_reader,
+            recorder: &self.identity,
+            ambient: &self.identity.ambient,
+            settings: &self.retention.settings,
         }
     }
 

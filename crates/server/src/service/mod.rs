@@ -19,6 +19,7 @@ mod kek;
 mod log_keys;
 mod probes;
 mod reload;
+mod retention;
 mod run;
 mod scheduler;
 mod sequencer;
@@ -35,6 +36,7 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
+use vutf_audit::retention::{Retention, RetentionSettings};
 use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
@@ -78,6 +80,8 @@ pub struct Service {
     pub recorder: Arc<GroupRecorder>,
     /// Who was erased, outside the database.
     pub tombstones: Arc<TombstoneFile>,
+    /// How long events are kept.
+    pub retention: Arc<RetentionSettings>,
     hasher: Arc<hashing::BoundedHasher>,
 }
 
@@ -132,7 +136,9 @@ impl Service {
             Arc::clone(&wrapper),
             ambient.clone(),
         ));
+        let retention = settings::retention(&config).map_err(|error| StartError::Server(error.to_string()))?;
         let service = Self {
+            retention: Arc::new(retention),
             config,
             ambient,
             store,
@@ -169,6 +175,17 @@ impl Service {
             rows: &self.store,
             leases: &self.store,
             settings: settings::jobs(&self.config),
+        }
+    }
+
+    /// The handles that the use cases of retention take.
+    pub fn retention(&self) -> Retention<'_> {
+        Retention {
+            store: &self.store,
+            reader: &self.store,
+            recorder: &*self.recorder,
+            ambient: &self.ambient,
+            settings: &self.retention,
         }
     }
 

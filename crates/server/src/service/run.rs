@@ -16,6 +16,7 @@ use super::{
     jobs::{self, Worker},
     log_keys, probes,
     reload::Reload,
+    retention,
     scheduler::{self, Scheduler},
     sequencer::{self, Sequencer},
     settings,
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    http::{self, AppState, Bounds, ErasurePorts, Health, JobPorts},
+    http::{self, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts},
     telemetry::Metrics,
 };
 
@@ -47,6 +48,7 @@ pub struct Running {
     sequencer: Sequencer,
     gauges: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    retention: JoinHandle<()>,
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
@@ -114,6 +116,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
     let housekeeping = housekeeping::spawn(service.clone());
+    let retention = retention::spawn(service.clone());
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     health.serve();
@@ -126,6 +129,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         sequencer,
         gauges,
         housekeeping,
+        retention,
         tombstones,
         scheduler,
         jobs,
@@ -144,6 +148,7 @@ impl Running {
         }
         self.gauges.abort();
         self.housekeeping.abort();
+        self.retention.abort();
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
@@ -196,6 +201,10 @@ fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppSt
             settings: settings::jobs(&service.config),
         },
         log_reader: Arc::new(service.store.clone()),
+        retention: RetentionPorts {
+            store: Arc::new(service.store.clone()),
+            settings: Arc::clone(&service.retention),
+        },
         wrapper: Arc::clone(&service.wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(service.store.clone()),

@@ -46,6 +46,7 @@ mod migrations;
 mod mixin;
 mod names;
 mod queries;
+mod retention;
 mod retry;
 mod sealed;
 mod sealed_columns;

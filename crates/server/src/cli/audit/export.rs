@@ -43,6 +43,8 @@ fn check(entry: &LogEntry, expected: i64, previous: &[u8; 32]) -> Outcome {
     let leaf = &entry.leaf;
     let problem = match &entry.intake {
         _ if leaf.seq != expected => Some("an entry is missing"),
+        // Whether it was rightly pruned, verification tells.
+        None if entry.pruned.is_some() && chain_after(previous, &leaf.leaf_hash) == leaf.chain => None,
         None => Some("the event is gone"),
         Some(intake) if leaf_hash(&intake.body) != leaf.leaf_hash => {
             Some("the body is not the one that was hashed")

@@ -3,6 +3,8 @@
 
 mod accept_head;
 mod export;
+mod holds;
+mod retention;
 mod tail;
 mod verify;
 
@@ -41,6 +43,8 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
         Audit::AcceptHead => accept_head::run(&looker, &service, out).await,
         Audit::Tail { follow } => tail::run(&looker, follow, out).await,
         Audit::Export { from } => export::run(&looker, from, out).await,
+        Audit::Retention { action } => retention::run(action, &service, out).await,
+        Audit::Holds { action } => holds::run(action, &service, out).await,
     };
     service.close().await;
     done
@@ -99,11 +103,14 @@ fn record(entry: &LogEntry, previous: &[u8; 32]) -> String {
     let body = body
         .and_then(|bytes| std::str::from_utf8(bytes).ok())
         .filter(|text| parse_body(text.as_bytes()).is_ok());
-    let head: Value = json!({
+    let mut head: Value = json!({
         "seq": entry.leaf.seq,
         "leaf_hash": hex::encode(entry.leaf.leaf_hash),
         "previous": hex::encode(previous),
     });
+    if let (None, Some(by)) = (body, entry.pruned) {
+        head["pruned_by"] = json!(by);
+    }
     let head = head.to_string();
     format!(
         "{},\"body\":{}}}",

@@ -1,7 +1,7 @@
 //! Use cases' errors as problems.
 
 use vutf_app::{jobs::JobsError, keys::KeysError};
-use vutf_audit::AccessError;
+use vutf_audit::{AccessError, retention::RetentionError};
 use vutf_identity::{
     bootstrap::BootstrapError,
     records_refusal,
@@ -80,6 +80,7 @@ refusals! {
     RefreshError,
     RegisterError,
     RestoreError,
+    RetentionError,
     RevokeSessionError,
     RevokeSessionsError,
     UnlockError,

@@ -2,6 +2,8 @@
 
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod holds;
+pub(crate) mod retention;
 pub(crate) mod status;
 
 use std::collections::BTreeMap;
