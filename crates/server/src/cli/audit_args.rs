@@ -33,7 +33,9 @@ pub(super) enum Holds {
   violentutf-api audit holds place --reason 'case 2026-18' --class accounts --from 2026-01-01T00:00:00Z")]
     Place(Box<Place>),
     /// Let what a hold covers go its way. The hold stays in the list.
-    #[command(after_help = "Examples:\n  violentutf-api audit holds release 01937b6e-5b5c-7d3e-8f00-000000000001")]
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit holds release 01937b6e-5b5c-7d3e-8f00-000000000001"
+    )]
     Release {
         /// The hold's id.
         #[arg(value_parser = hold_id)]
@@ -76,7 +78,8 @@ fn user_id(text: &str) -> Result<UserId, String> {
 }
 
 fn organization(text: &str) -> Result<OrganizationId, String> {
-    text.parse().map_err(|_no_uuid| "expected the id of a tenant".to_owned())
+    text.parse()
+        .map_err(|_no_uuid| "expected the id of a tenant".to_owned())
 }
 
 fn hold_id(text: &str) -> Result<HoldId, String> {

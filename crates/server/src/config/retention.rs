@@ -68,7 +68,10 @@ mod tests {
         let periods = settings.periods();
         for (name, period) in periods {
             let class = EventClass::named(name).unwrap();
-            assert!(matches!(class.kept, Kept::For { default, .. } if default == period), "{name}");
+            assert!(
+                matches!(class.kept, Kept::For { default, .. } if default == period),
+                "{name}"
+            );
         }
         let with_period = CLASSES.iter().filter(|class| class.kept != Kept::ForGood);
         assert_eq!(with_period.count(), periods.len());
@@ -77,7 +80,9 @@ mod tests {
     #[test]
     fn a_day_below_the_floor_of_a_class_is_refused() {
         for class in CLASSES {
-            let Kept::For { floor, .. } = class.kept else { continue };
+            let Kept::For { floor, .. } = class.kept else {
+                continue;
+            };
             let name = format!("VUTF__AUDIT__RETENTION__{}", class.name.to_uppercase());
             let with = |days: u64| Sources {
                 env: [(name.clone().into(), format!("{days}d").into())].into(),

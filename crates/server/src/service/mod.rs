@@ -136,7 +136,8 @@ impl Service {
             Arc::clone(&wrapper),
             ambient.clone(),
         ));
-        let retention = settings::retention(&config).map_err(|error| StartError::Server(error.to_string()))?;
+        let retention =
+            settings::retention(&config).map_err(|error| StartError::Server(error.to_string()))?;
         let service = Self {
             retention: Arc::new(retention),
             config,

@@ -80,7 +80,9 @@ impl Loop {
         let now = self.service.ambient.now();
         let newest = store.runs(1).await?;
         let interval = self.service.config.audit.retention.interval;
-        let is_due = newest.first().is_none_or(|run| now.since(run.requested_at) >= interval);
+        let is_due = newest
+            .first()
+            .is_none_or(|run| now.since(run.requested_at) >= interval);
         // Under the lease, so that two replicas do not ask at once.
         if !is_due || store.acquire(LEASE, self.holder, now, HELD).await?.is_none() {
             return Ok(None);
@@ -109,7 +111,9 @@ impl Loop {
             Err(stopped) => {
                 let text = stopped.to_string();
                 if self.told.as_ref() != Some(&text) {
-                    tracing::error!("nothing more is pruned, since the audit log is not as it was written: {text}");
+                    tracing::error!(
+                        "nothing more is pruned, since the audit log is not as it was written: {text}"
+                    );
                     self.told = Some(text);
                 }
                 Ok(())

@@ -24,7 +24,15 @@ pub(super) async fn run(action: Holds, service: &Service, out: &mut Output) -> O
             return Ok(out.answer(&shown(&holds), &json!({"holds": value}))?);
         }
         Holds::Place(place) => {
-            let Place { reason, subject, actor, organization, class, from, until } = *place;
+            let Place {
+                reason,
+                subject,
+                actor,
+                organization,
+                class,
+                from,
+                until,
+            } = *place;
             let scope = HoldScope {
                 organization_id: organization,
                 subject,
@@ -46,7 +54,9 @@ fn shown(holds: &[Hold]) -> String {
         [
             hold.id.to_string(),
             hold.placed_at.rfc3339(),
-            hold.released.as_ref().map_or_else(|| "-".to_owned(), |(at, _)| at.rfc3339()),
+            hold.released
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), |(at, _)| at.rfc3339()),
             parts(&hold.scope),
             hold.reason.as_str().to_owned(),
         ]
@@ -65,11 +75,18 @@ fn parts(scope: &HoldScope) -> String {
         scope.until.map(|at| format!("until={}", at.rfc3339())),
     ];
     let given: Vec<String> = given.into_iter().flatten().collect();
-    if given.is_empty() { "everything".to_owned() } else { given.join(" ") }
+    if given.is_empty() {
+        "everything".to_owned()
+    } else {
+        given.join(" ")
+    }
 }
 
 fn described(hold: &Hold) -> Value {
-    let doer = |doer: &Doer| doer.user.map_or_else(|| doer.kind.clone(), |user| format!("user:{user}"));
+    let doer = |doer: &Doer| {
+        doer.user
+            .map_or_else(|| doer.kind.clone(), |user| format!("user:{user}"))
+    };
     json!({
         "id": hold.id,
         "reason": hold.reason.as_str(),

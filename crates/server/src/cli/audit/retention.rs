@@ -31,7 +31,10 @@ pub(super) async fn run(action: Retention, service: &Service, out: &mut Output) 
 
 async fn status(service: &Service, out: &mut Output) -> Outcome {
     let (ctx, retention) = (start::operator(service), service.retention());
-    let classes = retention.status(&ctx).await.map_err(|error| Failure::of(&error))?;
+    let classes = retention
+        .status(&ctx)
+        .await
+        .map_err(|error| Failure::of(&error))?;
     let policy = &retention.settings.policy;
     let days = |class| policy.period(class).map(|period| period.as_secs() / 86_400);
     let rows: Vec<_> = classes
@@ -46,7 +49,11 @@ async fn status(service: &Service, out: &mut Output) -> Outcome {
             ]
         })
         .collect();
-    let switched = if retention.settings.enabled { "on" } else { "off (audit.retention.enabled)" };
+    let switched = if retention.settings.enabled {
+        "on"
+    } else {
+        "off (audit.retention.enabled)"
+    };
     let text = format!(
         "{}\nPruning is {switched}. Policy {}.\n",
         table(["CLASS", "KEPT", "EVENTS", "OLDEST", "MAY GO BEFORE"], &rows),
@@ -82,11 +89,17 @@ async fn dry_run(service: &Service, out: &mut Output) -> Outcome {
 /// As one more replica, so that it is done whether a service runs or not.
 async fn prune_now(service: &Service, out: &mut Output) -> Outcome {
     let (ctx, retention) = (start::operator(service), service.retention());
-    let run = retention.request(&ctx).await.map_err(|error| Failure::of(&error))?;
+    let run = retention
+        .request(&ctx)
+        .await
+        .map_err(|error| Failure::of(&error))?;
     let holder = uuid_v7(service.ambient.clock(), &mut *service.ambient.entropy());
     let total = service.store.audit_lag().await?.last_sequence;
     let progress = Progress::new("pruning", total, !out.is_json());
-    let done = prune(&ctx, retention, holder, run.id, &mut |removed| progress.reached(removed)).await;
+    let done = prune(&ctx, retention, holder, run.id, &mut |removed| {
+        progress.reached(removed)
+    })
+    .await;
     drop(progress);
     match done {
         Ok(report) => Ok(out.answer(&told(&report), &described(&report))?),
@@ -100,11 +113,21 @@ async fn prune_now(service: &Service, out: &mut Output) -> Outcome {
 async fn wait(service: &Service, run: &PruneRun, out: &mut Output) -> Outcome {
     loop {
         let runs = service.store.runs(100).await?;
-        let ended = runs.into_iter().find(|other| other.id == run.id && other.end.is_some());
-        if let Some(PruneRun { removed, end: Some(end), .. }) = ended {
+        let ended = runs
+            .into_iter()
+            .find(|other| other.id == run.id && other.end.is_some());
+        if let Some(PruneRun {
+            removed,
+            end: Some(end),
+            ..
+        }) = ended
+        {
             return match end.finding {
                 Some(finding) => Err(Failure::Failed(finding)),
-                None => Ok(out.answer(&format!("{} removed.\n", count(removed, "entry")), &json!({"count": removed}))?),
+                None => Ok(out.answer(
+                    &format!("{} removed.\n", count(removed, "entry")),
+                    &json!({"count": removed}),
+                )?),
             };
         }
         tokio::time::sleep(LOOK_EVERY).await;

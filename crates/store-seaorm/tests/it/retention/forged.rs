@@ -1,6 +1,6 @@
 //! What an administrator of the database removes is not taken for pruned, whatever they write beside it.
 
-use vutf_audit::{FindingKind, LogReader as _, verify};
+use vutf_audit::{FindingKind, verify};
 
 use super::{
     fill,

@@ -93,7 +93,7 @@ async fn what_is_old_goes_and_every_proof_stays(world: World) {
     let orphans = "SELECT COUNT(*) FROM audit_subject_ref r WHERE NOT EXISTS (SELECT 1 FROM audit_intake i WHERE i.id = r.event_id)";
     assert_eq!(keeper.world.number(orphans).await, 0);
     for (index, leaf_hash, proof) in proofs {
-        verify_inclusion(index, size, &leaf_hash, &proof, &root_before).unwrap();
+        verify_inclusion(&leaf_hash, index, size, &proof, &root_before).unwrap();
         assert_eq!(
             inclusion_proof(store, index, size).await.unwrap(),
             proof,

@@ -16,8 +16,11 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Permission(permission::AUDIT_READ),
     action: action::HOLD_LIST,
     rate: RateClass::Admin,
-    doc: Doc::new("audit", "List the legal holds of the tenant, released ones too, oldest first")
-        .answers::<List<HoldBody>>(200),
+    doc: Doc::new(
+        "audit",
+        "List the legal holds of the tenant, released ones too, oldest first",
+    )
+    .answers::<List<HoldBody>>(200),
 };
 
 pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {

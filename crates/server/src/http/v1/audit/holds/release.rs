@@ -27,6 +27,9 @@ pub(crate) async fn handle(
     caller: Caller,
     id: Id,
 ) -> Result<HttpResponse, Problem> {
-    let hold = state.retention().release(&caller, HoldId::from_uuid(id.0)).await?;
+    let hold = state
+        .retention()
+        .release(&caller, HoldId::from_uuid(id.0))
+        .await?;
     Ok(HttpResponse::Ok().json(HoldBody::from(hold)))
 }

@@ -18,7 +18,11 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Permission(permission::AUDIT_READ),
     action: action::RETENTION,
     rate: RateClass::Admin,
-    doc: Doc::new("audit", "See which events are kept for how long, and which may go").answers::<RetentionBody>(200),
+    doc: Doc::new(
+        "audit",
+        "See which events are kept for how long, and which may go",
+    )
+    .answers::<RetentionBody>(200),
 };
 
 /// How long events are kept.
@@ -61,19 +65,23 @@ pub(crate) struct ClassBody {
 pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
     let retention = state.retention();
     let policy = &retention.settings.policy;
-    let classes = retention.status(&caller).await?.into_iter().map(|status| ClassBody {
-        name: status.class.name,
-        about: status.class.about,
-        actions: status.class.actions,
-        period_days: policy.period(status.class).map(|period| period.as_secs() / DAY),
-        floor_days: match status.class.kept {
-            Kept::ForGood => None,
-            Kept::For { floor, .. } => Some(floor.as_secs() / DAY),
-        },
-        events: status.count,
-        oldest: status.oldest.map(Timestamp::rfc3339),
-        cutoff: status.cutoff.map(Timestamp::rfc3339),
-    });
+    let classes = retention
+        .status(&caller)
+        .await?
+        .into_iter()
+        .map(|status| ClassBody {
+            name: status.class.name,
+            about: status.class.about,
+            actions: status.class.actions,
+            period_days: policy.period(status.class).map(|period| period.as_secs() / DAY),
+            floor_days: match status.class.kept {
+                Kept::ForGood => None,
+                Kept::For { floor, .. } => Some(floor.as_secs() / DAY),
+            },
+            events: status.count,
+            oldest: status.oldest.map(Timestamp::rfc3339),
+            cutoff: status.cutoff.map(Timestamp::rfc3339),
+        });
     Ok(HttpResponse::Ok().json(RetentionBody {
         enabled: retention.settings.enabled,
         policy: policy.version(),

@@ -16,7 +16,8 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Permission(permission::AUDIT_READ),
     action: action::RUN_LIST,
     rate: RateClass::Admin,
-    doc: Doc::new("audit", "List the newest runs that pruned the log, newest first").answers::<List<RunBody>>(200),
+    doc: Doc::new("audit", "List the newest runs that pruned the log, newest first")
+        .answers::<List<RunBody>>(200),
 };
 
 pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
