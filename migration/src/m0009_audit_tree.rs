@@ -10,7 +10,7 @@ pub(crate) struct Migration;
 const APPEND_ONLY: [&str; 2] = ["audit_node", "audit_checkpoint"];
 
 /// Leaf hashes stand in `audit_leaf`; `audit_node` holds the root of each 256 nodes below. `audit_latest` has one row: the newest
-/// checkpoint, put in the place of the one before; some of them are kept in `audit_checkpoint`.
+/// checkpoint, put in the place of the one before; some of them are kept in `audit_checkpoint`, numbered from 1 without a gap.
 const UP: &str = "
 CREATE TABLE audit_node (
     level BIGINT NOT NULL,
@@ -20,13 +20,15 @@ CREATE TABLE audit_node (
 );
 
 CREATE TABLE audit_checkpoint (
-    size BIGINT PRIMARY KEY,
+    number BIGINT PRIMARY KEY,
+    size BIGINT NOT NULL UNIQUE,
     note TEXT NOT NULL,
     signed_at BIGINT NOT NULL
 );
 
 CREATE TABLE audit_latest (
     id BIGINT PRIMARY KEY CHECK (id = 1),
+    kept BIGINT NOT NULL,
     size BIGINT NOT NULL,
     note TEXT NOT NULL,
     signed_at BIGINT NOT NULL

@@ -238,7 +238,7 @@ BEGIN
     FOREACH named IN ARRAY ARRAY['vutf_prune_intake()', 'vutf_prune_reference()', 'vutf_prune(uuid)', 'vutf_make_months(bigint, integer)',
         'vutf_drop_empty_months()']
     LOOP
-        EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', named, current_schema());
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', named, current_schema());
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', named);
     END LOOP;
 END $$;

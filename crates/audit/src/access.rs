@@ -15,12 +15,24 @@ pub mod action {
     pub const LIST: Action = Action::new("audit.list", "audit");
     /// One event is shown.
     pub const READ: Action = Action::new("audit.read", "audit");
+    /// It is shown that one event is in the log.
+    pub const PROVE: Action = Action::new("audit.prove", "audit");
+    /// The newest signed checkpoint is shown.
+    pub const CHECKPOINT: Action = Action::new("audit.checkpoint", "audit");
+    /// Hashes of the tree are shown.
+    pub const TILE: Action = Action::new("audit.tile", "audit");
+    /// It is shown that one tree begins with another.
+    pub const CONSISTENCY: Action = Action::new("audit.consistency", "audit");
+    /// The public keys of the log are shown.
+    pub const VKEYS: Action = Action::new("audit.vkeys", "audit");
     /// The head of the log is shown.
     pub const STATUS: Action = Action::new("audit.status", "audit");
     /// The last events of all tenants are shown on the machine.
     pub const TAIL: Action = Action::new("audit.tail", "audit");
     /// The events of all tenants are written out on the machine.
     pub const EXPORT: Action = Action::new("audit.export", "audit");
+    /// The whole log is written out on the machine, with all that a stranger needs to verify it.
+    pub const BUNDLE: Action = Action::new("audit.bundle", "audit");
     /// The present head is accepted on the machine in the place of the one that was noted there.
     pub const ACCEPT_HEAD: Action = Action::new("audit.accept_head", "audit");
 }
@@ -113,13 +125,23 @@ pub async fn search(
 
 /// One event of the caller's tenant; another tenant's is answered like one that does not exist.
 pub async fn entry(ctx: &Ctx, log: Access<'_>, id: EventId) -> Result<Record, AccessError> {
-    let resource = action::READ.one(id.as_uuid());
-    log.admit(ctx, action::READ, resource.clone()).await?;
+    entry_for(ctx, log, id, action::READ).await
+}
+
+/// As [`entry`], for what `action` says.
+pub(crate) async fn entry_for(
+    ctx: &Ctx,
+    log: Access<'_>,
+    id: EventId,
+    action: Action,
+) -> Result<Record, AccessError> {
+    let resource = action.one(id.as_uuid());
+    log.admit(ctx, action, resource.clone()).await?;
     let found = log.reader.entry(id).await?;
     let record = found
         .filter(|record| record.intake.organization_id == ctx.organization_id)
         .ok_or(AccessError::NotFound)?;
-    let event = log.event(ctx, action::READ, resource, &record.intake.subjects);
+    let event = log.event(ctx, action, resource, &record.intake.subjects);
     log.recorder.record(event).await?;
     Ok(record)
 }
@@ -157,7 +179,12 @@ pub async fn whole<'a>(
 }
 
 impl Access<'_> {
-    async fn admit(&self, ctx: &Ctx, action: Action, resource: Resource) -> Result<(), AccessError> {
+    pub(crate) async fn admit(
+        &self,
+        ctx: &Ctx,
+        action: Action,
+        resource: Resource,
+    ) -> Result<(), AccessError> {
         if ctx.may(&PERMISSION) {
             return Ok(());
         }

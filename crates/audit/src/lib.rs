@@ -5,6 +5,7 @@ pub mod access;
 pub mod advance;
 pub mod anchor;
 pub mod body;
+pub mod bundle;
 pub mod canonical;
 pub mod chain;
 pub mod finding;
@@ -14,6 +15,7 @@ pub mod memory;
 pub mod merkle;
 pub mod part;
 pub mod place;
+pub mod prove;
 pub mod read;
 pub mod retention;
 pub mod sequence;
@@ -33,6 +35,7 @@ pub use intake::{AuditTx, Intake, StoredIntake, prepare};
 pub use memory::{MemoryLog, MemoryTx};
 pub use part::{PartsError, SealedPart, decode_parts, encode_parts};
 pub use place::{Edge, sequence_after};
+pub use prove::{EventProof, ProveError, TreeConsistency};
 pub use read::{Ending, EventFilter, LogEntry, LogReader, PATIENCE, Protection, Record, Strays};
 pub use sequence::{
     Batch, SEQUENCER_LEASE, SequenceError, SequencerStore, SequencerTx, Sequencing, sequence_batch,

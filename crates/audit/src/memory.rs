@@ -41,9 +41,10 @@ pub struct Rows {
 }
 
 #[derive(Default)]
-struct State {
-    rows: Rows,
-    leases: HashMap<String, Lease>,
+pub(crate) struct State {
+    pub(crate) rows: Rows,
+    pub(crate) leases: HashMap<String, Lease>,
+    pub(crate) book: crate::retention::memory::Book,
 }
 
 type Seal = dyn Fn(&str, &Secret<String>) -> Result<Vec<u8>, PortError> + Send + Sync;
@@ -81,7 +82,7 @@ impl MemoryLog {
         change(&mut self.lock().rows)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -420,6 +421,7 @@ impl LogReader for MemoryLog {
             passed_over: passed_over.map(|(_, row)| row.id),
             // References stand in the events themselves here.
             orphan_reference: None,
+            forged: None,
         })
     }
 

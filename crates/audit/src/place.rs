@@ -171,10 +171,11 @@ impl Edge {
         if size == 0 || self.signed.as_ref().is_some_and(stands) {
             return Ok(false);
         }
-        let signed = sign_checkpoint(signer, size, tree.root(), how.now)?;
         let keep = self
             .kept_at
             .is_none_or(|kept| how.now.since(kept) >= how.keep_every);
+        let kept = self.signed.as_ref().map_or(0, |signed| signed.kept) + u64::from(keep);
+        let signed = sign_checkpoint(signer, size, tree.root(), kept, how.now)?;
         tx.publish(&signed, keep).await?;
         if keep {
             self.kept_at = Some(how.now);

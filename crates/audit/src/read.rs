@@ -34,6 +34,8 @@ pub struct Strays {
     pub passed_over: Option<EventId>,
     /// An event that is not there, and that a reference to a subject names.
     pub orphan_reference: Option<EventId>,
+    /// An event without a place that this service did not write, as far as its key is at hand.
+    pub forged: Option<EventId>,
 }
 
 /// What is missing of the database's own protection, by name.

@@ -33,6 +33,8 @@ pub struct SignedCheckpoint {
     pub note: String,
     /// When.
     pub signed_at: Timestamp,
+    /// Of a kept one: its number among those, from 1. Of the newest: how many are kept.
+    pub kept: u64,
 }
 
 /// The tree as its readers see it. Nothing here writes.
@@ -151,7 +153,7 @@ async fn gather(reader: &dyn TreeReader, nodes: &[Node]) -> Result<Tiles, PortEr
     Ok(tiles)
 }
 
-/// Signs the head of a tree.
+/// Signs the head of a tree; with it so many checkpoints are kept.
 ///
 /// # Errors
 /// The signer's.
@@ -159,6 +161,7 @@ pub fn sign_checkpoint(
     signer: &dyn CheckpointSigner,
     size: u64,
     root: Hash,
+    kept: u64,
     now: Timestamp,
 ) -> Result<SignedCheckpoint, PortError> {
     let checkpoint = Checkpoint {
@@ -174,6 +177,7 @@ pub fn sign_checkpoint(
         size,
         note: note.to_string(),
         signed_at: now,
+        kept,
     })
 }
 

@@ -305,7 +305,11 @@ async fn beside(reader: &dyn LogReader, head: Option<&Leaf>) -> Result<Option<Fi
         let detail = format!("a subject is named for event {event}, which is not there");
         Finding::new(next, FindingKind::SubjectsChanged, detail)
     });
-    Ok(passed_over.or(orphan))
+    let forged = strays.forged.map(|event| {
+        let detail = format!("event {event} has no place yet, and was not written by this service");
+        Finding::new(next, FindingKind::Forged, detail)
+    });
+    Ok(passed_over.or(orphan).or(forged))
 }
 
 /// Body, leaf hash and chain hash witness one another: whichever two agree tell which one was changed.
@@ -361,7 +365,7 @@ pub(crate) fn check_cursor(entry: &LogEntry) -> Result<(), Misfit> {
     Err(Misfit::new(FindingKind::CursorChanged, detail))
 }
 
-fn check_form(bytes: &[u8]) -> Result<Body, Misfit> {
+pub(crate) fn check_form(bytes: &[u8]) -> Result<Body, Misfit> {
     let body =
         parse_body(bytes).map_err(|error| Misfit::new(FindingKind::BodyNotCanonical, error.to_string()))?;
     if body.to_bytes() == bytes {

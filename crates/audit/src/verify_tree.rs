@@ -29,6 +29,8 @@ pub(crate) struct TreeCheck {
     made: Vec<TreeNode>,
     counts: [u64; LEVELS],
     kept: VecDeque<SignedCheckpoint>,
+    /// How many of them were judged.
+    numbered: u64,
     /// Checkpoints below this size have been read.
     read_to: u64,
     exhausted: bool,
@@ -75,6 +77,11 @@ impl TreeCheck {
         });
         let size = self.tree.size();
         while let Some(kept) = self.kept.pop_front_if(|kept| kept.size <= size) {
+            self.numbered += 1;
+            if kept.kept != self.numbered {
+                let detail = "a checkpoint before it is gone, or it was added";
+                return Err(finding(kept.size, FindingKind::CheckpointChanged, detail));
+            }
             self.judge(&kept)?;
         }
         while let Some(known) = self.known.pop_front_if(|known| known.size <= size) {
@@ -158,7 +165,19 @@ impl TreeCheck {
             }
         }
         match reader.latest().await? {
+            Some(latest) if latest.kept != self.numbered && latest.size <= size => {
+                let detail = format!("{} checkpoints are kept, not {}", self.numbered, latest.kept);
+                Ok(Some(finding(
+                    latest.size,
+                    FindingKind::CheckpointChanged,
+                    &detail,
+                )))
+            }
             Some(latest) => self.finish_latest(reader, &latest).await,
+            None if self.numbered > 0 => {
+                let detail = "the newest checkpoint is gone";
+                Ok(Some(finding(size, FindingKind::CheckpointChanged, detail)))
+            }
             None => Ok(None),
         }
     }

@@ -165,7 +165,10 @@ impl Keyring {
         let snapshot = self.snapshot();
         let key = self.protecting(&snapshot, organization, purpose.borrowed())?;
         let signer = key.signer()?;
-        key.usage.count(message.len());
+        if *purpose != Purpose::CheckpointSigning {
+            // To write down the use of that key is an event, which is followed by a checkpoint.
+            key.usage.count(message.len());
+        }
         Ok(Signature {
             key_id: key.id,
             public_key: signer.public_key(),
@@ -204,6 +207,18 @@ impl Keyring {
                 })
             })
             .collect()
+    }
+
+    /// As [`Keyring::mac`], for what accompanies every event: uses are not written down, since to do that is an event.
+    pub fn vouch(
+        &self,
+        organization: OrganizationId,
+        name: &str,
+        message: &[u8],
+    ) -> Result<[u8; 32], CryptoError> {
+        let snapshot = self.snapshot();
+        let key = self.protecting(&snapshot, organization, PurposeRef::Mac { name })?;
+        Ok(key.mac_key()?.tag(&[message]))
     }
 
     /// HMAC-SHA-256 of `message` under the newest active key of that name.

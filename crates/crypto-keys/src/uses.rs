@@ -110,7 +110,7 @@ mod tests {
             uses.count(purpose, Operation::Process);
         }
         let counted: Vec<_> = uses.each().collect();
-        assert_eq!(counted.len(), 14);
+        assert_eq!(counted.len(), 2 * KINDS.len());
         for (times, kind) in (0_u64..).zip(KINDS) {
             assert!(
                 counted.contains(&(kind, Operation::Protect, times)),

@@ -222,14 +222,20 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
     ),
     (
         "audit_checkpoint",
-        &[("size", Count), ("note", Account), ("signed_at", Time)],
+        &[
+            ("number", Count),
+            ("size", Count),
+            ("note", Tolerated("a signed size and root; no person wrote it")),
+            ("signed_at", Time),
+        ],
     ),
     (
         "audit_latest",
         &[
             ("id", Id),
+            ("kept", Count),
             ("size", Count),
-            ("note", Account),
+            ("note", Tolerated("a signed size and root; no person wrote it")),
             ("signed_at", Time),
         ],
     ),

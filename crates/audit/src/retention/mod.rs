@@ -13,6 +13,8 @@ mod judge_tests;
 mod ledger;
 #[cfg(test)]
 mod ledger_tests;
+#[cfg(feature = "memory")]
+pub(crate) mod memory;
 mod policy;
 pub mod ports;
 mod run;

@@ -10,6 +10,7 @@ mod log;
 mod merkle;
 #[cfg(test)]
 mod sequencer;
+mod signed;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]

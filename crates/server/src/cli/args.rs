@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use vutf_app::erasure::{Reason, Reference};
 use vutf_audit::{Anchor, tlog::VerifierKey};
 use vutf_identity::UserStatus;
-use vutf_kernel::UserId;
+use vutf_kernel::{EventId, UserId};
 
 use super::answer;
 pub(super) use super::audit_args::{Holds, Retention};
@@ -225,18 +225,32 @@ pub(super) enum User {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
-    /// Recompute the whole log and name the first sequence number that does not fit; exit code 1 when there is one.
+    /// Recompute the whole log, or a bundle of it, or check one proof; name the first sequence number that does not fit, with
+    /// exit code 1.
     #[command(
         after_help = "Examples:\n  violentutf-api audit verify\n  violentutf-api audit verify --json | jq .head\n  \
-                      violentutf-api audit verify --anchor 4711:9c0f…"
+                      violentutf-api audit verify --anchor 4711:9c0f…\n  \
+                      violentutf-api audit verify --bundle log.tar --vkey api.example.org/audit+1a2b3c4d+AT…\n  \
+                      violentutf-api audit verify --proof 0193….tlog-proof --entry 0193….json --vkey …"
     )]
-    Verify {
-        /// A head that was noted elsewhere, beside the one in the data directory. May be given several times.
-        #[arg(long, value_name = "SEQ:CHAIN")]
-        anchor: Vec<Anchor>,
-        /// A public key of the log, NAME+ID+KEY, instead of those noted in the data directory. May be given several times.
-        #[arg(long, value_name = "VKEY", value_parser = VerifierKey::parse)]
-        vkey: Vec<VerifierKey>,
+    Verify(Verify),
+    /// Write the whole log up to its newest checkpoint as files that a stranger can verify: a directory, or a file whose name
+    /// ends in .tar. It must not be there yet. It is an event.
+    #[command(after_help = "Examples:\n  violentutf-api audit bundle log.tar")]
+    Bundle {
+        /// Where to.
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+    },
+    /// Show that an event is in the log: writes ID.tlog-proof and ID.json, which verify without this service. It is an event.
+    #[command(after_help = "Examples:\n  violentutf-api audit prove 01937b6e-5b5c-7d3e-8f00-000000000001")]
+    Prove {
+        /// The event.
+        #[arg(value_name = "EVENT", value_parser = event_id)]
+        event: EventId,
+        /// Where to write the two files.
+        #[arg(long, short, value_name = "DIRECTORY", default_value = ".")]
+        directory: PathBuf,
     },
     /// Note the head that the database has now in the place of the one in the data directory, after an older database was
     /// restored on purpose. It is an event.
@@ -271,6 +285,27 @@ pub(super) enum Audit {
     },
 }
 
+/// What to verify, and what is known of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// A head that was noted elsewhere, beside the one in the data directory. May be given several times.
+    #[arg(long, value_name = "SEQ:CHAIN", conflicts_with_all = ["bundle", "proof"])]
+    pub(super) anchor: Vec<Anchor>,
+    /// A public key of the log, NAME+ID+KEY, instead of those noted in the data directory. May be given several times, the newest
+    /// last.
+    #[arg(long, value_name = "VKEY", value_parser = VerifierKey::parse)]
+    pub(super) vkey: Vec<VerifierKey>,
+    /// Verify a bundle: a directory, or a tar file. Needs --vkey and nothing else: no configuration, no database.
+    #[arg(long, value_name = "PATH", requires = "vkey", conflicts_with = "proof")]
+    pub(super) bundle: Option<PathBuf>,
+    /// Verify a C2SP tlog-proof of one entry. Needs --entry and --vkey and nothing else.
+    #[arg(long, value_name = "FILE", requires = "entry", requires = "vkey")]
+    pub(super) proof: Option<PathBuf>,
+    /// The entry that the proof is of.
+    #[arg(long, value_name = "FILE", requires = "proof")]
+    pub(super) entry: Option<PathBuf>,
+}
+
 impl Cli {
     /// An argument that stands at several levels keeps only the values of the last one: to lose a setting silently would be
     /// worse than to refuse.
@@ -293,6 +328,11 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         // Not the text itself: it may be a misplaced secret.
         _ => Err("expected SECTION.KEY=VALUE, e.g. server.port=8081".to_owned()),
     }
+}
+
+fn event_id(text: &str) -> Result<EventId, String> {
+    text.parse()
+        .map_err(|_no_uuid| "expected the id of an event, see `audit tail --json`".to_owned())
 }
 
 fn user_id(text: &str) -> Result<UserId, String> {

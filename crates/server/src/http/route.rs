@@ -100,6 +100,14 @@ impl Endpoint {
     pub fn takes_id(&self) -> bool {
         self.path.contains("{id}")
     }
+    /// The path in the API document, which has no word for a parameter of several segments.
+    pub fn template(&self) -> &'static str {
+        self.path.trim_end_matches('*')
+    }
+    /// Whether it takes a tile of the audit log from its path.
+    pub fn takes_tile(&self) -> bool {
+        self.path.contains("{tile}")
+    }
     /// Whether it takes the purpose of a key from its path.
     pub fn takes_purpose(&self) -> bool {
         self.path.contains("{purpose}")

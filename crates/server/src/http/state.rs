@@ -10,7 +10,7 @@ use vutf_app::{
     keys::Keys,
 };
 use vutf_audit::{
-    Access, LogReader,
+    Access, CheckpointSigner, LogReader,
     retention::{Retention, RetentionSettings, RetentionStore},
 };
 use vutf_crypto_keys::{
@@ -51,6 +51,8 @@ pub struct AppState {
     pub log_reader: Arc<dyn LogReader>,
     /// Runs and holds over the audit log.
     pub retention: RetentionPorts,
+    /// Signs the log's checkpoints; here for its public keys.
+    pub log_signer: Arc<dyn CheckpointSigner>,
     /// The key-encryption key.
     pub wrapper: Arc<dyn KeyWrapper>,
     /// Erasures beside their transactions.

@@ -41,7 +41,7 @@ pub fn document() -> OpenApi {
     for route in ROUTES {
         let endpoint = &route.endpoint;
         let item = PathItem::new(operation::method(endpoint.method), operation::of(endpoint));
-        paths = paths.path(endpoint.path, item);
+        paths = paths.path(endpoint.template(), item);
     }
     let mut components = ComponentsBuilder::new().security_scheme(BEARER, bearer());
     for (name, schema) in schemas() {

@@ -98,6 +98,20 @@ fn parameters(endpoint: &Endpoint) -> Vec<Parameter> {
                 .build(),
         );
     }
+    if endpoint.takes_tile() {
+        all.push(
+            ParameterBuilder::new()
+                .name("tile")
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .description(Some(
+                    "Level and index, with `.p/` and the width when it is not full.",
+                ))
+                .schema(Some(text()))
+                .example(Some(json!("0/x001/234.p/17")))
+                .build(),
+        );
+    }
     if endpoint.takes_purpose() {
         all.push(
             ParameterBuilder::new()

@@ -8,6 +8,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use tokio::task::JoinHandle;
+use vutf_app::KeyringCheckpointSigner;
 
 use super::{
     Service, StartError,
@@ -104,7 +105,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     log_keys::note(&service, &signer);
     let sequencer = sequencer::spawn(&service, Arc::clone(&signer) as _);
     let health = Arc::new(Health::new(probes::all(&service, Arc::clone(&sequencer.status))));
-    let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health)));
+    let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health), signer));
     let opened = open_both(&config, &state);
     let (public, management, listeners) = match opened {
         Ok(opened) => opened,
@@ -182,7 +183,12 @@ impl Listener {
     }
 }
 
-fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppState {
+fn state(
+    service: &Service,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    signer: Arc<KeyringCheckpointSigner>,
+) -> AppState {
     AppState {
         identity: service.identity.clone(),
         cache: Arc::clone(&service.cache),
@@ -205,6 +211,7 @@ fn state(service: &Service, metrics: Arc<Metrics>, health: Arc<Health>) -> AppSt
             store: Arc::new(service.store.clone()),
             settings: Arc::clone(&service.retention),
         },
+        log_signer: signer,
         wrapper: Arc::clone(&service.wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(service.store.clone()),

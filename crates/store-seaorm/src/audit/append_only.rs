@@ -3,9 +3,7 @@
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
 use vutf_compliance::{AppendOnlyProbe, ProbeOutcome};
-use vutf_kernel::{
-    Actor, Ctx, Env, Event, EventSink, OrganizationId, Outcome, PortError, RequestId, Resource,
-};
+use vutf_kernel::{Actor, Ctx, Env, Event, OrganizationId, Outcome, PortError, RequestId, Resource};
 
 use crate::{SeaStore, error::port};
 
@@ -41,7 +39,7 @@ impl SeaAppendOnlyProbe {
             Resource::kind("audit_log"),
             Outcome::Success,
         );
-        EventSink::append(&mut tx, event).await?;
+        tx.append_to_be_undone(event).await?;
         let outcome = match tx.db.execute_unprepared(sql).await {
             Ok(done) => ProbeOutcome::Accepted {
                 rows: done.rows_affected(),

@@ -8,10 +8,14 @@ use sea_orm::{
     QueryResult, QuerySelect, QueryTrait, Select, Statement,
 };
 use uuid::Uuid;
-use vutf_audit::{Cursor, FindingKind, Leaf, LogEntry, Misfit};
+use vutf_audit::{Cursor, FindingKind, Leaf, LogEntry, Misfit, Voucher, leaf_hash};
+use vutf_crypto_keys::Keyring;
 use vutf_kernel::{EventId, PortError};
 
-use super::{intake_of, shown_leaf};
+use super::{
+    intake_of, shown_leaf,
+    voucher::{has_key, voucher},
+};
 use crate::{
     SeaStore,
     entity::{audit_intake, audit_leaf, audit_subject_ref},
@@ -81,10 +85,19 @@ impl SeaStore {
             .collect();
         let mut intakes = self.intakes(&ids).await?;
         let mut references = self.references(&ids).await?;
+        let judges = has_key(&self.inner.keyring);
         for entry in &mut entries {
             let id = entry.leaf.event_id.as_uuid();
             let people = references.remove(&id).unwrap_or_else(|| Ok(Vec::new()));
             if let (None, Some(row)) = (&entry.misfit, intakes.remove(&id)) {
+                if judges
+                    && row
+                        .as_ref()
+                        .is_ok_and(|row| is_forged(&self.inner.keyring, &entry.leaf, row))
+                {
+                    let detail = "its MAC is not that of the body";
+                    entry.misfit = Some(Misfit::new(FindingKind::ColumnChanged, detail));
+                }
                 fill(entry, row, people);
             }
         }
@@ -182,6 +195,12 @@ impl SeaStore {
         let statement = query.build(self.backend());
         self.read(op, |db| db.query_all_raw(statement)).await
     }
+}
+
+/// Only what the leaf vouches for is judged by its MAC: another body is told as such.
+fn is_forged(keyring: &Keyring, leaf: &Leaf, row: &audit_intake::Model) -> bool {
+    leaf_hash(&row.body) == leaf.leaf_hash
+        && matches!(voucher(keyring, &row.body, &row.mac), Ok(Voucher::Forged))
 }
 
 fn unreadable(table: &str) -> Misfit {

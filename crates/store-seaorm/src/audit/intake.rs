@@ -69,6 +69,16 @@ impl Tx {
     async fn insert(&self, intakes: &[Intake]) -> Result<(), PortError> {
         let bodies: Vec<&[u8]> = intakes.iter().map(|intake| intake.body.as_slice()).collect();
         let macs = self.vouch(&bodies).await?;
+        self.insert_with(intakes, macs).await
+    }
+
+    /// For an event of a transaction that is rolled back whatever happens: nobody has to vouch for it, and no key is needed.
+    pub(super) async fn append_to_be_undone(&mut self, event: Event) -> Result<(), PortError> {
+        let intake = self.prepare(event, None)?;
+        self.insert_with(&[intake], vec![Vec::new()]).await
+    }
+
+    async fn insert_with(&self, intakes: &[Intake], macs: Vec<Vec<u8>>) -> Result<(), PortError> {
         let rows: Vec<_> = intakes
             .iter()
             .zip(macs)

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
-use vutf_audit::{Leaf, PATIENCE, Protection, Strays};
+use vutf_audit::{Leaf, PATIENCE, Protection, Strays, Voucher};
 use vutf_kernel::{EventId, PortError};
 
+use super::voucher::{has_key, voucher};
 use crate::SeaStore;
 
 const TABLES: [&str; 5] = [
@@ -42,6 +43,10 @@ const PASSED_OVER: &str = "SELECT i.id AS id FROM audit_intake i \
 const ORPHAN: &str = "SELECT r.event_id AS id FROM audit_subject_ref r \
      WHERE NOT EXISTS (SELECT 1 FROM audit_intake i WHERE i.id = r.event_id) LIMIT 1";
 
+/// Far more than wait for a place at any moment while a sequencer works.
+const WAITING: &str = "SELECT i.id AS id, i.body AS body, i.mac AS mac FROM audit_intake i \
+     WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) ORDER BY i.xid DESC, i.ord DESC LIMIT 1000";
+
 const PRESENT_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('table', 'trigger')";
 
 /// `O` and `A`: fires in an ordinary session.
@@ -68,6 +73,7 @@ impl SeaStore {
                 None => None,
             },
             orphan_reference: self.first_id("audit.orphans", ORPHAN, vec![]).await?,
+            forged: self.forged(head).await?,
         })
     }
 
@@ -85,6 +91,23 @@ impl SeaStore {
             PASSED_OVER_SQLITE
         };
         self.first_id("audit.passed_over", sql, values).await
+    }
+
+    /// Among the events that wait for their place; none where no key is loaded, or the log has not begun.
+    async fn forged(&self, head: Option<&Leaf>) -> Result<Option<EventId>, PortError> {
+        if head.is_none() || !has_key(&self.inner.keyring) {
+            return Ok(None);
+        }
+        let statement = Statement::from_string(self.backend(), WAITING);
+        let rows = self
+            .read("audit.waiting", |db| db.query_all_raw(statement))
+            .await?;
+        let mut forged = rows.iter().filter(|row| {
+            let read = |column| row.try_get::<Vec<u8>>("", column).unwrap_or_default();
+            voucher(&self.inner.keyring, &read("body"), &read("mac")).ok() != Some(Voucher::Service)
+        });
+        let first = forged.next();
+        Ok(first.map(|row| EventId::from_uuid(row.try_get("", "id").unwrap_or(Uuid::nil()))))
     }
 
     async fn first_id(

@@ -33,7 +33,7 @@ impl TreeReader for SeaStore {
     async fn latest(&self) -> Result<Option<SignedCheckpoint>, PortError> {
         let query = audit_latest::Entity::find_by_id(ONLY);
         let row = self.read("audit.latest", |db| query.one(db)).await?;
-        Ok(row.map(|row| signed(row.size, row.note, row.signed_at)))
+        Ok(row.map(|row| signed(row.size, row.note, row.signed_at, row.kept)))
     }
 
     async fn checkpoints(&self, from_size: u64, limit: u32) -> Result<Vec<SignedCheckpoint>, PortError> {
@@ -44,7 +44,7 @@ impl TreeReader for SeaStore {
         let rows = self.read("audit.checkpoints", |db| query.all(db)).await?;
         let rows = rows.into_iter();
         Ok(rows
-            .map(|row| signed(row.size, row.note, row.signed_at))
+            .map(|row| signed(row.size, row.note, row.signed_at, row.number))
             .collect())
     }
 
@@ -98,7 +98,7 @@ pub(super) async fn tile(db: &impl ConnectionTrait, id: TileId) -> Result<Vec<Ha
 
 pub(super) async fn latest(db: &impl ConnectionTrait) -> Result<Option<SignedCheckpoint>, sea_orm::DbErr> {
     let row = audit_latest::Entity::find_by_id(ONLY).one(db).await?;
-    Ok(row.map(|row| signed(row.size, row.note, row.signed_at)))
+    Ok(row.map(|row| signed(row.size, row.note, row.signed_at, row.kept)))
 }
 
 impl SeaStore {
@@ -135,11 +135,13 @@ impl Tx {
     ) -> Result<(), PortError> {
         let newest = audit_latest::ActiveModel {
             id: Set(ONLY),
+            kept: Set(stored(checkpoint.kept)),
             size: Set(stored(checkpoint.size)),
             note: Set(checkpoint.note.clone()),
             signed_at: Set(checkpoint.signed_at.as_micros()),
         };
         let columns = [
+            audit_latest::Column::Kept,
             audit_latest::Column::Size,
             audit_latest::Column::Note,
             audit_latest::Column::SignedAt,
@@ -155,6 +157,7 @@ impl Tx {
             .map_err(port("audit.latest"))?;
         if keep {
             let kept = audit_checkpoint::ActiveModel {
+                number: Set(stored(checkpoint.kept)),
                 size: Set(stored(checkpoint.size)),
                 note: Set(checkpoint.note.clone()),
                 signed_at: Set(checkpoint.signed_at.as_micros()),
@@ -170,11 +173,12 @@ impl Tx {
     }
 }
 
-fn signed(size: i64, note: String, signed_at: i64) -> SignedCheckpoint {
+fn signed(size: i64, note: String, signed_at: i64, kept: i64) -> SignedCheckpoint {
     SignedCheckpoint {
         size: read(size),
         note,
         signed_at: Timestamp::from_micros(signed_at),
+        kept: read(kept),
     }
 }
 

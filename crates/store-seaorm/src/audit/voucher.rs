@@ -18,6 +18,11 @@ fn message(body: &[u8]) -> Vec<u8> {
     [DOMAIN, body].concat()
 }
 
+/// Whether rows can be judged.
+pub(super) fn has_key(keyring: &Keyring) -> bool {
+    keyring.vouch(OrganizationId::DEFAULT, INTAKE, &[]).is_ok()
+}
+
 /// Who vouches for a row.
 pub(super) fn voucher(keyring: &Keyring, body: &[u8], mac: &[u8]) -> Result<Voucher, PortError> {
     if mac.is_empty() {
@@ -33,7 +38,10 @@ pub(super) fn voucher(keyring: &Keyring, body: &[u8], mac: &[u8]) -> Result<Vouc
 impl Tx {
     /// The MACs of entries, in their order; empty ones while there are neither keys nor a log.
     pub(super) async fn vouch(&self, bodies: &[&[u8]]) -> Result<Vec<Vec<u8>>, PortError> {
-        let mac = |body: &&[u8]| self.keyring.mac(OrganizationId::DEFAULT, INTAKE, &message(body));
+        let mac = |body: &&[u8]| {
+            self.keyring
+                .vouch(OrganizationId::DEFAULT, INTAKE, &message(body))
+        };
         match bodies.iter().map(mac).collect::<Result<Vec<_>, _>>() {
             Ok(macs) => Ok(macs.into_iter().map(Vec::from).collect()),
             Err(CryptoError::KeyNotLoaded { .. }) if self.is_log_empty().await? => {

@@ -7,6 +7,7 @@ use sea_orm::entity::prelude::*;
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) id: i64,
+    pub(crate) kept: i64,
     pub(crate) size: i64,
     pub(crate) note: String,
     pub(crate) signed_at: i64,

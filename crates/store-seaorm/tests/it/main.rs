@@ -53,4 +53,5 @@ mod sealed_columns;
 mod sequencer;
 mod tamper;
 mod tombstones;
+mod voucher;
 mod world;

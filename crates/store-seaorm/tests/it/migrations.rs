@@ -102,8 +102,8 @@ fn rows(world: &World) -> Vec<String> {
         ),
         format!(
             "INSERT INTO audit_node (level, node_index, hash) VALUES (1, 0, {blob});
-             INSERT INTO audit_checkpoint (size, note, signed_at) VALUES (1, 'n', 1);
-             INSERT INTO audit_latest (id, size, note, signed_at) VALUES (1, 1, 'n', 1)"
+             INSERT INTO audit_checkpoint (number, size, note, signed_at) VALUES (1, 1, 'n', 1);
+             INSERT INTO audit_latest (id, kept, size, note, signed_at) VALUES (1, 1, 1, 'n', 1)"
         ),
         format!(
             "INSERT INTO audit_hold (id, organization_id, reason, placed_at, placed_by_kind, event_id) \

@@ -2,8 +2,11 @@
 //! event, and works on a copy that cannot be written; whoever sees events is in the log themself, which takes the keys.
 
 mod accept_head;
+mod bundle;
 mod export;
+mod files;
 mod holds;
+mod prove;
 mod retention;
 mod tail;
 mod verify;
@@ -11,7 +14,7 @@ mod verify;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use vutf_app::UnitOfWork;
-use vutf_audit::{Access, LogEntry, LogReader, access::whole, parse_body};
+use vutf_audit::{Access, EventProof, LogEntry, LogReader, access::whole, parse_body};
 use vutf_kernel::{
     Action, Actor, Ambient, Ctx, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
     transact,
@@ -19,7 +22,7 @@ use vutf_kernel::{
 use vutf_store_seaorm::SeaStore;
 
 use super::{
-    args::Audit,
+    args::{Audit, Verify},
     database,
     failure::{Failure, Outcome},
     output::Output,
@@ -28,18 +31,16 @@ use super::{
 use crate::config::Sources;
 
 pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> Outcome {
-    if let Audit::Verify { anchor, vkey } = action {
-        let config = start::command(sources)?;
-        let store = database::ready(&config).await?;
-        let done = verify::run(&store, &config, verify::Known { anchor, vkey }, out).await;
-        store.close().await;
-        return done;
+    if let Audit::Verify(what) = action {
+        return verify_any(what, sources, out).await;
     }
     // Whoever looks is in the log, and what is in the log is vouched for with a key.
     let service = Box::pin(start::service(sources)).await?;
     let looker = Looker::new(&service.store);
     let done = match action {
-        Audit::Verify { .. } => Ok(()),
+        Audit::Verify(_) => Ok(()),
+        Audit::Bundle { path } => bundle::write(&looker, &service, &path, out).await,
+        Audit::Prove { event, directory } => prove::run(&looker, event, &directory, out).await,
         Audit::AcceptHead => accept_head::run(&looker, &service, out).await,
         Audit::Tail { follow } => tail::run(&looker, follow, out).await,
         Audit::Export { from } => export::run(&looker, from, out).await,
@@ -47,6 +48,27 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
         Audit::Holds { action } => holds::run(action, &service, out).await,
     };
     service.close().await;
+    done
+}
+
+/// A database, or files alone, without configuration and keys of the service.
+async fn verify_any(what: Verify, sources: &Sources, out: &mut Output) -> Outcome {
+    let Verify {
+        anchor,
+        vkey,
+        bundle,
+        proof,
+        entry,
+    } = what;
+    match (bundle, proof, entry) {
+        (Some(bundle), ..) => return bundle::verify(&bundle, &vkey, out),
+        (None, Some(proof), Some(entry)) => return prove::verify(&proof, &entry, &vkey, out),
+        _ => {}
+    }
+    let config = start::command(sources)?;
+    let store = database::ready(&config).await?;
+    let done = verify::run(&store, &config, verify::Known { anchor, vkey }, out).await;
+    store.close().await;
     done
 }
 
@@ -71,17 +93,29 @@ impl<'a> Looker<'a> {
 
     /// The log, once it is recorded that somebody looks at it.
     async fn open(&self, action: Action, from_seq: i64) -> Result<&dyn LogReader, Failure> {
+        whole(&self.ctx(), self.access(), action, from_seq)
+            .await
+            .map_err(|error| Failure::of(&error))
+    }
+
+    /// An event and its proof, once it is recorded that somebody looks at it.
+    async fn prove(&self, id: EventId) -> Result<EventProof, Failure> {
+        let shown = vutf_audit::prove::prove(&self.ctx(), self.access(), id).await;
+        shown.map_err(|error| Failure::of(&error))
+    }
+
+    fn ctx(&self) -> Ctx {
         let id = EventId::generate(self.ambient.clock(), &mut *self.ambient.entropy());
         let request_id = RequestId::from_uuid(id.as_uuid());
-        let ctx = Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id);
-        let access = Access {
+        Ctx::internal(OrganizationId::DEFAULT, Actor::Operator, request_id)
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access {
             reader: self.store,
             recorder: self,
             ambient: &self.ambient,
-        };
-        whole(&ctx, access, action, from_seq)
-            .await
-            .map_err(|error| Failure::of(&error))
+        }
     }
 }
 

@@ -289,6 +289,18 @@ pub const CODES: &[Code] = &[
         "Sign in as a person.",
     ),
     generic("not_found", 404, "There is no such thing", "Check the id."),
+    code(
+        "not_sequenced",
+        409,
+        "The event has no place in a signed tree yet",
+        "Try again in a moment.",
+    ),
+    code(
+        "tree_sizes",
+        400,
+        "Nothing can be proved between these sizes",
+        "Take sizes from 1 up to that of the newest checkpoint, the smaller one first.",
+    ),
     code("user_not_found", 404, "There is no such user", "Check the id."),
     code(
         "erasure_not_found",

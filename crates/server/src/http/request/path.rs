@@ -1,9 +1,10 @@
-//! Ids and purposes in paths.
+//! Ids, purposes and tiles in paths.
 
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use uuid::Uuid;
+use vutf_audit::merkle::TileId;
 use vutf_crypto_keys::Purpose;
 use vutf_kernel::Class;
 
@@ -39,6 +40,29 @@ impl FromRequest for OfPurpose {
         ready(text.parse().map(Self).map_err(|_unknown| {
             let detail = "use the purpose of a key such as the API gives out, e.g. field:users";
             let error = FieldError::new("purpose", "invalid_parameter", detail);
+            Problem::new(Class::Invalid, "invalid_parameter").errors(vec![error])
+        }))
+    }
+}
+
+/// The `{tile}` of the path: which tile, and how many of its hashes (C2SP tlog-tiles).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TilePath {
+    /// Which.
+    pub id: TileId,
+    /// How many hashes, 1 to 256.
+    pub width: u64,
+}
+
+impl FromRequest for TilePath {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("tile").unwrap_or_default();
+        let found = TileId::parse(text).map(|(id, width)| Self { id, width });
+        ready(found.map_err(|error| {
+            let error = FieldError::new("tile", "invalid_parameter", error.to_string());
             Problem::new(Class::Invalid, "invalid_parameter").errors(vec![error])
         }))
     }

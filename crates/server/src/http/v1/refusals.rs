@@ -1,7 +1,7 @@
 //! Use cases' errors as problems.
 
 use vutf_app::{jobs::JobsError, keys::KeysError};
-use vutf_audit::{AccessError, retention::RetentionError};
+use vutf_audit::{AccessError, ProveError, retention::RetentionError};
 use vutf_identity::{
     bootstrap::BootstrapError,
     records_refusal,
@@ -60,6 +60,7 @@ macro_rules! refusals {
 
 refusals! {
     AccessError,
+    ProveError,
     AssignError,
     BootstrapError,
     CertificateError,

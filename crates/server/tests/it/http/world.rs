@@ -19,11 +19,15 @@ use actix_web::{
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use vutf_app::{
-    KeyReloader, UnitOfWork,
+    KeyReloader, KeyringCheckpointSigner, UnitOfWork,
     erasure::{Certificate, ErasureReader, Tombstone, Tombstones},
     jobs::JobSettings,
 };
-use vutf_audit::MemoryLog;
+use vutf_audit::{
+    MemoryLog,
+    retention::{Policy, RetentionSettings},
+    tlog::KeyName,
+};
 use vutf_crypto_keys::{
     Keyring,
     job::MemoryJobs,
@@ -41,7 +45,7 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AppState, ErasurePorts, Health, JobPorts},
+    http::{self, AppState, ErasurePorts, Health, JobPorts, RetentionPorts},
     telemetry::Metrics,
 };
 
@@ -138,6 +142,7 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
     let identity = identity(&store);
     let units = Behaviour::default();
     let (keyring, wrapper) = keys().await;
+    let keyring = Arc::new(keyring);
     let health = Arc::new(Health::new(Vec::new()));
     health.serve();
     let state = AppState {
@@ -149,7 +154,7 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
         metrics: Arc::new(Metrics::new().unwrap()),
         config: Arc::new(loaded.config),
         health,
-        keyring: Arc::new(keyring),
+        keyring: Arc::clone(&keyring),
         units: Arc::new(units.clone()),
         key_reader: Arc::new(MemoryKeys::default()),
         key_jobs: JobPorts {
@@ -159,6 +164,14 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
             settings: JobSettings::new(Duration::from_mins(1)),
         },
         log_reader: Arc::new(MemoryLog::unsealed()),
+        retention: RetentionPorts {
+            store: Arc::new(MemoryLog::unsealed()),
+            settings: Arc::new(RetentionSettings {
+                enabled: false,
+                policy: Policy::documented(),
+            }),
+        },
+        log_signer: Arc::new(log_signer(&keyring)),
         wrapper: Arc::new(wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(NoErasures),
@@ -171,6 +184,11 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
         store,
         units,
     }
+}
+
+fn log_signer(keyring: &Arc<Keyring>) -> KeyringCheckpointSigner {
+    let name = KeyName::parse("test.example/audit").unwrap();
+    KeyringCheckpointSigner::new(Arc::clone(keyring), name)
 }
 
 fn identity(store: &MemoryStore) -> Identity {
@@ -189,7 +207,7 @@ async fn keys() -> (Keyring, MemoryWrapper) {
         entropy: &mut entropy,
     };
     let wrapper = MemoryWrapper::new("test", Secret::new([7; 32])).unwrap();
-    let wanted = AppState::purposes();
+    let wanted = [&AppState::purposes()[..], &[KeyringCheckpointSigner::purpose()]].concat();
     let records = plan_missing(&mut env, &wrapper, OrganizationId::DEFAULT, &[], &wanted)
         .await
         .unwrap();

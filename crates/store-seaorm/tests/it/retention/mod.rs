@@ -9,7 +9,7 @@ mod world;
 use vutf_audit::{
     FindingKind, LogReader as _, TreeReader as _,
     merkle::verify_inclusion,
-    retention::{Removal, RetentionError, RetentionStore as _, Stopped},
+    retention::{PlanReport, Removal, RetentionError, RetentionStore as _, Stopped},
     tree::{inclusion_proof, root},
     verify,
 };
@@ -50,6 +50,22 @@ async fn fill(keeper: &Keeper) -> Vec<i64> {
     mine.map(|entry| entry.leaf.seq).collect()
 }
 
+/// All but the instant, which goes on.
+fn numbers(report: &PlanReport) -> Vec<(&'static str, u64, u64, Option<i64>, Option<i64>)> {
+    let classes = report.classes.iter();
+    classes
+        .map(|class| {
+            (
+                class.class,
+                class.count,
+                class.held,
+                class.first_seq,
+                class.last_seq,
+            )
+        })
+        .collect()
+}
+
 async fn what_is_old_goes_and_every_proof_stays(world: World) {
     let keeper = Keeper::new(world).await;
     let old = fill(&keeper).await;
@@ -68,7 +84,11 @@ async fn what_is_old_goes_and_every_proof_stays(world: World) {
     let planned = keeper.dry_run().await;
     assert_eq!(planned.count(), old.len() as u64);
     let done = keeper.run().await.unwrap();
-    assert_eq!(done, planned, "the dry run said what the run does");
+    assert_eq!(
+        numbers(&done),
+        numbers(&planned),
+        "the dry run said what the run does"
+    );
 
     // The event that tells of it waits for its place, and verification says so.
     let report = verify(store, &mut |_| {}).await.unwrap();
@@ -118,6 +138,8 @@ async fn batches_are_bounded_and_a_second_run_finds_nothing(world: World) {
             .collect();
         keeper.world.append(&events).await;
     }
+    // The last entry of the log stays, whatever its age.
+    keeper.world.append(&[event(days_ago(10), "user.read", 0)]).await;
     keeper.sequence().await;
     let done = keeper.run().await.unwrap();
     assert_eq!(done.count(), 2_500);
@@ -199,7 +221,7 @@ async fn an_entry_that_was_changed_stops_the_run(world: World) {
     let run = keeper.retention().runs(&keeper.ctx).await.unwrap().remove(0);
     assert_eq!(
         (run.removed, run.end.unwrap().finding),
-        (0, Some(found.to_string()))
+        (5, Some(found.to_string()))
     );
     assert!(keeper.world.store.open_run().await.unwrap().is_none());
 }

@@ -3,6 +3,8 @@
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod holds;
+pub(crate) mod log;
+pub(crate) mod proof;
 pub(crate) mod retention;
 pub(crate) mod status;
 
