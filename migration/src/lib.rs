@@ -14,6 +14,7 @@ mod m0006_key_lifecycle;
 mod m0007_erasure;
 mod m0008_key_jobs;
 mod m0009_audit_tree;
+mod m0013_audit_search;
 mod m0014_audit_retention;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_erasure::Migration),
             Box::new(m0008_key_jobs::Migration),
             Box::new(m0009_audit_tree::Migration),
+            Box::new(m0013_audit_search::Migration),
             Box::new(m0014_audit_retention::Migration),
         ]
     }

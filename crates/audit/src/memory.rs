@@ -9,14 +9,14 @@ use std::{
 use async_trait::async_trait;
 use uuid::Uuid;
 use vutf_kernel::{
-    Event, EventId, EventSink, Fault, Lease, Leases, OsEntropy, Page, PageRequest, PortError, Secret,
-    Timestamp, Transaction,
+    Event, EventId, EventSink, Fault, Lease, Leases, OsEntropy, Page, PageRequest, PortError, Receipts,
+    Secret, Timestamp, Transaction,
 };
 
 use crate::{
-    AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, PATIENCE, Pending, Protection, Record,
-    SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing, Strays, TreeNode, TreeReader,
-    Voucher,
+    AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, Order, PATIENCE, Pending, Protection,
+    Record, SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing, Strays, TreeNode,
+    TreeReader, Voucher,
     merkle::{Hash, TILE_WIDTH, TileId},
     prepare,
 };
@@ -75,6 +75,7 @@ impl MemoryLog {
         MemoryTx {
             log: self.clone(),
             staged: Vec::new(),
+            receipts: Receipts::default(),
         }
     }
     /// Changes the rows behind the log's back, as somebody with write access to the tables could.
@@ -153,11 +154,13 @@ impl Rows {
 pub struct MemoryTx {
     log: MemoryLog,
     staged: Vec<Intake>,
+    receipts: Receipts,
 }
 
 #[async_trait]
 impl EventSink for MemoryTx {
     async fn append(&mut self, event: Event) -> Result<(), PortError> {
+        self.receipts.expect(&event);
         let seal = Arc::clone(&self.log.seal);
         self.staged
             .push(prepare(event, &mut OsEntropy, |name, value| seal(name, value))?);
@@ -189,6 +192,7 @@ impl Transaction for MemoryTx {
             state.rows.cursors.insert(row.id, Cursor { xid: 0, ord });
         }
         state.rows.intake.extend(self.staged);
+        self.receipts.confirm();
         Ok(())
     }
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {
@@ -443,9 +447,17 @@ impl LogReader for MemoryLog {
         let mut found: Vec<&Intake> = rows
             .intake
             .iter()
-            .filter(|row| filter.matches(row) && page.after.is_none_or(|after| row.id.as_uuid() > after))
+            .filter(|row| filter.matches(row))
+            .filter(|row| match (page.after, filter.order) {
+                (None, _) => true,
+                (Some(after), Order::Ascending) => row.id.as_uuid() > after,
+                (Some(after), Order::Descending) => row.id.as_uuid() < after,
+            })
             .collect();
         found.sort_by_key(|row| row.id);
+        if filter.order == Order::Descending {
+            found.reverse();
+        }
         found.truncate(usize::from(page.limit) + 1);
         let page = Page::from_overfetch(found, page.limit, |row| row.id.as_uuid());
         Ok(page.map(|row| rows.record(row)))

@@ -10,9 +10,11 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod lease;
+pub mod look;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod page;
+pub mod receipt;
 pub mod secret;
 pub mod stamps;
 pub mod transaction;
@@ -30,9 +32,11 @@ pub use id::{
     UserId,
 };
 pub use lease::{Lease, Leases};
+pub use look::Question;
 #[cfg(feature = "memory")]
 pub use memory::MemoryCache;
 pub use page::{Page, PageRequest};
+pub use receipt::{Receipt, Receipts};
 pub use secret::Secret;
 pub use stamps::Stamps;
 pub use transaction::{BoxFuture, Transaction, Units, UseCaseError, transact};

@@ -214,6 +214,7 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("body", Account),
             ("parts", Sealed),
             ("mac", Mac),
+            ("reason", Word),
         ],
     ),
     (

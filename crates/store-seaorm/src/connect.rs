@@ -17,7 +17,7 @@ use vutf_app::{KeyReloader, UnitOfWork};
 use vutf_crypto_keys::Keyring;
 use vutf_identity::IdentityUnit;
 use vutf_kernel::{
-    Ambient, Fault, PortError, Secret, Units,
+    Ambient, Fault, PortError, Receipts, Secret, Units,
     breaker::{Breaker, BreakerOptions, BreakerState},
 };
 
@@ -319,6 +319,7 @@ impl SeaStore {
             ambient: self.inner.ambient.clone(),
             appended: Arc::clone(&self.inner.appended),
             appends: false,
+            receipts: Receipts::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use vutf_identity::{
     housekeeping::HousekeepingRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
-use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Transaction};
+use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Receipts, Transaction};
 
 use crate::{connection::Connection, error::port};
 
@@ -26,6 +26,7 @@ pub(crate) struct Tx {
     pub(crate) appended: Arc<Notify>,
     /// Whether events were added.
     pub(crate) appends: bool,
+    pub(crate) receipts: Receipts,
 }
 
 #[async_trait]
@@ -35,6 +36,7 @@ impl Transaction for Tx {
         if self.appends {
             self.appended.notify_one();
         }
+        self.receipts.confirm();
         Ok(())
     }
 

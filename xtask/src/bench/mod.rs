@@ -1,5 +1,6 @@
 //! `cargo xtask bench WHAT`: figures for the documents. Nothing passes or fails by them.
 
+mod audit_search;
 mod crypto;
 mod kek;
 mod keys;
@@ -21,6 +22,8 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 7)]
         rounds: usize,
     },
+    /// Searches in a long audit log on both databases, and what each index costs whoever writes.
+    AuditSearch(audit_search::Options),
     /// Named keys over HTTP beside OpenBao's transit engine: items a second, and CPU time an item.
     Crypto(crypto::Options),
     /// Re-encryption by two processes on both databases: rows a second beside the bare UPDATEs, then twenty kills.
@@ -50,6 +53,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(what: &Bench) -> Result<()> {
     match what {
         Bench::Start { rounds } => start::run(*rounds),
+        Bench::AuditSearch(options) => audit_search::run(options),
         Bench::Crypto(options) => crypto::run(options),
         Bench::Reencrypt { rows } => reencrypt::run(*rows),
         Bench::Keys { rounds, calls } => keys::run(*rounds, *calls),

@@ -12,6 +12,8 @@ mod merkle;
 mod sequencer;
 mod signed;
 #[cfg(test)]
+mod stories;
+#[cfg(test)]
 mod tamper;
 #[cfg(test)]
 mod tlog;

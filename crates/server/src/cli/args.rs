@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use vutf_app::erasure::{Reason, Reference};
 use vutf_audit::{Anchor, tlog::VerifierKey};
 use vutf_identity::UserStatus;
-use vutf_kernel::{EventId, UserId};
+use vutf_kernel::{EventId, Timestamp, UserId};
 
 use super::answer;
 pub(super) use super::audit_args::{Holds, Retention};
@@ -96,10 +96,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: Keys,
     },
-    /// Verify, follow and export the audit log; needs no keys, and works while the service runs.
+    /// Verify, follow, search and export the audit log; needs no keys, and works while the service runs.
     #[command(after_help = "Examples:
   violentutf-api audit verify
   violentutf-api audit tail --follow
+  violentutf-api audit timeline subject 01937b6e-5b5c-7d3e-8f00-000000000001
   violentutf-api audit export --from 1000 > audit.jsonl")]
     Audit {
         #[command(subcommand)]
@@ -283,6 +284,71 @@ pub(super) enum Audit {
         #[arg(long, value_name = "SEQ", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
         from: i64,
     },
+    /// Show what is known about one person, newest first: what was done to their data, or what they did.
+    #[command(after_help = "Examples:
+  violentutf-api audit timeline subject 01937b6e-5b5c-7d3e-8f00-000000000001
+  violentutf-api audit timeline actor 01937b6e-5b5c-7d3e-8f00-000000000001 --since 2026-11-01T00:00:00Z --json")]
+    Timeline {
+        /// Whether as the one whose data it is, or as the one who acts.
+        #[arg(value_enum)]
+        whose: Role,
+        /// The account's id.
+        #[arg(value_parser = user_id)]
+        id: UserId,
+        #[command(flatten)]
+        span: Span,
+        /// So many lines at most.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+    },
+    /// Count who reached whose data in a period: an edge for each pair of actor and subject.
+    #[command(after_help = "Examples:
+  violentutf-api audit access-graph
+  violentutf-api audit access-graph --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z --json
+  violentutf-api audit access-graph --dot | dot -Tsvg > access.svg")]
+    AccessGraph {
+        #[command(flatten)]
+        span: Span,
+        /// In the language of Graphviz.
+        #[arg(long, conflicts_with = "json")]
+        dot: bool,
+    },
+    /// Count what was added between two heads, by action, outcome and actor. Stops with exit code 1 at an entry that does not
+    /// follow from the one before.
+    #[command(after_help = "Examples:
+  violentutf-api audit diff 4711 5000                 the entries 4712 to 5000
+  violentutf-api audit diff --sizes 4712 5001         the same, by the sizes in two checkpoints")]
+    Diff {
+        /// The sequence number of the older head.
+        #[arg(value_parser = clap::value_parser!(i64).range(0..))]
+        from: i64,
+        /// The sequence number of the newer head.
+        #[arg(value_parser = clap::value_parser!(i64).range(0..))]
+        to: i64,
+        /// The numbers are sizes of the log, as checkpoints name them.
+        #[arg(long)]
+        sizes: bool,
+    },
+}
+
+/// As whom a person is looked for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Role {
+    /// Whose data it is.
+    Subject,
+    /// Who acts.
+    Actor,
+}
+
+/// A period.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// At this instant or later, RFC 3339; 30 days ago unless told otherwise.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(super) since: Option<Timestamp>,
+    /// Before this instant, RFC 3339; now unless told otherwise.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(super) until: Option<Timestamp>,
 }
 
 /// What to verify, and what is known of it.
@@ -338,6 +404,11 @@ fn event_id(text: &str) -> Result<EventId, String> {
 fn user_id(text: &str) -> Result<UserId, String> {
     text.parse()
         .map_err(|_no_uuid| "expected the id of an account, see `user list`".to_owned())
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text)
+        .ok_or_else(|| "expected an instant such as 2026-11-21T10:00:00Z".to_owned())
 }
 
 fn erasure(text: &str) -> Result<Reason, String> {

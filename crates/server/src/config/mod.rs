@@ -48,7 +48,7 @@ pub use report::schema;
 pub use retention::Retention;
 pub use sections::{
     Audit, Breaker, Cache, ClientAddressHeader, Config, Database, Erasure, HeadPlace, Keys, Log, LogFormat,
-    Management, Profile, RateLimits, Server, Suites, Telemetry,
+    Management, Profile, RateLimits, RelaxedReads, Server, Suites, Telemetry,
 };
 pub use sources::Sources;
 pub use units::ByteSize;

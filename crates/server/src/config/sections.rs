@@ -68,6 +68,23 @@ choice! {
     }
 }
 
+choice! {
+    /// Reads that may be answered before their event is recorded.
+    pub enum RelaxedReads: "`users`, `sessions` or `roles`" {
+        /// Accounts, one's own included.
+        Users = "users",
+        /// One's own sessions.
+        Sessions = "sessions",
+        /// Roles and permissions.
+        Roles = "roles",
+    }
+}
+
+impl RelaxedReads {
+    /// All classes.
+    pub const ALL: [Self; 3] = [Self::Users, Self::Sessions, Self::Roles];
+}
+
 impl Suites {
     /// The same for a key ring.
     pub(crate) const fn policy(self) -> SuitePolicy {
@@ -317,6 +334,11 @@ settings! {
         head_store: HeadPlace = HeadPlace::File, source = "NIST SP 800-53, AU-10";
         /// The newest checkpoint is signed with each batch. How far apart those are that are kept for good.
         checkpoint_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
+        /// Reads that are answered although their event cannot be recorded yet: `users`, `sessions`, `roles`. None by default: what
+        /// cannot be recorded is answered with 503. Changes, sign-ins, keys and looks at the log have no word here.
+        relaxed: Vec<RelaxedReads> = Vec::new(), source = "NIST SP 800-53 AU-5";
+        /// Events that may wait after their answer was given, in memory; beyond it they are dropped, and the number is recorded.
+        backlog: u32 = 10_000, floor = 100, ceiling = 1_000_000;
     }
     nest {
         /// What is removed, and when.

@@ -199,6 +199,7 @@ const fn const_list(kind: &'static str) -> &'static str {
         b"`file`, `pkcs11`, `aws-kms` or `vault-transit`" => {
             "list of `file`, `pkcs11`, `aws-kms`, `vault-transit`"
         }
+        b"`users`, `sessions` or `roles`" => "list of `users`, `sessions`, `roles`",
         b"http(s) URL" => "list of http(s) URLs",
         _ => "list",
     }

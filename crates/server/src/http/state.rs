@@ -19,8 +19,9 @@ use vutf_crypto_keys::{
 };
 use vutf_identity::Identity;
 use vutf_kernel::{Cache, Leases, MemoryCache, Timestamp, Units};
+use vutf_store_seaorm::Backlog;
 
-use super::{health::Health, rate, request};
+use super::{health::Health, rate, reference, request, throttled::Throttled};
 use crate::{config::Config, telemetry::Metrics};
 
 /// The service as the HTTP layer sees it.
@@ -59,6 +60,10 @@ pub struct AppState {
     pub erasures: ErasurePorts,
     /// Loads keys that another replica made.
     pub reloader: Arc<dyn KeyReloader>,
+    /// Keeps the events of refusals that could not be recorded.
+    pub backlog: Arc<Backlog>,
+    /// What was refused of late because it came too often.
+    pub throttled: Throttled,
     /// When the process became ready to serve.
     pub started_at: Timestamp,
 }
@@ -93,10 +98,11 @@ pub struct RetentionPorts {
 
 impl AppState {
     /// Keys that this layer needs besides those of the domains.
-    pub fn purposes() -> [Purpose; 3] {
+    pub fn purposes() -> [Purpose; 4] {
         [
             Purpose::mac(request::CURSOR_KEY),
             Purpose::mac(rate::KEY),
+            Purpose::mac(reference::KEY),
             Crypto::purpose(),
         ]
     }

@@ -17,6 +17,7 @@ mod housekeeping;
 mod jobs;
 mod kek;
 mod log_keys;
+mod lone_events;
 mod probes;
 mod reload;
 mod retention;
@@ -40,7 +41,7 @@ use vutf_audit::retention::{Retention, RetentionSettings};
 use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
-use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks, SeaStore, StoreOptions, key_purposes};
+use vutf_store_seaorm::{Looks, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
     audit_head::open as open_heads,
@@ -53,6 +54,7 @@ pub(crate) use self::{
 };
 pub use self::{
     error::StartError,
+    lone_events::LoneEvents,
     run::{Running, serve, start},
     sequencer_status::SequencerStatus,
     tombstones::{ReplayError, TombstoneError, TombstoneFile},
@@ -77,7 +79,7 @@ pub struct Service {
     /// Users, sessions, tokens.
     pub identity: Identity,
     /// Writes lone audit events.
-    pub recorder: Arc<GroupRecorder>,
+    pub lone_events: LoneEvents,
     /// Who was erased, outside the database.
     pub tombstones: Arc<TombstoneFile>,
     /// How long events are kept.
@@ -113,15 +115,11 @@ impl Service {
         };
         let cache = cache::connect(&config).await?;
         let hasher = hashing::hasher(&config)?;
-        let recorder = Arc::new(GroupRecorder::spawn(
-            Arc::new(store.clone()),
-            ambient.clone(),
-            GroupOptions::default(),
-        ));
+        let lone_events = LoneEvents::spawn(&store, &ambient, &config.audit);
         let identity = Identity {
             store: Arc::new(store.clone()),
-            looks: Arc::new(Looks::new(store.clone(), Arc::clone(&recorder) as _)),
-            recorder: Arc::clone(&recorder) as Arc<dyn vutf_kernel::EventRecorder>,
+            looks: Arc::new(Looks::new(store.clone(), Arc::clone(&lone_events.recorder))),
+            recorder: Arc::clone(&lone_events.recorder),
             hasher: Arc::clone(&hasher) as Arc<dyn vutf_identity::password::PasswordHasher>,
             signer: Arc::new(KeyringSigner::new(Arc::clone(&keyring), OrganizationId::DEFAULT)),
             tokens: Arc::default(),
@@ -147,7 +145,7 @@ impl Service {
             wrapper,
             keyring,
             identity,
-            recorder,
+            lone_events,
             tombstones,
             hasher,
         };
@@ -215,7 +213,7 @@ impl Service {
 
     /// Closes the pools. Nothing may be under way.
     pub async fn close(&self) {
-        self.recorder.close().await;
+        self.lone_events.close().await;
         self.store.close().await;
     }
 

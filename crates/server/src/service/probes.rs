@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use vutf_crypto_keys::{KekHealth, Keks, KeyWrapper, Keyring, Posture};
 use vutf_kernel::{Ambient, Cache, breaker::BreakerState};
-use vutf_store_seaorm::SeaStore;
+use vutf_store_seaorm::{Backlog, SeaStore};
 
 use super::{SequencerStatus, Service};
 use crate::http::health::{KekStatus, KeyHealth, Probe, ProbeStatus, Report};
@@ -31,6 +31,7 @@ pub(super) fn all(service: &Service, sequencer: Arc<SequencerStatus>) -> Vec<Arc
         }),
         Arc::new(AuditProbe {
             status: sequencer,
+            backlog: Arc::clone(&service.lone_events.backlog),
             ambient: service.ambient.clone(),
         }),
         Arc::new(DiskProbe(service.config.data_dir.clone())),
@@ -174,6 +175,7 @@ pub(super) async fn kek_health(wrapper: &dyn KeyWrapper, limit: Duration) -> Vec
 /// Not required: to turn every request away would make it cheap to stop the service by touching the log.
 struct AuditProbe {
     status: Arc<SequencerStatus>,
+    backlog: Arc<Backlog>,
     ambient: Ambient,
 }
 
@@ -188,7 +190,7 @@ impl Probe for AuditProbe {
     async fn check(&self) -> ProbeStatus {
         if self.status.is_refused() {
             ProbeStatus::Failed
-        } else if self.status.is_behind(self.ambient.now()) {
+        } else if self.status.is_behind(self.ambient.now()) || self.backlog.waiting() > 0 {
             ProbeStatus::Degraded
         } else {
             ProbeStatus::Ok

@@ -15,7 +15,7 @@ use super::{
     bootstrap::{self, Bootstrap},
     descriptors, gauges, housekeeping,
     jobs::{self, Worker},
-    log_keys, probes,
+    log_keys, lone_events, probes,
     reload::Reload,
     retention,
     scheduler::{self, Scheduler},
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    http::{self, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts},
+    http::{self, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled},
     telemetry::Metrics,
 };
 
@@ -50,6 +50,7 @@ pub struct Running {
     gauges: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     retention: JoinHandle<()>,
+    throttled: JoinHandle<()>,
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
@@ -98,7 +99,8 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let bootstrap = bootstrap::prepare(&service).await?;
     let observed = Arc::clone(&metrics);
     service
-        .recorder
+        .lone_events
+        .group
         .observe(move |commit| observed.audit_group().observe(commit.events, commit.wait));
     let config = Arc::clone(&service.config);
     let signer = log_keys::signer(&service).await?;
@@ -118,6 +120,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
     let housekeeping = housekeeping::spawn(service.clone());
     let retention = retention::spawn(service.clone());
+    let throttled = lone_events::watch_throttled(Arc::clone(&state));
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     health.serve();
@@ -131,6 +134,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         gauges,
         housekeeping,
         retention,
+        throttled,
         tombstones,
         scheduler,
         jobs,
@@ -154,8 +158,12 @@ impl Running {
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
-        let recorder = &self.service.recorder;
-        if tokio::time::timeout(LAST_STEP, recorder.close()).await.is_err() {
+        self.throttled.abort();
+        let lone_events = Box::pin(async {
+            lone_events::record_throttled(&self.state, true).await;
+            self.service.lone_events.close().await;
+        });
+        if tokio::time::timeout(LAST_STEP, lone_events).await.is_err() {
             tracing::warn!("the last audit events were not committed in time; their callers got no answer");
         }
         self.sequencer.finish(LAST_STEP).await;
@@ -218,6 +226,8 @@ fn state(
             tombstones: Arc::clone(&service.tombstones) as _,
         },
         reloader: Arc::new(Reload::new(service)),
+        backlog: Arc::clone(&service.lone_events.backlog),
+        throttled: Throttled::default(),
         started_at: service.ambient.now(),
     }
 }

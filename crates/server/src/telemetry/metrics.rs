@@ -8,7 +8,10 @@ use prometheus::{
 };
 use vutf_kernel::BreakerState;
 
-use super::{erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts};
+use super::{
+    audit::AuditMetrics, erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics,
+    process::ProcessFacts,
+};
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
 const DURATION_BUCKETS: [f64; 12] = [
@@ -42,6 +45,7 @@ pub struct Metrics {
     audit_refused: IntGauge,
     audit_oldest: IntGauge,
     audit_group: GroupMetrics,
+    audit: AuditMetrics,
     keys: KeyMetrics,
     erasures: ErasureMetrics,
     hash_queue: IntGauge,
@@ -95,6 +99,7 @@ impl Metrics {
                 "Last sequence number of the audit log.",
             )?,
             audit_group: GroupMetrics::new(&registry)?,
+            audit: AuditMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
@@ -124,6 +129,11 @@ impl Metrics {
     /// Of audit events that share commits.
     pub fn audit_group(&self) -> &GroupMetrics {
         &self.audit_group
+    }
+
+    /// Of answers and their audit events.
+    pub fn audit(&self) -> &AuditMetrics {
+        &self.audit
     }
 
     /// A request begins.
@@ -256,8 +266,12 @@ mod tests {
         metrics.set_audit(7, 41);
         metrics.set_audit_guard(true, Duration::from_secs(61));
         metrics.audit_group().observe(3, Duration::from_millis(4));
-        metrics.audit_group().set(7, 2);
-        metrics.audit_group().set(5, 3);
+        metrics.audit_group().set(7, 2, 1);
+        metrics.audit_group().set(5, 3, 4);
+        metrics.audit().unrecorded_answer();
+        metrics.audit().set_backlog(6, 8, 1);
+        metrics.audit().set_backlog(2, 9, 2);
+        metrics.audit().set_relaxed(1);
         metrics.set_hash_queue(9);
         metrics.rate_limit_degraded();
         let text = metrics.render();
@@ -275,6 +289,12 @@ mod tests {
             "vutf_audit_group_wait_seconds_bucket{le=\"0.005\"} 1",
             "vutf_audit_group_queue 5",
             "vutf_audit_group_refused_total 3",
+            "vutf_audit_group_failed_total 4",
+            "vutf_audit_unrecorded_answers_total 1",
+            "vutf_audit_backlog_events 2",
+            "vutf_audit_deferred_total 9",
+            "vutf_audit_dropped_total 2",
+            "vutf_audit_relaxed_classes 1",
             "vutf_password_hash_queue 9",
             "vutf_rate_limit_fallbacks_total 1",
         ] {

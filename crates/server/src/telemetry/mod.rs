@@ -7,6 +7,7 @@
 //! - Nothing is exported to anywhere unless `telemetry.otlp_endpoint` is set.
 //! - A collector that is down or slow costs spans, never requests.
 
+mod audit;
 mod erasure;
 mod export;
 mod group;
@@ -16,6 +17,7 @@ mod metrics;
 mod process;
 mod traces;
 
+pub use audit::AuditMetrics;
 pub use erasure::ErasureMetrics;
 pub use group::GroupMetrics;
 pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};

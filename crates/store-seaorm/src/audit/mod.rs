@@ -1,13 +1,16 @@
 //! The audit log: intake, sequencing, reading, and the proof that the database refuses changes.
 
 mod append_only;
+mod backlog;
 mod entries;
 mod group;
 mod intake;
 mod look;
 mod parts;
 mod reader;
+mod relaxed;
 mod retention;
+mod search;
 mod sequencer;
 mod surroundings;
 mod tree;
@@ -21,10 +24,12 @@ use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, UserId};
 pub(crate) use self::voucher::INTAKE;
 pub use self::{
     append_only::SeaAppendOnlyProbe,
+    backlog::Backlog,
     group::{GroupCommit, GroupOptions, GroupRecorder},
     look::Looks,
     parts::PrivatePart,
     reader::AuditLag,
+    relaxed::RelaxedRecorder,
 };
 use crate::{
     entity::{audit_intake, audit_leaf},
@@ -49,6 +54,7 @@ fn intake_row(intake: &Intake, mac: Vec<u8>) -> audit_intake::ActiveModel {
         body: Set(intake.body.clone()),
         parts: Set(encode_parts(&intake.parts)),
         mac: Set(mac),
+        reason: Set(intake.reason.clone()),
     }
 }
 
@@ -73,6 +79,7 @@ fn intake_of(row: audit_intake::Model, mut subjects: Vec<Uuid>) -> StoredIntake 
         resource_kind: row.resource_kind,
         resource_id: row.resource_id,
         outcome: row.outcome,
+        reason: row.reason,
         body: row.body,
         parts,
         subjects: subjects.into_iter().map(UserId::from_uuid).collect(),

@@ -27,6 +27,7 @@ macro_rules! on_both {
 }
 
 mod append_only;
+mod backlog;
 mod classification;
 mod contract;
 mod dba;
@@ -50,6 +51,7 @@ mod retention;
 mod retry;
 mod sealed;
 mod sealed_columns;
+mod search;
 mod sequencer;
 mod tamper;
 mod tombstones;

@@ -50,6 +50,7 @@ async fn empty_postgres() -> Option<World> {
 fn rows(world: &World) -> Vec<String> {
     let [home, one, two, three] = [0x7000_8000_0000_0000_0001, 1, 2, 3].map(|n| world.id(Uuid::from_u128(n)));
     let blob = world.bytes(b"blob");
+    let refused = world.bytes(br#"{"outcome":{"reason":"denied","result":"refused"}}"#);
     let stamps = "created_at, updated_at, version";
     vec![
         format!("INSERT INTO leases (name, holder, epoch, expires_at) VALUES ('l', {one}, 1, 2)"),
@@ -104,6 +105,12 @@ fn rows(world: &World) -> Vec<String> {
             "INSERT INTO audit_node (level, node_index, hash) VALUES (1, 0, {blob});
              INSERT INTO audit_checkpoint (number, size, note, signed_at) VALUES (1, 1, 'n', 1);
              INSERT INTO audit_latest (id, kept, size, note, signed_at) VALUES (1, 1, 1, 'n', 1)"
+        ),
+        // What stands in the table outlives the migration, and its reason is taken from the body the next time.
+        format!(
+            "INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, action, resource_kind, outcome, body, parts, mac) \
+               SELECT {two}, 1, {home}, 'r', 'operator', 'a.b', 'x', 'refused', {refused}, {blob}, {blob} \
+               WHERE NOT EXISTS (SELECT 1 FROM audit_intake WHERE id = {two})"
         ),
         format!(
             "INSERT INTO audit_hold (id, organization_id, reason, placed_at, placed_by_kind, event_id) \
@@ -173,6 +180,8 @@ async fn each_step_goes_up_and_down_with_rows_in_it(world: World) {
         world.sql(planted).await;
         before = after;
     }
+    let copied = "SELECT COUNT(*) FROM audit_intake WHERE reason = 'denied'";
+    assert_eq!(world.number(copied).await, 1, "a reason is copied from the body");
     let (whole, all) = (before, u32::try_from(steps).unwrap());
     for left in (0..all).rev() {
         world.store.migrate_down(1, &destroy).await.unwrap();

@@ -164,6 +164,16 @@ impl World {
         self.rows(sql).await[0].try_get_by_index(0).unwrap()
     }
 
+    /// The bodies of the events that hold `word`, as they stand in the intake.
+    pub(crate) async fn bodies(&self, word: &str) -> Vec<String> {
+        let rows = self.rows("SELECT body FROM audit_intake ORDER BY ord").await;
+        let bodies = rows.iter().map(|row| {
+            let bytes: Vec<u8> = row.try_get_by_index(0).unwrap();
+            String::from_utf8(bytes).unwrap()
+        });
+        bodies.filter(|body| body.contains(word)).collect()
+    }
+
     /// Asks until the answer is right.
     pub(crate) async fn wait_for(&self, sql: &str, right: impl Fn(i64) -> bool) {
         let connection = self.outside().await;

@@ -2,21 +2,24 @@
 //! event, and works on a copy that cannot be written; whoever sees events is in the log themself, which takes the keys.
 
 mod accept_head;
+mod access_graph;
 mod bundle;
+mod diff;
 mod export;
 mod files;
 mod holds;
 mod prove;
 mod retention;
 mod tail;
+mod timeline;
 mod verify;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use vutf_app::UnitOfWork;
-use vutf_audit::{Access, EventProof, LogEntry, LogReader, access::whole, parse_body};
+use vutf_audit::{Access, EventProof, LogEntry, LogReader, access::overview, parse_body};
 use vutf_kernel::{
-    Action, Actor, Ambient, Ctx, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
+    Action, Actor, Ambient, Ctx, Detail, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
     transact,
 };
 use vutf_store_seaorm::SeaStore;
@@ -46,6 +49,14 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
         Audit::Export { from } => export::run(&looker, from, out).await,
         Audit::Retention { action } => retention::run(action, &service, out).await,
         Audit::Holds { action } => holds::run(action, &service, out).await,
+        Audit::Timeline {
+            whose,
+            id,
+            span,
+            limit,
+        } => timeline::run(&looker, whose, id, &span, limit, out).await,
+        Audit::AccessGraph { span, dot } => access_graph::run(&looker, &span, dot, out).await,
+        Audit::Diff { from, to, sizes } => diff::run(&looker, from, to, sizes, out).await,
     };
     service.close().await;
     done
@@ -93,7 +104,17 @@ impl<'a> Looker<'a> {
 
     /// The log, once it is recorded that somebody looks at it.
     async fn open(&self, action: Action, from_seq: i64) -> Result<&dyn LogReader, Failure> {
-        whole(&self.ctx(), self.access(), action, from_seq)
+        let from = [("from_seq", Detail::Number(from_seq))];
+        self.open_part(action, from).await
+    }
+
+    /// The same, with what is to be known about the part that is looked at.
+    async fn open_part(
+        &self,
+        action: Action,
+        facts: impl IntoIterator<Item = (&'static str, Detail)>,
+    ) -> Result<&dyn LogReader, Failure> {
+        overview(&self.ctx(), self.access(), action, facts)
             .await
             .map_err(|error| Failure::of(&error))
     }

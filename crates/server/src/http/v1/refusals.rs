@@ -4,7 +4,6 @@ use vutf_app::{jobs::JobsError, keys::KeysError};
 use vutf_audit::{AccessError, ProveError, retention::RetentionError};
 use vutf_identity::{
     bootstrap::BootstrapError,
-    records_refusal,
     role::{assign::AssignError, list::ListRolesError},
     session::{
         AuthenticateError, list::ListSessionsError, login::LoginError, logout::LogoutError,
@@ -51,8 +50,7 @@ macro_rules! refusals {
     ($($error:ty),+ $(,)?) => {$(
         impl From<$error> for Problem {
             fn from(error: $error) -> Self {
-                let made = problem(error.class(), error.code(), error.to_string(), error.port());
-                if error.port().is_none() && records_refusal(error.class()) { made.audited() } else { made }
+                problem(error.class(), error.code(), error.to_string(), error.port())
             }
         }
     )+};
@@ -62,6 +60,7 @@ refusals! {
     AccessError,
     ProveError,
     AssignError,
+    AuthenticateError,
     BootstrapError,
     CertificateError,
     CreateError,
@@ -87,11 +86,4 @@ refusals! {
     UnlockError,
     UpdateError,
     ViewError,
-}
-
-impl From<AuthenticateError> for Problem {
-    /// Nobody has written this to the audit log: the guard will.
-    fn from(error: AuthenticateError) -> Self {
-        problem(error.class(), error.code(), error.to_string(), error.port())
-    }
 }

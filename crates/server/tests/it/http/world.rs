@@ -45,9 +45,10 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AppState, ErasurePorts, Health, JobPorts, RetentionPorts},
+    http::{self, AppState, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled},
     telemetry::Metrics,
 };
+use vutf_store_seaorm::Backlog;
 
 pub(crate) const PASSWORD: &str = "a long and winding pass phrase";
 
@@ -147,6 +148,12 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
     health.serve();
     let state = AppState {
         started_at: identity.ambient.now(),
+        backlog: Arc::new(Backlog::spawn(
+            Arc::clone(&identity.recorder),
+            identity.ambient.clone(),
+            100,
+        )),
+        throttled: Throttled::default(),
         identity,
         cache,
         counts_alone: std::sync::atomic::AtomicBool::default(),
