@@ -182,7 +182,7 @@ impl Service {
         Retention {
             store: &self.store,
             reader: &self.store,
-            recorder: &*self.recorder,
+            recorder: &*self.lone_events.recorder,
             ambient: &self.ambient,
             settings: &self.retention,
         }

@@ -78,12 +78,21 @@ async fn old_log(site: &Site) -> i64 {
             Resource::kind("user"),
             Outcome::Success,
         );
-        past.recorder.record(event.subject(subject)).await.unwrap();
+        past.lone_events
+            .recorder
+            .record(event.subject(subject))
+            .await
+            .unwrap();
     }
     sequence(&past).await;
     past.close().await;
     let present = service(site, 0).await;
-    present.recorder.record(named(&present)).await.unwrap();
+    present
+        .lone_events
+        .recorder
+        .record(named(&present))
+        .await
+        .unwrap();
     sequence(&present).await;
     present.close().await;
     first

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 use vutf_app::UnitOfWork;
 use vutf_audit::{
-    EventFilter, LogReader as _, Record, SEQUENCER_LEASE,
+    ActionMatch, EventFilter, LogReader as _, Record, SEQUENCER_LEASE,
     retention::{
         Hold, HoldReason, HoldScope, LEASE, PlanReport, Policy, Retention, RetentionSettings, RetentionTx,
         Stopped, prune,
@@ -107,7 +107,7 @@ impl Keeper {
 
     pub(super) async fn events_of(&self, action: &str) -> Vec<Record> {
         let filter = EventFilter {
-            action: Some(action.to_owned()),
+            action: Some(ActionMatch::Exactly(action.to_owned())),
             ..EventFilter::within(OrganizationId::DEFAULT)
         };
         let page = PageRequest {
