@@ -38,14 +38,22 @@ pub mod action {
     pub const STATUS: Action = Action::new("audit.status", "audit");
     /// The last events of all tenants are shown on the machine.
     pub const TAIL: Action = Action::new("audit.tail", "audit");
-    /// The events of all tenants are written out on the machine.
+    /// Events are carried away: those of a tenant by request, those of all tenants on the machine.
     pub const EXPORT: Action = Action::new("audit.export", "audit");
+    /// A witness says that this is not the log that it knows, or has forgotten what it knew.
+    pub const WITNESS_CONFLICT: Action = Action::new("audit.witness.conflict", "audit");
     /// The whole log is written out on the machine, with all that a stranger needs to verify it.
     pub const BUNDLE: Action = Action::new("audit.bundle", "audit");
     /// Events were dropped: their answers were given, and too many waited to be recorded.
     pub const DROPPED: Action = Action::new("audit.dropped", "audit");
     /// The present head is accepted on the machine in the place of the one that was noted there.
     pub const ACCEPT_HEAD: Action = Action::new("audit.accept_head", "audit");
+    /// How far sinks have come is shown on the machine.
+    pub const SINK_LIST: Action = Action::new("audit.sink_list", "audit");
+    /// A sink goes on somewhere else, by an operator's decision.
+    pub const SINK_RESET: Action = Action::new("audit.sink_reset", "audit");
+    /// A sink refuses to go on, because the log does not follow from what it exported.
+    pub const SINK_GAP: Action = Action::new("audit.sink_gap", "audit");
 }
 
 /// What a caller needs to see the log.

@@ -90,7 +90,7 @@ pub fn prepare<E>(
 }
 
 impl Intake {
-    fn of(body: Body, parts: Vec<SealedPart>) -> Self {
+    pub(crate) fn of(body: Body, parts: Vec<SealedPart>) -> Self {
         Self {
             body: body.to_bytes(),
             id: body.id,

@@ -8,6 +8,7 @@ pub mod body;
 pub mod bundle;
 pub mod canonical;
 pub mod chain;
+pub mod export;
 pub mod filter;
 pub mod finding;
 pub mod graph;

@@ -1,5 +1,7 @@
 //! In-memory twin of the audit ports: for embedders without a database, for unit tests, and for tamper drills.
 
+mod export;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,6 +19,7 @@ use crate::{
     AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, Order, PATIENCE, Pending, Protection,
     Record, SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing, Strays, TreeNode,
     TreeReader, Voucher,
+    export::{ExportStore, ExportTx, Position},
     merkle::{Hash, TILE_WIDTH, TileId},
     prepare,
 };
@@ -45,6 +48,7 @@ pub(crate) struct State {
     pub(crate) rows: Rows,
     pub(crate) leases: HashMap<String, Lease>,
     pub(crate) book: crate::retention::memory::Book,
+    positions: std::collections::BTreeMap<String, Position>,
 }
 
 type Seal = dyn Fn(&str, &Secret<String>) -> Result<Vec<u8>, PortError> + Send + Sync;

@@ -260,6 +260,17 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         ],
     ),
     (
+        "audit_exports",
+        &[
+            ("sink", Word),
+            ("seq", Count),
+            ("chain", Hash),
+            ("format", Word),
+            ("updated_at", Time),
+            ("problem", Word),
+        ],
+    ),
+    (
         "audit_hold",
         &[
             ("id", Id),
@@ -378,6 +389,17 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("revision", Count),
             ("authenticated_by", Id),
             ("mac", Mac),
+        ],
+    ),
+    (
+        "audit_cosignature",
+        &[
+            ("size", Count),
+            ("witness", Word),
+            ("key_id", Id),
+            ("note", Tolerated("a checkpoint, which is public")),
+            ("line", Tolerated("a signature over a public checkpoint")),
+            ("cosigned_at", Time),
         ],
     ),
     (

@@ -136,7 +136,7 @@ pub(super) const HOMES: &[Home] = &[
     home("clap*", &["vutf-server", "xtask"]),
     Home {
         external: "reqwest",
-        homes: &["vutf-kms", TESTKIT],
+        homes: &["vutf-kms", "vutf-server", TESTKIT],
         free_in_tests: true,
     },
     Home {

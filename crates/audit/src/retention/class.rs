@@ -120,6 +120,7 @@ pub const CLASSES: &[EventClass] = &[
             "audit.retention_plan",
             "audit.retention_runs",
             "audit.hold_list",
+            "audit.sink_list",
             "health.*",
             "document.*",
             "token.keys",

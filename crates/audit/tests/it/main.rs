@@ -4,10 +4,16 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod head;
 mod log;
 #[cfg(test)]
 mod merkle;
+#[cfg(test)]
+mod policy_file;
+#[cfg(test)]
+mod publish;
 #[cfg(test)]
 mod sequencer;
 mod signed;
@@ -17,5 +23,7 @@ mod stories;
 mod tamper;
 #[cfg(test)]
 mod tlog;
+#[cfg(test)]
+mod witness;
 #[cfg(test)]
 mod world;

@@ -38,6 +38,8 @@ pub mod permission {
         AUDIT_READ = "audit:read",
         #[doc = "Place and release legal holds on the audit log, and prune it."]
         AUDIT_MANAGE = "audit:manage",
+        #[doc = "Take the audit log out, a part at a time."]
+        AUDIT_EXPORT = "audit:export",
         #[doc = "See keys and their states."]
         KEYS_READ = "keys:read",
         #[doc = "Rotate and change keys."]
@@ -99,6 +101,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::ROLES_ASSIGN,
             p::AUDIT_READ,
             p::AUDIT_MANAGE,
+            p::AUDIT_EXPORT,
             p::KEYS_READ,
             p::KEYS_MANAGE,
             p::CRYPTO_ENCRYPT,
@@ -132,6 +135,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_READ,
             p::ROLES_READ,
             p::AUDIT_READ,
+            p::AUDIT_EXPORT,
             p::OPERATIONS_READ,
         ],
     },

@@ -4,13 +4,14 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use vutf_app::erasure::{Reason, Reference};
-use vutf_audit::{Anchor, tlog::VerifierKey};
+use vutf_audit::{Anchor, export::Format, tlog::VerifierKey};
 use vutf_identity::UserStatus;
 use vutf_kernel::{EventId, Timestamp, UserId};
 
 use super::answer;
 pub(super) use super::audit_args::{Holds, Retention};
 pub(super) use super::key_args::{KeyJobs, KeyPolicies, Keys, PolicyChange, Why, Work};
+pub(super) use super::witness_args::WitnessAction;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -105,6 +106,16 @@ pub(super) enum Command {
     Audit {
         #[command(subcommand)]
         action: Audit,
+    },
+    /// Cosign the checkpoints of audit logs, for those who verify them. Needs no database; run it where the log's operators
+    /// have no say.
+    #[command(after_help = "Examples:
+  violentutf-api witness init --name witness.example.org/w1
+  violentutf-api witness serve --log 'log.example.org/audit+8a7d…+AfLk…'
+  violentutf-api witness status --json")]
+    Witness {
+        #[command(subcommand)]
+        action: WitnessAction,
     },
     /// Print the API document (OpenAPI 3.1).
     #[command(after_help = "Examples:
@@ -274,15 +285,35 @@ pub(super) enum Audit {
         #[command(subcommand)]
         action: Holds,
     },
-    /// Write the log as JSON lines: sequence number, leaf hash, hash of the chain before it, body. Stops with exit code 1 at an
-    /// entry that does not fit.
-    #[command(
-        after_help = "Examples:\n  violentutf-api audit export > audit.jsonl\n  violentutf-api audit export --from 1000"
-    )]
+    /// Write the log, a record a line, each with its sequence number and the chain. Stops with exit code 1 at an entry that does
+    /// not fit. Says on standard error by which token the next export goes on.
+    #[command(after_help = "Examples:
+  violentutf-api audit export > audit.jsonl
+  violentutf-api audit export --format ocsf --from 1000 --until 2000 > part.ocsf.jsonl
+  violentutf-api audit export --format cef --resume 1999:9c0f… >> siem.log
+
+Formats: jsonl (the entry itself, from which the leaf hash can be recomputed), ocsf (1.5), cef, ecs (8), syslog (RFC 5424).")]
     Export {
+        /// `jsonl`, `ocsf`, `cef`, `ecs` or `syslog`.
+        #[arg(long, value_name = "FORMAT", default_value_t = Format::Jsonl)]
+        format: Format,
         /// The first sequence number.
         #[arg(long, value_name = "SEQ", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
         from: i64,
+        /// Before this sequence number.
+        #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(0..))]
+        until: Option<i64>,
+        /// Go on behind what was exported before, if the log still follows from it.
+        #[arg(long, value_name = "SEQ:CHAIN", conflicts_with = "from")]
+        resume: Option<Anchor>,
+    },
+    /// The receivers that a running service exports the log to.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit sinks list\n  violentutf-api audit sinks reset file --after 4711"
+    )]
+    Sinks {
+        #[command(subcommand)]
+        action: Sinks,
     },
     /// Show what is known about one person, newest first: what was done to their data, or what they did.
     #[command(after_help = "Examples:
@@ -328,6 +359,26 @@ pub(super) enum Audit {
         /// The numbers are sizes of the log, as checkpoints name them.
         #[arg(long)]
         sizes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Sinks {
+    /// Show how far each has come, and what keeps it.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit sinks list --json | jq '.sinks[] | {sink, behind}'"
+    )]
+    List,
+    /// Let one go on from the beginning, or behind an entry. What lies between is exported again, or never. It is an event.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit sinks reset syslog\n  violentutf-api audit sinks reset file --after 4711"
+    )]
+    Reset {
+        /// `file`, `syslog`, `http` or `otlp`.
+        sink: String,
+        /// The last entry that counts as exported.
+        #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(0..))]
+        after: Option<i64>,
     },
 }
 

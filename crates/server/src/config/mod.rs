@@ -13,6 +13,7 @@
 mod access;
 mod cidr;
 mod error;
+mod export;
 mod exposure;
 mod identity;
 mod layers;
@@ -30,6 +31,7 @@ mod units;
 mod url;
 mod validate;
 mod value;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,7 @@ mod tests_providers;
 pub use self::url::{HttpUrl, SecretUrl, masked_url};
 pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
+pub use export::{Export, FileSink, HostPort, HttpSink, OtlpSink, SyslogSink, SyslogTransport};
 pub use identity::{Argon2, EmailVerification, Identity, Lockout, Registration};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};
@@ -53,6 +56,7 @@ pub use sections::{
 pub use sources::Sources;
 pub use units::ByteSize;
 pub(crate) use units::{duration, shown as shown_duration};
+pub use witness::{LogKey, WitnessAddress, WitnessSite};
 
 use reader::Reader;
 

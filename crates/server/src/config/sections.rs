@@ -10,7 +10,8 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, Retention, SecretUrl, VaultTransit,
+    AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Pkcs11, Retention, SecretUrl,
+    VaultTransit, WitnessAddress, WitnessSite,
     macros::{choice, settings},
 };
 
@@ -128,6 +129,8 @@ settings! {
         rate_limit: RateLimits,
         /// The audit log.
         audit: Audit,
+        /// The command `witness`.
+        witness: WitnessSite,
         /// Log lines.
         log: Log,
         /// Traces.
@@ -339,6 +342,18 @@ settings! {
         relaxed: Vec<RelaxedReads> = Vec::new(), source = "NIST SP 800-53 AU-5";
         /// Events that may wait after their answer was given, in memory; beyond it they are dropped, and the number is recorded.
         backlog: u32 = 10_000, floor = 100, ceiling = 1_000_000;
+        /// Witnesses to which checkpoints are submitted, each as `NAME+ID+KEY URL`. See docs/guides/run-a-witness.md.
+        witnesses: Vec<WitnessAddress> = Vec::new(), source = "C2SP tlog-witness";
+        /// How many of them must cosign a checkpoint for it to count as witnessed; with 0 nothing watches over that.
+        witness_quorum: u16 = 0, ceiling = 32;
+        /// How often the newest checkpoint is submitted, while there is a new one.
+        witness_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
+        /// How long a witness may take to answer. One that has moved on meanwhile is asked twice.
+        witness_timeout: Duration = Duration::from_secs(5), floor = Duration::from_millis(100), ceiling = Duration::from_mins(1);
+    }
+    nest {
+        /// Export of the log as it grows.
+        export: Export,
     }
     nest {
         /// What is removed, and when.

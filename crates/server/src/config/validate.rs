@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use vutf_audit::tlog::KeyName;
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, HeadPlace, production, providers};
+use super::{Cidr, Config, ConfigError, HeadPlace, export, production, providers, witness};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
@@ -19,6 +19,8 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     proxies(config, errors);
     listeners(config, errors);
     audit(config, errors);
+    witness::check(config, errors);
+    export::check(config, errors);
     if EnvFilter::try_new(&config.log.level).is_err() {
         let mend = "use error, warn, info, debug, trace, or directives such as info,vutf_server=debug";
         errors.push(ConfigError::new("log.level", "is no level", mend));

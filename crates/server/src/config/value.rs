@@ -200,6 +200,8 @@ const fn const_list(kind: &'static str) -> &'static str {
             "list of `file`, `pkcs11`, `aws-kms`, `vault-transit`"
         }
         b"`users`, `sessions` or `roles`" => "list of `users`, `sessions`, `roles`",
+        b"witness" => "list of witnesses",
+        b"key of a log" => "list of keys of logs",
         b"http(s) URL" => "list of http(s) URLs",
         _ => "list",
     }

@@ -93,6 +93,7 @@ pub static ROUTES: &[Route] = routes![
     v1::audit::log::consistency,
     v1::audit::log::keys,
     v1::audit::log::tile,
+    v1::audit::exports,
     site::health::api,
     site::health::api_ready,
     site::health::api_live,

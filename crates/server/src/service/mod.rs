@@ -10,6 +10,7 @@ mod checks;
 mod data_dir;
 mod descriptors;
 mod error;
+mod export;
 mod gauges;
 mod hashing;
 mod head_keeper;
@@ -28,6 +29,7 @@ mod sequencer_status;
 mod settings;
 mod signals;
 mod tombstones;
+mod witnesses;
 
 use std::sync::Arc;
 
@@ -47,10 +49,11 @@ pub(crate) use self::{
     audit_head::open as open_heads,
     cache::connect as connect_cache,
     checks::all as compliance_checks,
-    data_dir::prepare as prepare_data_dir,
+    data_dir::{create_private, prepare as prepare_data_dir, replace_private, sync_directory_of},
     jobs::Worker,
     kek::{configured_id, files_needed, open as open_kek, protection as kek_protection},
     log_keys::noted as noted_vkeys,
+    signals::Signals,
 };
 pub use self::{
     error::StartError,
@@ -58,6 +61,7 @@ pub use self::{
     run::{Running, serve, start},
     sequencer_status::SequencerStatus,
     tombstones::{ReplayError, TombstoneError, TombstoneFile},
+    witnesses::{HttpWitness, Target, WitnessPorts, WitnessState, WitnessStatus, Witnesses},
 };
 use crate::{config::Config, http::AppState, telemetry::Metrics};
 

@@ -13,7 +13,9 @@ use vutf_app::KeyringCheckpointSigner;
 use super::{
     Service, StartError,
     bootstrap::{self, Bootstrap},
-    descriptors, gauges, housekeeping,
+    descriptors,
+    export::{self, Exporters},
+    gauges, housekeeping,
     jobs::{self, Worker},
     log_keys, lone_events, probes,
     reload::Reload,
@@ -22,7 +24,7 @@ use super::{
     sequencer::{self, Sequencer},
     settings,
     signals::Signals,
-    tombstones,
+    tombstones, witnesses,
 };
 use crate::{
     config::{Config, Loaded},
@@ -54,6 +56,8 @@ pub struct Running {
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
+    witnesses: Option<witnesses::Worker>,
+    exporters: Exporters,
     listeners: Vec<Listener>,
 }
 
@@ -105,8 +109,13 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let config = Arc::clone(&service.config);
     let signer = log_keys::signer(&service).await?;
     log_keys::note(&service, &signer);
+    let submitter = witnesses::of(&service, Arc::clone(&metrics));
+    let submitter = submitter.map_err(|error| StartError::Server(error.chain()))?;
     let sequencer = sequencer::spawn(&service, Arc::clone(&signer) as _);
-    let health = Arc::new(Health::new(probes::all(&service, Arc::clone(&sequencer.status))));
+    let witnessed = submitter.as_ref().map(|witnesses| Arc::clone(witnesses.status()));
+    let sinks = export::statuses(&config);
+    let probes = probes::all(&service, Arc::clone(&sequencer.status), witnessed, &sinks);
+    let health = Arc::new(Health::new(probes));
     let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health), signer));
     let opened = open_both(&config, &state);
     let (public, management, listeners) = match opened {
@@ -118,9 +127,11 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     };
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
+    let exporters = export::spawn(&service, &metrics, &sinks);
     let housekeeping = housekeeping::spawn(service.clone());
     let retention = retention::spawn(service.clone());
     let throttled = lone_events::watch_throttled(Arc::clone(&state));
+    let witnesses = submitter.map(|found| witnesses::spawn(found, config.audit.witness_interval));
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     health.serve();
@@ -138,6 +149,8 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         tombstones,
         scheduler,
         jobs,
+        witnesses,
+        exporters,
         listeners,
     })
 }
@@ -157,6 +170,10 @@ impl Running {
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
+        if let Some(witnesses) = self.witnesses {
+            witnesses.finish(LAST_STEP).await;
+        }
+        self.exporters.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
         self.throttled.abort();
         let lone_events = Box::pin(async {

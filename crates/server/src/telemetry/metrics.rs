@@ -9,8 +9,8 @@ use prometheus::{
 use vutf_kernel::BreakerState;
 
 use super::{
-    audit::AuditMetrics, erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics,
-    process::ProcessFacts,
+    audit::AuditMetrics, audit_export::AuditExportMetrics, erasure::ErasureMetrics, group::GroupMetrics,
+    keys::KeyMetrics, process::ProcessFacts, witnesses::WitnessMetrics,
 };
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
@@ -46,8 +46,10 @@ pub struct Metrics {
     audit_oldest: IntGauge,
     audit_group: GroupMetrics,
     audit: AuditMetrics,
+    audit_export: AuditExportMetrics,
     keys: KeyMetrics,
     erasures: ErasureMetrics,
+    witnesses: WitnessMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
     descriptors: IntGauge,
@@ -100,8 +102,10 @@ impl Metrics {
             )?,
             audit_group: GroupMetrics::new(&registry)?,
             audit: AuditMetrics::new(&registry)?,
+            audit_export: AuditExportMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
+            witnesses: WitnessMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
             descriptors: number("process_open_fds", "Open file descriptors.")?,
@@ -134,6 +138,10 @@ impl Metrics {
     /// Of answers and their audit events.
     pub fn audit(&self) -> &AuditMetrics {
         &self.audit
+    }
+    /// Of the audit log's sinks.
+    pub fn audit_export(&self) -> &AuditExportMetrics {
+        &self.audit_export
     }
 
     /// A request begins.
@@ -185,6 +193,10 @@ impl Metrics {
     /// What is told about erasures.
     pub fn erasures(&self) -> &ErasureMetrics {
         &self.erasures
+    }
+    /// What is told about witnesses.
+    pub fn witnesses(&self) -> &WitnessMetrics {
+        &self.witnesses
     }
     /// What is told about keys.
     pub fn keys(&self) -> &KeyMetrics {

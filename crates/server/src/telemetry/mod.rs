@@ -8,6 +8,7 @@
 //! - A collector that is down or slow costs spans, never requests.
 
 mod audit;
+mod audit_export;
 mod erasure;
 mod export;
 mod group;
@@ -16,13 +17,16 @@ mod logs;
 mod metrics;
 mod process;
 mod traces;
+mod witnesses;
 
 pub use audit::AuditMetrics;
+pub use audit_export::AuditExportMetrics;
 pub use erasure::ErasureMetrics;
 pub use group::GroupMetrics;
 pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};
 pub use metrics::{Metrics, PoolGauge};
 pub use traces::continue_trace;
+pub use witnesses::{WitnessGauge, WitnessMetrics};
 
 use tracing::Subscriber;
 use tracing_subscriber::{

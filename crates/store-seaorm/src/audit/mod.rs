@@ -2,7 +2,9 @@
 
 mod append_only;
 mod backlog;
+mod cosignatures;
 mod entries;
+mod exports;
 mod group;
 mod intake;
 mod look;

@@ -2,6 +2,8 @@
 
 pub(crate) mod approvals;
 pub(crate) mod audit_checkpoint;
+pub(crate) mod audit_cosignature;
+pub(crate) mod audit_exports;
 pub(crate) mod audit_intake;
 pub(crate) mod audit_latest;
 pub(crate) mod audit_leaf;

@@ -106,6 +106,8 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO audit_checkpoint (number, size, note, signed_at) VALUES (1, 1, 'n', 1);
              INSERT INTO audit_latest (id, kept, size, note, signed_at) VALUES (1, 1, 1, 'n', 1)"
         ),
+        format!("INSERT INTO audit_exports (sink, seq, chain, format, updated_at) VALUES ('file', 0, {blob}, 'jsonl', 1)"),
+        "INSERT INTO audit_cosignature (size, witness, key_id, note, line, cosigned_at) VALUES (1, 'w', 1, 'note', 'line', 1)".to_owned(),
         // What stands in the table outlives the migration, and its reason is taken from the body the next time.
         format!(
             "INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, action, resource_kind, outcome, body, parts, mac) \

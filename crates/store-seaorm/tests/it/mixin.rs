@@ -3,9 +3,11 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 23] = [
+const WITHOUT_MIXIN: [&str; 25] = [
     "approvals",
     "audit_checkpoint",
+    "audit_cosignature",
+    "audit_exports",
     "audit_hold",
     "audit_hold_release",
     "audit_intake",
@@ -28,8 +30,10 @@ const WITHOUT_MIXIN: [&str; 23] = [
     "refresh_tokens",
     "user_roles",
 ];
-const WITHOUT_TENANT: [&str; 11] = [
+const WITHOUT_TENANT: [&str; 13] = [
     "audit_checkpoint",
+    "audit_cosignature",
+    "audit_exports",
     "audit_hold_release",
     "audit_latest",
     "audit_leaf",

@@ -7,6 +7,7 @@ use vutf_kernel::{Event, Leases, Timestamp};
 use vutf_testkit::{
     contracts::{
         audit::{AuditStore, audit_contract},
+        cosignatures::cosignatures_contract,
         identity::identity_contract,
         jobs::{JobStore, jobs_contract},
         keys::{KeyStore, keys_contract},
@@ -93,6 +94,7 @@ async fn no_large_table_is_read_as_a_whole_and_no_index_is_idle() {
     identity_contract(Arc::new(store.clone())).await;
     audit_contract(AuditStore::Store(Arc::new(store.clone()))).await;
     keys_contract(KeyStore::Store(Arc::new(store.clone()))).await;
+    cosignatures_contract(&store).await;
     jobs_contract(JobStore::Store(Arc::new(store.clone()), world.place.url())).await;
     // A server process hands in its counts when it ends.
     store.close().await;

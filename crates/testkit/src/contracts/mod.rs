@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod cache;
+pub mod cosignatures;
+pub mod exports;
 pub mod identity;
 pub mod jobs;
 pub mod keys;

@@ -10,14 +10,14 @@ mod files;
 mod holds;
 mod prove;
 mod retention;
+mod sinks;
 mod tail;
 mod timeline;
 mod verify;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
 use vutf_app::UnitOfWork;
-use vutf_audit::{Access, EventProof, LogEntry, LogReader, access::overview, parse_body};
+use vutf_audit::{Access, EventProof, LogEntry, LogReader, access::overview, export::jsonl, parse_body};
 use vutf_kernel::{
     Action, Actor, Ambient, Ctx, Detail, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
     transact,
@@ -25,7 +25,7 @@ use vutf_kernel::{
 use vutf_store_seaorm::SeaStore;
 
 use super::{
-    args::{Audit, Verify},
+    args::{Audit, Sinks, Verify},
     database,
     failure::{Failure, Outcome},
     output::Output,
@@ -46,9 +46,26 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
         Audit::Prove { event, directory } => prove::run(&looker, event, &directory, out).await,
         Audit::AcceptHead => accept_head::run(&looker, &service, out).await,
         Audit::Tail { follow } => tail::run(&looker, follow, out).await,
-        Audit::Export { from } => export::run(&looker, from, out).await,
         Audit::Retention { action } => retention::run(action, &service, out).await,
         Audit::Holds { action } => holds::run(action, &service, out).await,
+        Audit::Export {
+            format,
+            from,
+            until,
+            resume,
+        } => {
+            let asked = export::Export {
+                format,
+                from,
+                until,
+                resume,
+            };
+            export::run(&looker, asked, &service.config, out).await
+        }
+        Audit::Sinks { action } => match action {
+            Sinks::List => sinks::list(&looker, out).await,
+            Sinks::Reset { sink, after } => sinks::restart(&looker, &sink, after, out).await,
+        },
         Audit::Timeline {
             whose,
             id,
@@ -158,18 +175,5 @@ fn record(entry: &LogEntry, previous: &[u8; 32]) -> String {
     let body = body
         .and_then(|bytes| std::str::from_utf8(bytes).ok())
         .filter(|text| parse_body(text.as_bytes()).is_ok());
-    let mut head: Value = json!({
-        "seq": entry.leaf.seq,
-        "leaf_hash": hex::encode(entry.leaf.leaf_hash),
-        "previous": hex::encode(previous),
-    });
-    if let (None, Some(by)) = (body, entry.pruned) {
-        head["pruned_by"] = json!(by);
-    }
-    let head = head.to_string();
-    format!(
-        "{},\"body\":{}}}",
-        head.trim_end_matches('}'),
-        body.unwrap_or("null")
-    )
+    jsonl(entry.leaf.seq, &entry.leaf.leaf_hash, previous, body)
 }

@@ -376,6 +376,12 @@ pub const CODES: &[Code] = &[
         "Read the key; rotate again only if you must.",
     ),
     code(
+        "export_gap",
+        409,
+        "The audit log does not go on from there",
+        "Run `violentutf-api audit verify`; begin anew with `from_seq` once it is known why.",
+    ),
+    code(
         "changed_meanwhile",
         409,
         "It was changed at the same time",

@@ -1,7 +1,7 @@
 //! Use cases' errors as problems.
 
 use vutf_app::{jobs::JobsError, keys::KeysError};
-use vutf_audit::{AccessError, ProveError, retention::RetentionError};
+use vutf_audit::{AccessError, ProveError, export::ExportError, retention::RetentionError};
 use vutf_identity::{
     bootstrap::BootstrapError,
     role::{assign::AssignError, list::ListRolesError},
@@ -68,6 +68,7 @@ refusals! {
     DisableError,
     EnableError,
     EraseError,
+    ExportError,
     JobsError,
     KeysError,
     ListError,

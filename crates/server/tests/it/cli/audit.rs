@@ -484,3 +484,104 @@ fn what_was_added_between_two_heads_is_counted() {
             .contains("no entry")
     );
 }
+/// The token on standard error.
+fn token(done: &Done) -> String {
+    let told = done.err.lines().last().unwrap();
+    told.strip_prefix("resume: ").unwrap().to_owned()
+}
+
+#[test]
+fn an_export_goes_on_behind_its_token_in_every_format() {
+    let site = logged();
+    let all = site.run(&["audit", "export"]);
+    let lines: Vec<&str> = all.out.lines().collect();
+    let first = site.run(&["audit", "export", "--until", "3"]);
+    assert_eq!(first.out.lines().collect::<Vec<_>>(), lines[..3]);
+    let rest = site.run(&[
+        "audit",
+        "export",
+        "--resume",
+        &token(&first),
+        "--until",
+        &lines.len().to_string(),
+    ]);
+    assert_eq!(rest.out.lines().collect::<Vec<_>>(), lines[3..]);
+    assert_eq!(token(&rest), token(&all));
+    for format in ["ocsf", "cef", "ecs", "syslog"] {
+        let done = site.run(&["audit", "export", "--format", format, "--until", "3"]);
+        assert_eq!(token(&done), token(&first), "{format}");
+        let leaf = |line: &str| {
+            serde_json::from_str::<Value>(line).unwrap()["leaf_hash"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        let text = done.ok();
+        let pairs = text.lines().zip(&lines);
+        assert!(
+            pairs.clone().all(|(line, entry)| line.contains(&leaf(entry))),
+            "{text}"
+        );
+        assert_eq!(pairs.count(), 3);
+    }
+    let json = site.run(&["audit", "export", "--json", "--until", "1"]);
+    assert!(json.err.starts_with("{\"resume\":\"0:"), "{}", json.err);
+}
+
+#[test]
+fn a_token_of_another_log_ends_the_export_and_one_that_is_none_is_wrong_usage() {
+    let site = logged();
+    let foreign = format!("2:{}", "0".repeat(64));
+    let told = site.run(&["audit", "export", "--resume", &foreign]).failed(1);
+    assert!(told.contains("seq 3"), "{told}");
+    let beyond = format!("9999:{}", "0".repeat(64));
+    let told = site.run(&["audit", "export", "--resume", &beyond]).failed(1);
+    assert!(told.contains("seq 9999"), "{told}");
+    for wrong in [
+        &["--resume", "2:00"][..],
+        &["--resume", &foreign, "--from", "1"],
+        &["--format", "xml"],
+        &["--until", "-1"],
+    ] {
+        let arguments: Vec<&str> = ["audit", "export"].iter().chain(wrong).copied().collect();
+        assert_eq!(site.run(&arguments).code, Some(2), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_pruned_leaves_as_a_tombstone_and_the_script_goes_over_it() {
+    let site = logged();
+    tamper(
+        &site,
+        "DELETE FROM audit_intake WHERE id = (SELECT event_id FROM audit_leaf WHERE seq = 2)",
+    )
+    .await;
+    let export = site.run(&["audit", "export"]).ok();
+    let line: Value = serde_json::from_str(export.lines().nth(2).unwrap()).unwrap();
+    assert_eq!((&line["seq"], &line["body"]), (&2.into(), &Value::Null));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/verify_export.py");
+    let mut python = std::process::Command::new("python3")
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut python.stdin.take().unwrap(), export.as_bytes()).unwrap();
+    let told = Done::of(python.wait_with_output().unwrap()).ok();
+    assert!(
+        told.starts_with("ok: head seq ") && told.contains(", 1 pruned"),
+        "{told}"
+    );
+}
+
+#[test]
+fn sinks_are_listed_and_one_that_is_not_known_is_not_reset() {
+    let site = logged();
+    assert!(
+        site.run(&["audit", "sinks", "list"])
+            .ok()
+            .contains("Nothing was exported")
+    );
+    let told = site.run(&["audit", "sinks", "reset", "file"]).failed(1);
+    assert!(told.contains("\"file\""), "{told}");
+}

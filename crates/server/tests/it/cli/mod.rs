@@ -12,6 +12,7 @@ mod retention;
 mod schema;
 mod suites;
 mod usage;
+mod witness;
 
 use std::{
     io::Write as _,

@@ -7,6 +7,9 @@ mod audit_modes;
 mod bad_start;
 mod database_outage;
 mod erasure;
+mod export;
+mod export_kill;
+mod export_receivers;
 mod first_start;
 mod full_disk;
 mod fuzz_requests;
@@ -22,6 +25,7 @@ mod races;
 mod redis_outage;
 mod replicas;
 mod terminate;
+mod witnesses;
 pub(crate) mod world;
 
 use world::{Admin, World, eventually, say};

@@ -88,6 +88,23 @@ async fn the_service_works_as_a_role_that_owns_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_table_has_its_rights() {
+    let Some(world) = World::postgres().await else {
+        return;
+    };
+    let tables = "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition \
+                  AND relnamespace = 'public'::regnamespace ORDER BY 1";
+    for row in world.rows(tables).await {
+        let name: String = row.try_get_by_index(0).unwrap();
+        let words = ROLES.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        assert!(
+            words.into_iter().any(|word| word == name),
+            "{name} is in no GRANT"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn that_role_cannot_change_what_only_grows() {
     let Some((owner, keeper)) = two_roles().await else {
         return;

@@ -2,6 +2,7 @@
 
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod exports;
 pub(crate) mod holds;
 pub(crate) mod log;
 pub(crate) mod proof;
