@@ -18,6 +18,7 @@ mod m0010_audit_analysis;
 mod m0011_audit_exports;
 mod m0012_audit_witness;
 mod m0013_audit_search;
+mod m0014_audit_retention;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_audit_exports::Migration),
             Box::new(m0012_audit_witness::Migration),
             Box::new(m0013_audit_search::Migration),
+            Box::new(m0014_audit_retention::Migration),
         ]
     }
 }

@@ -23,6 +23,7 @@ pub mod part;
 pub mod place;
 pub mod prove;
 pub mod read;
+pub mod retention;
 pub mod sequence;
 pub mod timeline;
 pub mod tlog;

@@ -33,6 +33,8 @@ pub struct Rows {
     pub leaves: Vec<Leaf>,
     /// Where each event stands in the order of commits.
     pub cursors: HashMap<EventId, Cursor>,
+    /// Which event is said to have pruned which entry.
+    pub pruned: HashMap<i64, EventId>,
     /// Nodes of the tree; read in the order of level and index.
     pub nodes: Vec<TreeNode>,
     /// The newest checkpoint.
@@ -42,9 +44,10 @@ pub struct Rows {
 }
 
 #[derive(Default)]
-struct State {
-    rows: Rows,
-    leases: HashMap<String, Lease>,
+pub(crate) struct State {
+    pub(crate) rows: Rows,
+    pub(crate) leases: HashMap<String, Lease>,
+    pub(crate) book: crate::retention::memory::Book,
     positions: std::collections::BTreeMap<String, Position>,
 }
 
@@ -91,7 +94,7 @@ impl MemoryLog {
         held.is_some_and(|held| held.holder == lease.holder && held.epoch == lease.epoch)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -409,6 +412,7 @@ impl LogReader for MemoryLog {
             .map(|leaf| LogEntry {
                 leaf: leaf.clone(),
                 intake: by_id.get(&leaf.event_id).map(|row| (*row).clone()),
+                pruned: rows.pruned.get(&leaf.seq).copied(),
                 cursor: rows.cursors.get(&leaf.event_id).copied(),
                 misfit: None,
             })

@@ -16,8 +16,10 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 pub struct LogEntry {
     /// The place.
     pub leaf: Leaf,
-    /// The event, found by `leaf.event_id`; `None` when the row is gone, which is a finding.
+    /// The event, found by `leaf.event_id`; `None` when the row is gone, which is a finding unless it was pruned.
     pub intake: Option<StoredIntake>,
+    /// The event that is said to have pruned it.
+    pub pruned: Option<EventId>,
     /// Where the event's row stands now in the order of commits; the leaf says where it stood.
     pub cursor: Option<Cursor>,
     /// What the reader itself found: a row that cannot be read, a reference in another tenant.

@@ -86,6 +86,10 @@ ids! {
     ApprovalId,
     /// What a detection rule found.
     FindingId,
+    /// A legal hold on audit events.
+    HoldId,
+    /// A run that prunes the audit log.
+    PruneRunId,
 }
 
 impl OrganizationId {

@@ -271,6 +271,62 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         ],
     ),
     (
+        "audit_hold",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("reason", NOTE_OF_HOLD),
+            ("of_organization", Id),
+            ("of_subject", Pseudonym),
+            ("of_actor", Pseudonym),
+            ("of_class", Word),
+            ("from_at", Time),
+            ("until_at", Time),
+            ("placed_at", Time),
+            ("placed_by_kind", Word),
+            ("placed_by", Pseudonym),
+            ("event_id", Id),
+        ],
+    ),
+    (
+        "audit_hold_release",
+        &[
+            ("hold_id", Id),
+            ("released_at", Time),
+            ("released_by_kind", Word),
+            ("released_by", Pseudonym),
+            ("event_id", Id),
+        ],
+    ),
+    (
+        "audit_prune_run",
+        &[
+            ("id", Id),
+            ("requested_at", Time),
+            ("requested_by_kind", Word),
+            ("requested_by", Pseudonym),
+            ("policy", Word),
+            ("event_id", Id),
+        ],
+    ),
+    (
+        "audit_prune_end",
+        &[("run_id", Id), ("ended_at", Time), ("finding", Word)],
+    ),
+    (
+        "audit_prune_batch",
+        &[
+            ("event_id", Id),
+            ("run_id", Id),
+            ("class", Word),
+            ("cutoff", Time),
+            ("removed", Count),
+            ("pruned_at", Time),
+            ("xid", Count),
+        ],
+    ),
+    ("audit_pruned", &[("seq", Count), ("event_id", Id)]),
+    (
         "key_transitions",
         &[
             ("key_id", Id),
@@ -444,6 +500,7 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
     ),
 ];
 
+const NOTE_OF_HOLD: ColumnClass = Tolerated("why events are held, by an auditor, about a case");
 const NOTE: ColumnClass = Tolerated("why a key's state was changed, by a custodian, about a key");
 
 /// What a column holds; `None` for one that nobody has thought about.

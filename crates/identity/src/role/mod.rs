@@ -36,10 +36,10 @@ pub mod permission {
         ROLES_ASSIGN = "roles:assign",
         #[doc = "See the audit log."]
         AUDIT_READ = "audit:read",
+        #[doc = "Handle findings, tune and silence detection rules, place and release legal holds, prune."]
+        AUDIT_MANAGE = "audit:manage",
         #[doc = "Take the audit log out, a part at a time."]
         AUDIT_EXPORT = "audit:export",
-        #[doc = "Handle findings, and switch, tune and silence detection rules."]
-        AUDIT_MANAGE = "audit:manage",
         #[doc = "See keys and their states."]
         KEYS_READ = "keys:read",
         #[doc = "Rotate and change keys."]
@@ -100,8 +100,8 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::ROLES_READ,
             p::ROLES_ASSIGN,
             p::AUDIT_READ,
-            p::AUDIT_EXPORT,
             p::AUDIT_MANAGE,
+            p::AUDIT_EXPORT,
             p::KEYS_READ,
             p::KEYS_MANAGE,
             p::CRYPTO_ENCRYPT,
@@ -140,6 +140,11 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::AUDIT_MANAGE,
             p::OPERATIONS_READ,
         ],
+    },
+    BuiltInRole {
+        name: "records_officer",
+        description: "Reads the audit log, places and releases legal holds, and prunes; changes nothing else.",
+        permissions: &[p::SELF_MANAGE, p::AUDIT_READ, p::AUDIT_MANAGE],
     },
     BuiltInRole {
         name: "key_custodian",

@@ -14,6 +14,7 @@ use vutf_identity::UserStatus;
 use vutf_kernel::{EventId, Timestamp, UserId};
 
 use super::answer;
+pub(super) use super::audit_args::{Holds, Retention};
 pub(super) use super::key_args::{KeyJobs, KeyPolicies, Keys, PolicyChange, Why, Work};
 pub(super) use super::witness_args::WitnessAction;
 
@@ -299,6 +300,16 @@ pub(super) enum Audit {
         after_help = "Examples:\n  violentutf-api audit rules\n  violentutf-api audit rules --json | jq '.rules[] | select(.enabled == false)'"
     )]
     Rules,
+    /// How long events are kept, and pruning.
+    Retention {
+        #[command(subcommand)]
+        action: Retention,
+    },
+    /// Legal holds: what must not go, whatever its age.
+    Holds {
+        #[command(subcommand)]
+        action: Holds,
+    },
     /// Write the log, a record a line, each with its sequence number and the chain. Stops with exit code 1 at an entry that does
     /// not fit. Says on standard error by which token the next export goes on.
     #[command(after_help = "Examples:

@@ -9,6 +9,7 @@
 mod answer;
 mod args;
 mod audit;
+mod audit_args;
 mod completions;
 mod config;
 mod database;

@@ -25,6 +25,7 @@ mod production;
 mod providers;
 mod reader;
 mod report;
+mod retention;
 mod sections;
 mod sources;
 mod units;
@@ -49,6 +50,7 @@ pub use identity::{Argon2, EmailVerification, Identity, Lockout, Registration};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};
 pub use report::schema;
+pub use retention::Retention;
 pub use sections::{
     Audit, Breaker, Cache, ClientAddressHeader, Config, Database, Erasure, HeadPlace, Keys, Log, LogFormat,
     Management, Profile, RateLimits, RelaxedReads, Server, Suites, Telemetry,

@@ -10,8 +10,8 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    Alerts, AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Mail, Pkcs11, SecretUrl,
-    VaultTransit, WitnessAddress, WitnessSite,
+    Alerts, AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Mail, Pkcs11, Retention,
+    SecretUrl, VaultTransit, WitnessAddress, WitnessSite,
     macros::{choice, settings},
 };
 
@@ -365,6 +365,8 @@ settings! {
         export: Export,
         /// Who is told of what the analysis finds.
         alerts: Alerts,
+        /// What is removed, and when.
+        retention: Retention,
     }
 }
 

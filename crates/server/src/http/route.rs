@@ -7,6 +7,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
+use vutf_audit::retention;
 use vutf_crypto_keys::action::KEY_DESTROY;
 use vutf_identity::{
     action::{SESSION_REFRESH_REUSE, SUBJECT_ERASURE_READ},
@@ -96,9 +97,10 @@ pub const UNAUDITED: [(&str, &str); 9] = [
 ];
 
 /// Where the event of an answer may be of another action than the route declares: to destroy a key that never protected anything
-/// takes no request, to erase again somebody who is erased shows the certificate, and a spent refresh token is more than a wrong
-/// one.
-const OTHER_ACTIONS: [(&str, Action); 3] = [
+/// takes no request, to erase again somebody who is erased shows the certificate, a spent refresh token is more than a wrong
+/// one, and a dry run removes nothing.
+const OTHER_ACTIONS: [(&str, Action); 4] = [
+    ("/api/v1/audit/retention/runs", retention::action::PLAN),
     ("/api/v1/auth/refresh", SESSION_REFRESH_REUSE),
     ("/api/v1/keys/{id}/destroy", KEY_DESTROY),
     ("/api/v1/users/{id}/erase", SUBJECT_ERASURE_READ),

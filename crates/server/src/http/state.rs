@@ -12,6 +12,7 @@ use vutf_app::{
 use vutf_audit::{
     Access, CheckpointSigner, LogReader,
     analysis::{Analysis, AnalysisReader, AnalysisUnit, RuleSet},
+    retention::{Retention, RetentionSettings, RetentionStore},
 };
 use vutf_crypto_keys::{
     KeyReader, KeyWrapper, Keyring, Purpose,
@@ -50,6 +51,8 @@ pub struct AppState {
     pub key_jobs: JobPorts,
     /// The audit log, for reading.
     pub log_reader: Arc<dyn LogReader>,
+    /// Runs and holds over the audit log.
+    pub retention: RetentionPorts,
     /// Signs the log's checkpoints; here for its public keys.
     pub log_signer: Arc<dyn CheckpointSigner>,
     /// Findings and rules.
@@ -98,6 +101,14 @@ pub struct ErasurePorts {
     pub tombstones: Arc<dyn Tombstones>,
 }
 
+/// What the use cases of retention need.
+pub struct RetentionPorts {
+    /// Runs, holds and entries.
+    pub store: Arc<dyn RetentionStore>,
+    /// How long what is kept.
+    pub settings: Arc<RetentionSettings>,
+}
+
 impl AppState {
     /// Keys that this layer needs besides those of the domains.
     pub fn purposes() -> [Purpose; 4] {
@@ -126,6 +137,16 @@ impl AppState {
             recorder: &self.identity,
             rules: &self.analysis.rules,
             ambient: &self.identity.ambient,
+        }
+    }
+    /// The handles that the use cases of retention take.
+    pub fn retention(&self) -> Retention<'_> {
+        Retention {
+            store: &*self.retention.store,
+            reader: &*self.log_reader,
+            recorder: &self.identity,
+            ambient: &self.identity.ambient,
+            settings: &self.retention.settings,
         }
     }
 

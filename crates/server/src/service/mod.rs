@@ -23,6 +23,7 @@ mod log_keys;
 mod lone_events;
 mod probes;
 mod reload;
+mod retention;
 mod run;
 mod scheduler;
 mod sequencer;
@@ -40,7 +41,10 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
-use vutf_audit::analysis::RuleSet;
+use vutf_audit::{
+    analysis::RuleSet,
+    retention::{Retention, RetentionSettings},
+};
 use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
@@ -90,6 +94,8 @@ pub struct Service {
     pub tombstones: Arc<TombstoneFile>,
     /// The rules of the analysis of the audit log.
     pub rules: Arc<RuleSet>,
+    /// How long events are kept.
+    pub retention: Arc<RetentionSettings>,
     hasher: Arc<hashing::BoundedHasher>,
 }
 
@@ -141,7 +147,10 @@ impl Service {
             Arc::clone(&wrapper),
             ambient.clone(),
         ));
+        let retention =
+            settings::retention(&config).map_err(|error| StartError::Server(error.to_string()))?;
         let service = Self {
+            retention: Arc::new(retention),
             config,
             ambient,
             store,
@@ -179,6 +188,17 @@ impl Service {
             rows: &self.store,
             leases: &self.store,
             settings: settings::jobs(&self.config),
+        }
+    }
+
+    /// The handles that the use cases of retention take.
+    pub fn retention(&self) -> Retention<'_> {
+        Retention {
+            store: &self.store,
+            reader: &self.store,
+            recorder: &*self.lone_events.recorder,
+            ambient: &self.ambient,
+            settings: &self.retention,
         }
     }
 

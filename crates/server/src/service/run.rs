@@ -21,6 +21,7 @@ use super::{
     jobs::{self, Worker},
     log_keys, lone_events, probes,
     reload::Reload,
+    retention,
     scheduler::{self, Scheduler},
     sequencer::{self, Sequencer},
     settings,
@@ -29,7 +30,9 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    http::{self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts, Throttled},
+    http::{
+        self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled,
+    },
     telemetry::Metrics,
 };
 
@@ -52,6 +55,7 @@ pub struct Running {
     sequencer: Sequencer,
     gauges: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    retention: JoinHandle<()>,
     throttled: JoinHandle<()>,
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
@@ -134,6 +138,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let analyst = analysis::spawn(service.clone(), Arc::clone(&metrics), alerts::kinds(&alert_sinks));
     let courier = alerts::spawn(service.clone(), Arc::clone(&metrics), alert_sinks);
     let housekeeping = housekeeping::spawn(service.clone());
+    let retention = retention::spawn(service.clone());
     let throttled = lone_events::watch_throttled(Arc::clone(&state));
     let witnesses = submitter.map(|found| witnesses::spawn(found, config.audit.witness_interval));
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
@@ -148,6 +153,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         sequencer,
         gauges,
         housekeeping,
+        retention,
         throttled,
         tombstones,
         scheduler,
@@ -171,6 +177,7 @@ impl Running {
         }
         self.gauges.abort();
         self.housekeeping.abort();
+        self.retention.abort();
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
@@ -238,6 +245,10 @@ fn state(
             settings: settings::jobs(&service.config),
         },
         log_reader: Arc::new(service.store.clone()),
+        retention: RetentionPorts {
+            store: Arc::new(service.store.clone()),
+            settings: Arc::clone(&service.retention),
+        },
         log_signer: signer,
         analysis: AnalysisPorts {
             units: Arc::new(service.store.clone()),

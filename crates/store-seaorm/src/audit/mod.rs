@@ -11,6 +11,7 @@ mod look;
 mod parts;
 mod reader;
 mod relaxed;
+mod retention;
 mod search;
 mod sequencer;
 mod surroundings;

@@ -48,6 +48,7 @@ mod migrations;
 mod mixin;
 mod names;
 mod queries;
+mod retention;
 mod retry;
 mod sealed;
 mod sealed_columns;

@@ -123,6 +123,15 @@ fn rows(world: &World) -> Vec<String> {
                SELECT {two}, 1, {home}, 'r', 'operator', 'a.b', 'x', 'refused', {refused}, {blob}, {blob} \
                WHERE NOT EXISTS (SELECT 1 FROM audit_intake WHERE id = {two})"
         ),
+        format!(
+            "INSERT INTO audit_hold (id, organization_id, reason, placed_at, placed_by_kind, event_id) \
+               VALUES ({one}, {home}, 'case', 1, 'operator', {two});
+             INSERT INTO audit_hold_release (hold_id, released_at, released_by_kind, event_id) VALUES ({one}, 1, 'operator', {three});
+             INSERT INTO audit_prune_run (id, requested_at, requested_by_kind, policy, event_id) VALUES ({one}, 1, 'operator', 'p', {two});
+             INSERT INTO audit_prune_end (run_id, ended_at) VALUES ({one}, 1);
+             INSERT INTO audit_prune_batch (event_id, run_id, class, cutoff, removed, pruned_at) VALUES ({two}, {one}, 'reads', 1, 1, 1);
+             INSERT INTO audit_pruned (seq, event_id) VALUES (0, {two})"
+        ),
     ]
 }
 

@@ -21,6 +21,8 @@ use vutf_testkit::{
 pub(crate) enum Place {
     Sqlite(SqliteFile),
     Postgres(TestDatabase),
+    /// The URL and the name of a PostgreSQL database that somebody else keeps.
+    Borrowed(String, String),
 }
 
 impl Place {
@@ -28,6 +30,7 @@ impl Place {
         match self {
             Self::Sqlite(file) => file.url(),
             Self::Postgres(database) => database.url().to_owned(),
+            Self::Borrowed(url, _) => url.clone(),
         }
     }
 }
@@ -92,6 +95,7 @@ impl World {
     pub(crate) fn database(&self) -> &str {
         match &self.place {
             Place::Postgres(database) => database.name(),
+            Place::Borrowed(_, name) => name,
             Place::Sqlite(_) => panic!("a file has no name in a server"),
         }
     }

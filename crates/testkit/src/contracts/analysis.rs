@@ -484,6 +484,7 @@ async fn equal_origins_have_equal_tags(store: &AnalysisStore, factory: &mut Fact
             intake: Some(record.intake),
             cursor: None,
             misfit: None,
+            pruned: None,
         });
     }
     // What was tampered with is no origin, and no error.

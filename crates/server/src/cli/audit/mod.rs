@@ -8,7 +8,9 @@ mod bundle;
 mod diff;
 mod export;
 mod files;
+mod holds;
 mod prove;
+mod retention;
 mod sinks;
 mod tail;
 mod timeline;
@@ -58,6 +60,8 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
             analysis::findings(&looker, &service.config, wanted, out).await
         }
         Audit::Rules => analysis::rules(&looker, &service.config, out).await,
+        Audit::Retention { action } => retention::run(action, &service, out).await,
+        Audit::Holds { action } => holds::run(action, &service, out).await,
         Audit::Export {
             format,
             from,

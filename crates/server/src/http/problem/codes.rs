@@ -473,6 +473,24 @@ pub const CODES: &[Code] = &[
         "`GET /api/v1/keys/jobs` shows it; resume or cancel it.",
     ),
     code(
+        "hold_released",
+        409,
+        "The hold is released already",
+        "`GET /api/v1/audit/holds` tells when and by whom.",
+    ),
+    code(
+        "retention_disabled",
+        409,
+        "Nothing is pruned",
+        "Set `audit.retention.enabled`, or ask with `dry_run`.",
+    ),
+    code(
+        "run_under_way",
+        409,
+        "A run is under way",
+        "`GET /api/v1/audit/retention/runs` shows it.",
+    ),
+    code(
         "job_state",
         409,
         "The job's state does not allow this",

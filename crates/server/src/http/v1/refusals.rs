@@ -1,7 +1,9 @@
 //! Use cases' errors as problems.
 
 use vutf_app::{jobs::JobsError, keys::KeysError};
-use vutf_audit::{AccessError, ProveError, analysis::AnalysisError, export::ExportError};
+use vutf_audit::{
+    AccessError, ProveError, analysis::AnalysisError, export::ExportError, retention::RetentionError,
+};
 use vutf_identity::{
     bootstrap::BootstrapError,
     role::{assign::AssignError, list::ListRolesError},
@@ -81,6 +83,7 @@ refusals! {
     RefreshError,
     RegisterError,
     RestoreError,
+    RetentionError,
     RevokeSessionError,
     RevokeSessionsError,
     UnlockError,

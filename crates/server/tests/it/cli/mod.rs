@@ -8,6 +8,7 @@ mod erasures;
 mod kek;
 mod keys;
 mod postgres;
+mod retention;
 mod schema;
 mod suites;
 mod usage;

@@ -138,6 +138,9 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
         path if path.starts_with("/api/v1/keys/policies") => policies(stage, what, status).await,
         path if path.starts_with("/api/v1/keys") => keys(stage, what, status).await,
         path if path.starts_with("/api/v1/crypto/") => return crypto(stage, what, status).await,
+        path if path.starts_with("/api/v1/audit/retention") || path.starts_with("/api/v1/audit/holds") => {
+            retention(stage, what, status).await
+        }
         "/api/v1/audit/events/{id}" => Wish::to(format!("/api/v1/audit/events/{}", stage.event().await)),
         "/api/v1/audit/events" | "/api/v1/audit/status" | "/api/v1/roles" | "/api/v1/permissions" => {
             Wish::to(what.1)
@@ -445,6 +448,24 @@ async fn jobs(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
         stage.posted(&path, &json!({}), 200).await;
     }
     Wish::to(what.1.replace("{id}", &job))
+}
+
+async fn retention(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
+    let hold = json!({"reason": "case 7"});
+    match what {
+        ("GET", _) => Wish::to(what.1),
+        ("POST", "/api/v1/audit/retention/runs") => Wish::to(what.1).json(json!({"dry_run": status != 202})),
+        ("POST", "/api/v1/audit/holds") => Wish::to(what.1).json(hold),
+        ("POST", "/api/v1/audit/holds/{id}/release") => {
+            let placed = stage.posted("/api/v1/audit/holds", &hold, 201).await;
+            let path = what.1.replace("{id}", placed["id"].as_str().unwrap());
+            if status == 409 {
+                stage.posted(&path, &json!({}), 200).await;
+            }
+            Wish::to(path)
+        }
+        _ => unwritten(what),
+    }
 }
 
 async fn crypto(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {

@@ -48,7 +48,8 @@ impl Stage {
     pub(super) async fn raise(problems: &mut Vec<String>) -> (Self, Vec<Step>) {
         let world = World::sqlite()
             .with("VUTF__RATE_LIMIT__ENABLED", "false")
-            .with("VUTF__KEYS__RELOAD_INTERVAL", "1s");
+            .with("VUTF__KEYS__RELOAD_INTERVAL", "1s")
+            .with("VUTF__AUDIT__RETENTION__ENABLED", "true");
         let builder = world.server();
         let server = builder.spawn().unwrap();
         let api = ApiClient::new(server.base_url()).unwrap();

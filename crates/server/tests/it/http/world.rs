@@ -26,6 +26,7 @@ use vutf_app::{
 use vutf_audit::{
     MemoryLog,
     analysis::{MemoryAnalysis, RuleSet},
+    retention::{Policy, RetentionSettings},
     tlog::KeyName,
 };
 use vutf_crypto_keys::{
@@ -45,7 +46,7 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, Throttled},
+    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled},
     telemetry::Metrics,
 };
 use vutf_store_seaorm::Backlog;
@@ -171,6 +172,13 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
             settings: JobSettings::new(Duration::from_mins(1)),
         },
         log_reader: Arc::new(MemoryLog::unsealed()),
+        retention: RetentionPorts {
+            store: Arc::new(MemoryLog::unsealed()),
+            settings: Arc::new(RetentionSettings {
+                enabled: false,
+                policy: Policy::documented(),
+            }),
+        },
         log_signer: Arc::new(log_signer(&keyring)),
         analysis: AnalysisPorts {
             units: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),
