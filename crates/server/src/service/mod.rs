@@ -89,7 +89,7 @@ pub struct Service {
     /// Users, sessions, tokens.
     pub identity: Identity,
     /// Writes lone audit events.
-    pub lone_events: LoneEvents,
+    pub lone_events: Arc<LoneEvents>,
     /// Who was erased, outside the database.
     pub tombstones: Arc<TombstoneFile>,
     /// The rules of the analysis of the audit log.
@@ -128,7 +128,7 @@ impl Service {
         };
         let cache = cache::connect(&config).await?;
         let hasher = hashing::hasher(&config)?;
-        let lone_events = LoneEvents::spawn(&store, &ambient, &config.audit);
+        let lone_events = Arc::new(LoneEvents::spawn(&store, &ambient, &config.audit));
         let identity = Identity {
             store: Arc::new(store.clone()),
             looks: Arc::new(Looks::new(store.clone(), Arc::clone(&lone_events.recorder))),
