@@ -161,6 +161,7 @@ fn attempts_are_bounded_and_pauses_grow() {
 
 #[test]
 fn what_would_go_in_the_clear_or_unsigned_is_refused() {
+    let (url, secret) = ("audit.alerts.webhook_url", "audit.alerts.webhook_secret");
     for (settings, path) in [
         (vec![(url, "http://siem.example.org/"), (secret, SECRET)], url),
         (vec![(url, "https://siem.example.org/")], secret),
