@@ -251,7 +251,7 @@ async fn rules_are_tuned_silenced_and_switched(site: Site) {
     );
     let until = SystemClock
         .now()
-        .plus(std::time::Duration::from_secs(3_600))
+        .plus(std::time::Duration::from_hours(1))
         .rfc3339();
     let silence = json!({"until": until, "reason": "a drill"});
     let silenced = json_of(&site.post(&format!("{RULES}/silence"), &silence).await, 200);
