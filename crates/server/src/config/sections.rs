@@ -354,8 +354,6 @@ settings! {
     nest {
         /// Export of the log as it grows.
         export: Export,
-    }
-    nest {
         /// What is removed, and when.
         retention: Retention,
     }

@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use vutf_audit::SEQUENCER_LEASE;
+use vutf_audit::{SEQUENCER_LEASE, retention::RetentionStore as _};
 use vutf_kernel::{Event, Leases, Timestamp};
+use vutf_store_seaorm::SeaStore;
 use vutf_testkit::{
     contracts::{
         audit::{AuditStore, audit_contract},
@@ -70,6 +71,15 @@ async fn crowded() -> Option<World> {
     Some(world)
 }
 
+/// A run, and what it removed.
+async fn retention(world: &World, store: &SeaStore) {
+    let run = "INSERT INTO audit_prune_run (id, requested_at, requested_by_kind, policy, event_id) \
+               VALUES (gen_random_uuid(), 0, 'operator', 'p', gen_random_uuid())";
+    world.sql(run).await;
+    assert_eq!(store.runs(1).await.unwrap().len(), 1);
+    world.rows("SELECT vutf_prune(gen_random_uuid())").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_large_table_is_read_as_a_whole_and_no_index_is_idle() {
     let Some(world) = crowded().await else { return };
@@ -96,6 +106,7 @@ async fn no_large_table_is_read_as_a_whole_and_no_index_is_idle() {
     keys_contract(KeyStore::Store(Arc::new(store.clone()))).await;
     cosignatures_contract(&store).await;
     jobs_contract(JobStore::Store(Arc::new(store.clone()), world.place.url())).await;
+    retention(&world, &store).await;
     // A server process hands in its counts when it ends.
     store.close().await;
     world.wait_for(OTHER_USERS, |others| others == 0).await;
