@@ -14,6 +14,7 @@ mod m0006_key_lifecycle;
 mod m0007_erasure;
 mod m0008_key_jobs;
 mod m0009_audit_tree;
+mod m0010_audit_analysis;
 mod m0011_audit_exports;
 mod m0012_audit_witness;
 mod m0013_audit_search;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_erasure::Migration),
             Box::new(m0008_key_jobs::Migration),
             Box::new(m0009_audit_tree::Migration),
+            Box::new(m0010_audit_analysis::Migration),
             Box::new(m0011_audit_exports::Migration),
             Box::new(m0012_audit_witness::Migration),
             Box::new(m0013_audit_search::Migration),

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod advance;
+pub mod analysis;
 pub mod anchor;
 pub mod body;
 pub mod bundle;

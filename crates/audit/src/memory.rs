@@ -87,6 +87,13 @@ impl MemoryLog {
         change(&mut self.lock().rows)
     }
 
+    /// Whether nobody has overtaken the lease.
+    pub(crate) fn holds(&self, lease: &Lease) -> bool {
+        let state = self.lock();
+        let held = state.leases.get(&lease.name);
+        held.is_some_and(|held| held.holder == lease.holder && held.epoch == lease.epoch)
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -178,9 +185,8 @@ impl AuditTx for MemoryTx {
     }
 }
 
-#[async_trait]
-impl Transaction for MemoryTx {
-    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+impl MemoryTx {
+    pub(crate) fn settle(self) -> Result<(), PortError> {
         let mut state = self.log.lock();
         let known: HashSet<EventId> = state.rows.intake.iter().map(|row| row.id).collect();
         if self.staged.iter().any(|row| known.contains(&row.id)) {
@@ -198,6 +204,13 @@ impl Transaction for MemoryTx {
         state.rows.intake.extend(self.staged);
         self.receipts.confirm();
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Transaction for MemoryTx {
+    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+        self.settle()
     }
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {
         Ok(())

@@ -84,6 +84,8 @@ ids! {
     JobId,
     /// A request for a second person's approval.
     ApprovalId,
+    /// What a detection rule found.
+    FindingId,
     /// A legal hold on audit events.
     HoldId,
     /// A run that prunes the audit log.

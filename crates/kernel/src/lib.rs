@@ -11,6 +11,7 @@ pub mod event;
 pub mod id;
 pub mod lease;
 pub mod look;
+pub mod mail;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod page;
@@ -28,11 +29,12 @@ pub use entropy::{Entropy, OsEntropy};
 pub use error::{Class, Fault, PortError};
 pub use event::{Action, Detail, Event, EventRecorder, EventSink, Outcome, Resource};
 pub use id::{
-    ApprovalId, EventId, FamilyId, HoldId, JobId, KeyId, OrganizationId, PruneRunId, RoleId, SessionId,
-    UserId,
+    ApprovalId, EventId, FamilyId, FindingId, HoldId, JobId, KeyId, OrganizationId, PruneRunId, RoleId,
+    SessionId, UserId,
 };
 pub use lease::{Lease, Leases};
 pub use look::Question;
+pub use mail::{Mail, MailError, Mailer};
 #[cfg(feature = "memory")]
 pub use memory::MemoryCache;
 pub use page::{Page, PageRequest};

@@ -432,6 +432,72 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("error", Word),
         ],
     ),
+    (
+        "audit_findings",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("rule", Word),
+            ("severity", Word),
+            ("happened_at", Time),
+            ("raised_at", Time),
+            ("event_id", Id),
+            ("detection", Account),
+        ],
+    ),
+    (
+        "audit_finding_changes",
+        &[
+            ("finding_id", Id),
+            ("number", Count),
+            ("organization_id", Id),
+            ("to_status", Word),
+            ("changed_at", Time),
+            ("actor", Pseudonym),
+            (
+                "note",
+                Tolerated("what was done about a finding, by whoever did it"),
+            ),
+            ("event_id", Id),
+        ],
+    ),
+    (
+        "audit_rules",
+        stamped![
+            ("organization_id", Id),
+            ("rule", Word),
+            ("enabled", Word),
+            ("overrides", Count),
+            ("silent_until", Time),
+            (
+                "silence_reason",
+                Tolerated("why nobody is told of what a rule finds")
+            ),
+        ],
+    ),
+    (
+        "audit_analysis",
+        &[
+            ("id", Count),
+            ("evaluated", Count),
+            ("snapshot", Account),
+            ("saved_at", Time),
+            ("mac", Mac),
+        ],
+    ),
+    (
+        "audit_alerts",
+        &[
+            ("finding_id", Id),
+            ("sink", Word),
+            ("organization_id", Id),
+            ("attempts", Count),
+            ("queued_at", Time),
+            ("next_at", Time),
+            ("tried_at", Time),
+            ("problem", Word),
+        ],
+    ),
 ];
 
 const NOTE_OF_HOLD: ColumnClass = Tolerated("why events are held, by an auditor, about a case");

@@ -14,6 +14,7 @@ use sea_orm::{
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Notify;
 use vutf_app::{KeyReloader, UnitOfWork};
+use vutf_audit::analysis::AnalysisUnit;
 use vutf_crypto_keys::Keyring;
 use vutf_identity::IdentityUnit;
 use vutf_kernel::{
@@ -353,6 +354,17 @@ impl SeaStore {
 #[async_trait]
 impl Units<dyn UnitOfWork> for SeaStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, PortError> {
+        Ok(Box::new(self.begin_tx().await?))
+    }
+
+    async fn retry(&self, attempt: u32, error: &PortError) -> bool {
+        self.retry_after(attempt, error).await
+    }
+}
+
+#[async_trait]
+impl Units<dyn AnalysisUnit> for SeaStore {
+    async fn begin(&self) -> Result<Box<dyn AnalysisUnit>, PortError> {
         Ok(Box::new(self.begin_tx().await?))
     }
 

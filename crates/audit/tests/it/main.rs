@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod analysis;
 mod export;
 #[cfg(test)]
 mod head;

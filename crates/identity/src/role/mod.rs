@@ -36,7 +36,7 @@ pub mod permission {
         ROLES_ASSIGN = "roles:assign",
         #[doc = "See the audit log."]
         AUDIT_READ = "audit:read",
-        #[doc = "Place and release legal holds on the audit log, and prune it."]
+        #[doc = "Handle findings, tune and silence detection rules, place and release legal holds, prune."]
         AUDIT_MANAGE = "audit:manage",
         #[doc = "Take the audit log out, a part at a time."]
         AUDIT_EXPORT = "audit:export",
@@ -129,13 +129,15 @@ pub const BUILT_IN: &[BuiltInRole] = &[
     },
     BuiltInRole {
         name: "auditor",
-        description: "Reads the audit log, users and operations; changes nothing.",
+        // Whoever watches the administrators must be able to decide what is looked for without asking them.
+        description: "Reads the audit log, users and operations; handles findings and detection rules, and changes nothing else.",
         permissions: &[
             p::SELF_MANAGE,
             p::USERS_READ,
             p::ROLES_READ,
             p::AUDIT_READ,
             p::AUDIT_EXPORT,
+            p::AUDIT_MANAGE,
             p::OPERATIONS_READ,
         ],
     },

@@ -4,7 +4,12 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use vutf_app::erasure::{Reason, Reference};
-use vutf_audit::{Anchor, export::Format, tlog::VerifierKey};
+use vutf_audit::{
+    Anchor,
+    analysis::{Severity, Status},
+    export::Format,
+    tlog::VerifierKey,
+};
 use vutf_identity::UserStatus;
 use vutf_kernel::{EventId, Timestamp, UserId};
 
@@ -275,6 +280,26 @@ pub(super) enum Audit {
         #[arg(long, short)]
         follow: bool,
     },
+    /// List what detection rules found, oldest first; with `--json` one object a line, which holds the OCSF Detection Finding.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit findings --status new\n  violentutf-api audit findings --severity high --json | jq .ocsf"
+    )]
+    Findings {
+        /// Only those that are new, acknowledged, resolved or false_positive.
+        #[arg(long, value_parser = finding_status)]
+        status: Option<Status>,
+        /// Only those so grave: informational, low, medium, high or critical.
+        #[arg(long, value_parser = severity)]
+        severity: Option<Severity>,
+        /// Only those of this rule.
+        #[arg(long, value_name = "RULE")]
+        rule: Option<String>,
+    },
+    /// List the detection rules, and what was decided about them.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit rules\n  violentutf-api audit rules --json | jq '.rules[] | select(.enabled == false)'"
+    )]
+    Rules,
     /// How long events are kept, and pruning.
     Retention {
         #[command(subcommand)]
@@ -468,6 +493,14 @@ fn erasure(text: &str) -> Result<Reason, String> {
 
 fn case(text: &str) -> Result<Reference, String> {
     Reference::parse(text).ok_or_else(|| "expected 1 to 64 letters, digits, `.`, `_`, `-`".to_owned())
+}
+
+fn finding_status(text: &str) -> Result<Status, String> {
+    Status::parse(text).ok_or_else(|| answer::one_of(&Status::ALL.map(Status::as_str)))
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::parse(text).ok_or_else(|| answer::one_of(&Severity::ALL.map(Severity::as_str)))
 }
 
 fn status(text: &str) -> Result<UserStatus, String> {

@@ -11,6 +11,7 @@
 //! - A secret is a [`vutf_kernel::Secret`] from the moment it is parsed; no error, warning or listing holds its value.
 
 mod access;
+mod alerts;
 mod cidr;
 mod error;
 mod export;
@@ -19,7 +20,7 @@ mod identity;
 mod layers;
 mod macros;
 mod nearest;
-mod private;
+pub(crate) mod private;
 mod production;
 mod providers;
 mod reader;
@@ -41,6 +42,7 @@ mod tests_production;
 mod tests_providers;
 
 pub use self::url::{HttpUrl, SecretUrl, masked_url};
+pub use alerts::{Alerts, Mail, MailSecurity, MildestAlert};
 pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
 pub use export::{Export, FileSink, HostPort, HttpSink, OtlpSink, SyslogSink, SyslogTransport};

@@ -120,7 +120,7 @@ fn database_tls(config: &Config) -> Tls {
 }
 
 /// Whether the URL stays on this machine.
-fn is_local(url: &str) -> bool {
+pub(crate) fn is_local(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else {
         return false;
     };

@@ -10,8 +10,8 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Pkcs11, Retention, SecretUrl,
-    VaultTransit, WitnessAddress, WitnessSite,
+    Alerts, AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Mail, Pkcs11, Retention,
+    SecretUrl, VaultTransit, WitnessAddress, WitnessSite,
     macros::{choice, settings},
 };
 
@@ -131,6 +131,8 @@ settings! {
         audit: Audit,
         /// The command `witness`.
         witness: WitnessSite,
+        /// Mail.
+        mail: Mail,
         /// Log lines.
         log: Log,
         /// Traces.
@@ -350,10 +352,19 @@ settings! {
         witness_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
         /// How long a witness may take to answer. One that has moved on meanwhile is asked twice.
         witness_timeout: Duration = Duration::from_secs(5), floor = Duration::from_millis(100), ceiling = Duration::from_mins(1);
+        /// How often the analysis looks for new events when it is idle. One replica at a time does, by lease.
+        analysis_interval: Duration = Duration::from_secs(1), floor = Duration::from_millis(10), ceiling = Duration::from_mins(1);
+        /// Events that one step of the analysis takes.
+        analysis_batch: u32 = 500, floor = 1, ceiling = 5_000;
+        /// A directory of detection rules beside those that come with the service; each `*.toml` is one. The cases of each are
+        /// tried at the start. The same on every replica.
+        rules_dir: Option<PathBuf> = None;
     }
     nest {
         /// Export of the log as it grows.
         export: Export,
+        /// Who is told of what the analysis finds.
+        alerts: Alerts,
         /// What is removed, and when.
         retention: Retention,
     }

@@ -7,13 +7,14 @@ use tracing_subscriber::EnvFilter;
 use vutf_audit::tlog::KeyName;
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, HeadPlace, export, production, providers, witness};
+use super::{Cidr, Config, ConfigError, HeadPlace, alerts, export, production, providers, witness};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
     schemes(config, errors);
     keys(config, errors);
     providers::check(config, errors, warnings);
+    alerts::check(config, errors);
     argon2(config, errors);
     lifetimes(config, errors);
     proxies(config, errors);

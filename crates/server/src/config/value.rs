@@ -196,6 +196,7 @@ const fn const_list(kind: &'static str) -> &'static str {
     match kind.as_bytes() {
         b"duration" => "list of durations",
         b"network" => "list of networks",
+        b"text" => "list of texts",
         b"`file`, `pkcs11`, `aws-kms` or `vault-transit`" => {
             "list of `file`, `pkcs11`, `aws-kms`, `vault-transit`"
         }

@@ -34,7 +34,7 @@ use actix_web::{
 pub use self::{
     health::{Health, Phase, Probe, ProbeStatus},
     listener::{Bounds, listen},
-    state::{AppState, ErasurePorts, JobPorts, RetentionPorts},
+    state::{AnalysisPorts, AppState, ErasurePorts, JobPorts, RetentionPorts},
     throttled::Throttled,
 };
 

@@ -11,6 +11,7 @@ use vutf_app::{
 };
 use vutf_audit::{
     Access, CheckpointSigner, LogReader,
+    analysis::{Analysis, AnalysisReader, AnalysisUnit, RuleSet},
     retention::{Retention, RetentionSettings, RetentionStore},
 };
 use vutf_crypto_keys::{
@@ -54,6 +55,8 @@ pub struct AppState {
     pub retention: RetentionPorts,
     /// Signs the log's checkpoints; here for its public keys.
     pub log_signer: Arc<dyn CheckpointSigner>,
+    /// Findings and rules.
+    pub analysis: AnalysisPorts,
     /// The key-encryption key.
     pub wrapper: Arc<dyn KeyWrapper>,
     /// Erasures beside their transactions.
@@ -78,6 +81,16 @@ pub struct JobPorts {
     pub leases: Arc<dyn Leases>,
     /// Numbers.
     pub settings: JobSettings,
+}
+
+/// What the use cases of findings and rules need.
+pub struct AnalysisPorts {
+    /// Transactions.
+    pub units: Arc<dyn Units<dyn AnalysisUnit>>,
+    /// Reads findings and decisions.
+    pub reader: Arc<dyn AnalysisReader>,
+    /// The rules.
+    pub rules: Arc<RuleSet>,
 }
 
 /// What the use cases of erasures need beside transactions.
@@ -116,6 +129,16 @@ impl AppState {
         }
     }
 
+    /// The handles that the use cases of findings and rules take.
+    pub fn analysis(&self) -> Analysis<'_> {
+        Analysis {
+            units: &*self.analysis.units,
+            reader: &*self.analysis.reader,
+            recorder: &self.identity,
+            rules: &self.analysis.rules,
+            ambient: &self.identity.ambient,
+        }
+    }
     /// The handles that the use cases of retention take.
     pub fn retention(&self) -> Retention<'_> {
         Retention {

@@ -16,7 +16,6 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(5);
 
 /// The writers of lone events.
-#[derive(Clone)]
 pub struct LoneEvents {
     /// Writes them in groups.
     pub group: Arc<GroupRecorder>,

@@ -3,6 +3,8 @@
 //! The order is fixed: known answers of the ciphers, data directory, key provider, database (with patience), migrations (under a
 //! lock), cache, keys and a round trip through each. Whatever fails ends the start with one line that says how to mend it; readiness turns true last.
 
+mod alerts;
+mod analysis;
 mod audit_head;
 mod bootstrap;
 mod cache;
@@ -39,13 +41,17 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
-use vutf_audit::retention::{Retention, RetentionSettings};
+use vutf_audit::{
+    analysis::RuleSet,
+    retention::{Retention, RetentionSettings},
+};
 use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
 use vutf_store_seaorm::{Looks, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
+    analysis::rules as analysis_rules,
     audit_head::open as open_heads,
     cache::connect as connect_cache,
     checks::all as compliance_checks,
@@ -83,9 +89,11 @@ pub struct Service {
     /// Users, sessions, tokens.
     pub identity: Identity,
     /// Writes lone audit events.
-    pub lone_events: LoneEvents,
+    pub lone_events: Arc<LoneEvents>,
     /// Who was erased, outside the database.
     pub tombstones: Arc<TombstoneFile>,
+    /// The rules of the analysis of the audit log.
+    pub rules: Arc<RuleSet>,
     /// How long events are kept.
     pub retention: Arc<RetentionSettings>,
     hasher: Arc<hashing::BoundedHasher>,
@@ -105,6 +113,7 @@ impl Service {
     pub async fn assemble(config: Arc<Config>, ambient: Ambient, schema: Schema) -> Result<Self, StartError> {
         // Before any key is made, opened or used.
         known_answers().map_err(StartError::SelfTest)?;
+        let rules = analysis::rules(&config).map_err(StartError::Server)?;
         data_dir::prepare(&config.data_dir)?;
         kek::sweep(&config, &ambient);
         let known = kek::open_if_there(&config, &ambient).await?;
@@ -119,7 +128,7 @@ impl Service {
         };
         let cache = cache::connect(&config).await?;
         let hasher = hashing::hasher(&config)?;
-        let lone_events = LoneEvents::spawn(&store, &ambient, &config.audit);
+        let lone_events = Arc::new(LoneEvents::spawn(&store, &ambient, &config.audit));
         let identity = Identity {
             store: Arc::new(store.clone()),
             looks: Arc::new(Looks::new(store.clone(), Arc::clone(&lone_events.recorder))),
@@ -151,6 +160,7 @@ impl Service {
             identity,
             lone_events,
             tombstones,
+            rules,
             hasher,
         };
         service.expect_tombstones().await?;

@@ -12,6 +12,8 @@ use vutf_app::KeyringCheckpointSigner;
 
 use super::{
     Service, StartError,
+    alerts::{self, Courier},
+    analysis::{self, Analyst},
     bootstrap::{self, Bootstrap},
     descriptors,
     export::{self, Exporters},
@@ -28,7 +30,9 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    http::{self, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled},
+    http::{
+        self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled,
+    },
     telemetry::Metrics,
 };
 
@@ -58,6 +62,8 @@ pub struct Running {
     jobs: Worker,
     witnesses: Option<witnesses::Worker>,
     exporters: Exporters,
+    analyst: Analyst,
+    courier: Courier,
     listeners: Vec<Listener>,
 }
 
@@ -100,6 +106,7 @@ pub async fn serve(
 pub async fn start(service: Service) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Server(error.to_string()))?);
     let erasures = tombstones::prepare(&service, &metrics).await?;
+    let alert_sinks = alerts::sinks(&service.config)?;
     let bootstrap = bootstrap::prepare(&service).await?;
     let observed = Arc::clone(&metrics);
     service
@@ -128,6 +135,8 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
     let exporters = export::spawn(&service, &metrics, &sinks);
+    let analyst = analysis::spawn(service.clone(), Arc::clone(&metrics), alerts::kinds(&alert_sinks));
+    let courier = alerts::spawn(service.clone(), Arc::clone(&metrics), alert_sinks);
     let housekeeping = housekeeping::spawn(service.clone());
     let retention = retention::spawn(service.clone());
     let throttled = lone_events::watch_throttled(Arc::clone(&state));
@@ -151,6 +160,8 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         jobs,
         witnesses,
         exporters,
+        analyst,
+        courier,
         listeners,
     })
 }
@@ -174,6 +185,8 @@ impl Running {
             witnesses.finish(LAST_STEP).await;
         }
         self.exporters.finish(LAST_STEP).await;
+        self.courier.finish(LAST_STEP).await;
+        self.analyst.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
         self.throttled.abort();
         let lone_events = Box::pin(async {
@@ -237,6 +250,11 @@ fn state(
             settings: Arc::clone(&service.retention),
         },
         log_signer: signer,
+        analysis: AnalysisPorts {
+            units: Arc::new(service.store.clone()),
+            reader: Arc::new(service.store.clone()),
+            rules: Arc::clone(&service.rules),
+        },
         wrapper: Arc::clone(&service.wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(service.store.clone()),

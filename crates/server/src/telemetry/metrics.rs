@@ -9,8 +9,9 @@ use prometheus::{
 use vutf_kernel::BreakerState;
 
 use super::{
-    audit::AuditMetrics, audit_export::AuditExportMetrics, erasure::ErasureMetrics, group::GroupMetrics,
-    keys::KeyMetrics, process::ProcessFacts, witnesses::WitnessMetrics,
+    analysis::AnalysisMetrics, audit::AuditMetrics, audit_export::AuditExportMetrics,
+    erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts,
+    witnesses::WitnessMetrics,
 };
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
@@ -19,6 +20,9 @@ const DURATION_BUCKETS: [f64; 12] = [
 ];
 /// Methods that get a label of their own; any other text would let clients make labels.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// Routes of the API whose success is no event: probes.
+const UNAUDITED: [&str; 3] = ["/api/v1/health", "/api/v1/ready", "/api/v1/live"];
 
 /// A pool of database connections at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +52,7 @@ pub struct Metrics {
     audit: AuditMetrics,
     audit_export: AuditExportMetrics,
     keys: KeyMetrics,
+    analysis: AnalysisMetrics,
     erasures: ErasureMetrics,
     witnesses: WitnessMetrics,
     hash_queue: IntGauge,
@@ -104,6 +109,7 @@ impl Metrics {
             audit: AuditMetrics::new(&registry)?,
             audit_export: AuditExportMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
+            analysis: AnalysisMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
             witnesses: WitnessMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
@@ -128,6 +134,15 @@ impl Metrics {
         self.durations
             .with_label_values(&[method, route])
             .observe(duration.as_secs_f64());
+        let audited = route.starts_with("/api/v1/") && !UNAUDITED.contains(&route);
+        if audited && status.starts_with('2') {
+            self.analysis.answered();
+        }
+    }
+
+    /// What is told about the analysis of the audit log.
+    pub fn analysis(&self) -> &AnalysisMetrics {
+        &self.analysis
     }
 
     /// Of audit events that share commits.

@@ -7,6 +7,7 @@
 //! - Nothing is exported to anywhere unless `telemetry.otlp_endpoint` is set.
 //! - A collector that is down or slow costs spans, never requests.
 
+mod analysis;
 mod audit;
 mod audit_export;
 mod erasure;
@@ -19,6 +20,7 @@ mod process;
 mod traces;
 mod witnesses;
 
+pub use analysis::AnalysisMetrics;
 pub use audit::AuditMetrics;
 pub use audit_export::AuditExportMetrics;
 pub use erasure::ErasureMetrics;

@@ -25,6 +25,7 @@ fn metrics(text: &str) -> BTreeSet<String> {
 fn declared() -> BTreeSet<String> {
     let files = [
         "metrics.rs",
+        "analysis.rs",
         "keys.rs",
         "erasure.rs",
         "group.rs",

@@ -103,7 +103,7 @@ impl Tx {
 }
 
 /// What the private parts of an event are bound to.
-pub(super) fn place(
+pub(crate) fn place(
     keyring: &Keyring,
     organization: OrganizationId,
     event: Uuid,

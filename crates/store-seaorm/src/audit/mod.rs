@@ -23,6 +23,7 @@ use uuid::Uuid;
 use vutf_audit::{Cursor, Intake, Leaf, SealedPart, StoredIntake, decode_parts, encode_parts};
 use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, UserId};
 
+pub(crate) use self::intake::place;
 pub(crate) use self::voucher::INTAKE;
 pub use self::{
     append_only::SeaAppendOnlyProbe,

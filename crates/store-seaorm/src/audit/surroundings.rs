@@ -19,8 +19,10 @@ const TABLES: [&str; 5] = [
 ];
 
 /// What else is only ever added to: history that answers lean on beside the log.
-const HISTORIES: [&str; 9] = [
+const HISTORIES: [&str; 11] = [
     "audit_cosignature",
+    "audit_finding_changes",
+    "audit_findings",
     "erasures",
     "key_transitions",
     "audit_hold",
@@ -52,7 +54,8 @@ const PRESENT_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('tab
 
 /// `O` and `A`: fires in an ordinary session.
 const PRESENT: &str = "WITH guarded AS (SELECT to_regclass(name) AS oid FROM (VALUES ('audit_intake'), ('audit_subject_ref'), \
-         ('audit_leaf'), ('audit_node'), ('audit_checkpoint'), ('audit_cosignature'), ('erasures'), ('key_transitions'), ('audit_hold'), \
+         ('audit_leaf'), ('audit_node'), ('audit_checkpoint'), ('audit_cosignature'), \
+         ('audit_finding_changes'), ('audit_findings'), ('erasures'), ('key_transitions'), ('audit_hold'), \
          ('audit_hold_release'), ('audit_prune_run'), ('audit_prune_end'), ('audit_prune_batch'), ('audit_pruned')) AS names (name)) \
      SELECT relname::text AS name FROM pg_class WHERE oid IN (SELECT oid FROM guarded) AND relkind IN ('r', 'p') \
      UNION ALL SELECT tgname::text FROM pg_trigger \

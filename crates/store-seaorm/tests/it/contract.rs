@@ -6,6 +6,7 @@ use vutf_audit::{MemoryLog, tlog::publish::MemoryCosignatures};
 use vutf_crypto_keys::{job::MemoryJobs, memory::MemoryKeys};
 use vutf_identity::memory::MemoryStore;
 use vutf_testkit::contracts::{
+    analysis::{AnalysisStore, analysis_contract},
     audit::{AuditStore, audit_contract},
     cosignatures::cosignatures_contract,
     exports::exports_contract,
@@ -16,7 +17,7 @@ use vutf_testkit::contracts::{
 
 use crate::world::World;
 
-on_both!(identity, keys, jobs, audit, cosignatures, exports);
+on_both!(identity, keys, jobs, audit, cosignatures, exports, analysis);
 
 async fn identity(world: World) {
     identity_contract(Arc::new(world.store.clone())).await;
@@ -28,6 +29,10 @@ async fn keys(world: World) {
 
 async fn jobs(world: World) {
     jobs_contract(JobStore::Store(Arc::new(world.store.clone()), world.place.url())).await;
+}
+
+async fn analysis(world: World) {
+    analysis_contract(AnalysisStore::Store(Arc::new(world.store.clone()))).await;
 }
 
 async fn audit(world: World) {
@@ -76,4 +81,9 @@ async fn the_twin_of_the_jobs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_twin_of_the_audit_log() {
     audit_contract(AuditStore::Memory(MemoryLog::unsealed())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_twin_of_the_analysis() {
+    analysis_contract(AnalysisStore::memory()).await;
 }

@@ -26,6 +26,7 @@ macro_rules! on_both {
     )+};
 }
 
+mod analysis;
 mod append_only;
 mod backlog;
 mod classification;

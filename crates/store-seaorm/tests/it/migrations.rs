@@ -106,6 +106,15 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO audit_checkpoint (number, size, note, signed_at) VALUES (1, 1, 'n', 1);
              INSERT INTO audit_latest (id, kept, size, note, signed_at) VALUES (1, 1, 1, 'n', 1)"
         ),
+        format!(
+            "INSERT INTO audit_findings (id, organization_id, rule, severity, happened_at, raised_at, event_id, detection) \
+               VALUES ({one}, {home}, 'r', 'low', 1, 1, {two}, '{{}}');
+             INSERT INTO audit_finding_changes (finding_id, number, organization_id, to_status, changed_at, actor, event_id) \
+               VALUES ({one}, 1, {home}, 'resolved', 1, '{{}}', {two});
+             INSERT INTO audit_rules (organization_id, rule, overrides, {stamps}) VALUES ({home}, 'r', '{{}}', 1, 1, 1);
+             INSERT INTO audit_analysis (id, evaluated, snapshot, saved_at, mac) VALUES (1, 1, {blob}, 1, {blob});
+             INSERT INTO audit_alerts (finding_id, sink, organization_id, attempts, queued_at) VALUES ({one}, 'log', {home}, 0, 1)"
+        ),
         format!("INSERT INTO audit_exports (sink, seq, chain, format, updated_at) VALUES ('file', 0, {blob}, 'jsonl', 1)"),
         "INSERT INTO audit_cosignature (size, witness, key_id, note, line, cosigned_at) VALUES (1, 'w', 1, 'note', 'line', 1)".to_owned(),
         // What stands in the table outlives the migration, and its reason is taken from the body the next time.

@@ -3,11 +3,15 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 25] = [
+const WITHOUT_MIXIN: [&str; 29] = [
     "approvals",
+    "audit_alerts",
+    "audit_analysis",
     "audit_checkpoint",
     "audit_cosignature",
     "audit_exports",
+    "audit_finding_changes",
+    "audit_findings",
     "audit_hold",
     "audit_hold_release",
     "audit_intake",
@@ -30,7 +34,8 @@ const WITHOUT_MIXIN: [&str; 25] = [
     "refresh_tokens",
     "user_roles",
 ];
-const WITHOUT_TENANT: [&str; 13] = [
+const WITHOUT_TENANT: [&str; 14] = [
+    "audit_analysis",
     "audit_checkpoint",
     "audit_cosignature",
     "audit_exports",

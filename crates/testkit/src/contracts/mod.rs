@@ -1,5 +1,6 @@
 //! One contract suite a port, run against every adapter alike.
 
+pub mod analysis;
 pub mod audit;
 pub mod cache;
 pub mod cosignatures;

@@ -3,6 +3,7 @@
 
 mod accept_head;
 mod access_graph;
+mod analysis;
 mod bundle;
 mod diff;
 mod export;
@@ -46,6 +47,19 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
         Audit::Prove { event, directory } => prove::run(&looker, event, &directory, out).await,
         Audit::AcceptHead => accept_head::run(&looker, &service, out).await,
         Audit::Tail { follow } => tail::run(&looker, follow, out).await,
+        Audit::Findings {
+            status,
+            severity,
+            rule,
+        } => {
+            let wanted = analysis::Wanted {
+                status,
+                severity,
+                rule,
+            };
+            analysis::findings(&looker, &service.config, wanted, out).await
+        }
+        Audit::Rules => analysis::rules(&looker, &service.config, out).await,
         Audit::Retention { action } => retention::run(action, &service, out).await,
         Audit::Holds { action } => holds::run(action, &service, out).await,
         Audit::Export {

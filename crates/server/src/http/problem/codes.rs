@@ -326,6 +326,18 @@ pub const CODES: &[Code] = &[
         "There is no such request",
         "`GET /api/v1/keys/requests` lists them.",
     ),
+    code(
+        "finding_not_found",
+        404,
+        "There is no such finding",
+        "`GET /api/v1/audit/findings` lists them.",
+    ),
+    code(
+        "rule_not_found",
+        404,
+        "There is no such detection rule",
+        "`GET /api/v1/audit/rules` lists them.",
+    ),
     code("unknown_route", 404, "There is no such route", "See `/docs`."),
     generic(
         "method_not_allowed",
@@ -483,6 +495,12 @@ pub const CODES: &[Code] = &[
         409,
         "The job's state does not allow this",
         "Read the job's `state`.",
+    ),
+    code(
+        "finding_status",
+        409,
+        "The finding's status does not allow this",
+        "Read the finding's `status`.",
     ),
     code(
         "no_active_key",

@@ -1,7 +1,9 @@
 //! Use cases' errors as problems.
 
 use vutf_app::{jobs::JobsError, keys::KeysError};
-use vutf_audit::{AccessError, ProveError, export::ExportError, retention::RetentionError};
+use vutf_audit::{
+    AccessError, ProveError, analysis::AnalysisError, export::ExportError, retention::RetentionError,
+};
 use vutf_identity::{
     bootstrap::BootstrapError,
     role::{assign::AssignError, list::ListRolesError},
@@ -87,4 +89,19 @@ refusals! {
     UnlockError,
     UpdateError,
     ViewError,
+}
+
+impl From<AnalysisError> for Problem {
+    fn from(error: AnalysisError) -> Self {
+        if let AnalysisError::Invalid {
+            pointer,
+            code,
+            detail,
+        } = error
+        {
+            let error = FieldError::new(pointer, code, detail);
+            return Self::new(Class::Invalid, "invalid_value").errors(vec![error]);
+        }
+        problem(error.class(), error.code(), error.to_string(), error.port())
+    }
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Value;
 use vutf_audit::{SEQUENCER_LEASE, retention::action, sequence_batch};
 use vutf_kernel::{
-    Actor, Ambient, Clock, Env, Event, EventRecorder as _, Leases as _, OsEntropy, Outcome, Resource,
-    SystemClock, Timestamp, UserId,
+    Actor, Ambient, Clock, Env, Event, Leases as _, OsEntropy, Outcome, Resource, SystemClock, Timestamp,
+    UserId,
 };
 use vutf_server::{
     config::{Sources, load},

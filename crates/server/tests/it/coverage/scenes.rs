@@ -319,7 +319,6 @@ async fn keys(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
             let purpose = format!("encrypt:k{}", stage.next());
             return Wish::to(what.1).json(json!({"purpose": purpose}));
         }
-        ("GET", "/api/v1/keys/{id}") => stage.key("sign", true).await,
         ("POST", "/api/v1/keys/{id}/activate") => {
             let key = stage.key("sign", false).await;
             if clash {
@@ -349,7 +348,14 @@ async fn keys(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
             stage.posted(&path, &json!({}), 200).await;
             key
         }
-        ("POST", _) => stage.key("sign", true).await,
+        ("GET", "/api/v1/keys/{id}")
+        | (
+            "POST",
+            "/api/v1/keys/{id}/rotate"
+            | "/api/v1/keys/{id}/suspend"
+            | "/api/v1/keys/{id}/deactivate"
+            | "/api/v1/keys/{id}/compromise",
+        ) => stage.key("sign", true).await,
         _ => unwritten(what),
     };
     let wish = Wish::to(what.1.replace("{id}", &key));

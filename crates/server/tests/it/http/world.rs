@@ -25,6 +25,7 @@ use vutf_app::{
 };
 use vutf_audit::{
     MemoryLog,
+    analysis::{MemoryAnalysis, RuleSet},
     retention::{Policy, RetentionSettings},
     tlog::KeyName,
 };
@@ -45,7 +46,7 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AppState, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled},
+    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled},
     telemetry::Metrics,
 };
 use vutf_store_seaorm::Backlog;
@@ -179,6 +180,11 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
             }),
         },
         log_signer: Arc::new(log_signer(&keyring)),
+        analysis: AnalysisPorts {
+            units: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),
+            reader: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),
+            rules: Arc::new(RuleSet::built_in().unwrap()),
+        },
         wrapper: Arc::new(wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(NoErasures),

@@ -3,11 +3,13 @@
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod exports;
+pub(crate) mod findings;
 pub(crate) mod holds;
 pub(crate) mod log;
 pub(crate) mod proof;
 pub(crate) mod query;
 pub(crate) mod retention;
+pub(crate) mod rules;
 pub(crate) mod status;
 pub(crate) mod timeline;
 

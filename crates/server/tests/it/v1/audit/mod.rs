@@ -1,5 +1,6 @@
 //! The audit log over HTTP, against the real binary.
 
+mod analysis;
 mod own;
 mod search;
 
