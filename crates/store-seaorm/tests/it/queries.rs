@@ -78,11 +78,16 @@ async fn crowded() -> Option<World> {
     Some(world)
 }
 
-/// A run, and what it removed.
+/// Runs, and what one of two thousand batches removed.
 async fn retention(world: &World, store: &SeaStore) {
-    let run = "INSERT INTO audit_prune_run (id, requested_at, requested_by_kind, policy, event_id) \
-               VALUES (gen_random_uuid(), 0, 'operator', 'p', gen_random_uuid())";
-    world.sql(run).await;
+    let crowd = "INSERT INTO audit_prune_run (id, requested_at, requested_by_kind, policy, event_id)
+           SELECT gen_random_uuid(), 0, 'operator', 'p', gen_random_uuid() FROM generate_series(1, 2000);
+         INSERT INTO audit_prune_batch (event_id, run_id, class, cutoff, removed, pruned_at)
+           SELECT gen_random_uuid(), id, 'reads', 1, 1, 1 FROM audit_prune_run;
+         INSERT INTO audit_pruned (seq, event_id)
+           SELECT 1000000 + row_number() OVER (), event_id FROM audit_prune_batch;
+         ANALYZE audit_prune_run, audit_prune_batch, audit_pruned";
+    world.sql(crowd).await;
     assert_eq!(store.runs(1).await.unwrap().len(), 1);
     world.rows("SELECT vutf_prune(gen_random_uuid())").await;
 }
