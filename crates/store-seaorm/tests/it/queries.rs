@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use vutf_audit::SEQUENCER_LEASE;
+use vutf_audit::{SEQUENCER_LEASE, retention::RetentionStore as _};
 use vutf_kernel::{Event, Leases, Timestamp};
+use vutf_store_seaorm::SeaStore;
 use vutf_testkit::{
     contracts::{
         analysis::{AnalysisStore, analysis_contract},
@@ -77,6 +78,20 @@ async fn crowded() -> Option<World> {
     Some(world)
 }
 
+/// Runs, and what one of two thousand batches removed.
+async fn retention(world: &World, store: &SeaStore) {
+    let crowd = "INSERT INTO audit_prune_run (id, requested_at, requested_by_kind, policy, event_id)
+           SELECT gen_random_uuid(), 0, 'operator', 'p', gen_random_uuid() FROM generate_series(1, 2000);
+         INSERT INTO audit_prune_batch (event_id, run_id, class, cutoff, removed, pruned_at)
+           SELECT gen_random_uuid(), id, 'reads', 1, 1, 1 FROM audit_prune_run;
+         INSERT INTO audit_pruned (seq, event_id)
+           SELECT 1000000 + row_number() OVER (), event_id FROM audit_prune_batch;
+         ANALYZE audit_prune_run, audit_prune_batch, audit_pruned";
+    world.sql(crowd).await;
+    assert_eq!(store.runs(1).await.unwrap().len(), 1);
+    world.rows("SELECT vutf_prune(gen_random_uuid())").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_large_table_is_read_as_a_whole_and_no_index_is_idle() {
     let Some(world) = crowded().await else { return };
@@ -103,6 +118,7 @@ async fn no_large_table_is_read_as_a_whole_and_no_index_is_idle() {
     keys_contract(KeyStore::Store(Arc::new(store.clone()))).await;
     cosignatures_contract(&store).await;
     jobs_contract(JobStore::Store(Arc::new(store.clone()), world.place.url())).await;
+    retention(&world, &store).await;
     analysis_contract(AnalysisStore::Store(Arc::new(store.clone()))).await;
     // A server process hands in its counts when it ends.
     store.close().await;

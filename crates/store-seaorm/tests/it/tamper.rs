@@ -398,9 +398,16 @@ async fn protection_that_was_taken_away_is_named(world: World) {
     assert_eq!((report.unguarded.len(), report.first_bad), (1, None));
     world.drop_triggers().await;
     let report = verify(log.reader(), &mut |_| {}).await.unwrap();
+    // The partitions lose theirs with the table.
+    let partitions = if world.is_postgres() {
+        let sql = "SELECT COUNT(*) FROM pg_inherits WHERE inhparent = 'audit_intake'::regclass";
+        usize::try_from(world.number(sql).await).unwrap()
+    } else {
+        0
+    };
     assert_eq!(
         (report.unguarded.len(), report.first_bad),
-        (2 * AUDIT_TABLES.len(), None)
+        (2 * AUDIT_TABLES.len() + partitions, None)
     );
     world
         .sql("ALTER TABLE audit_leaf RENAME TO kept; CREATE VIEW audit_leaf AS SELECT * FROM kept WHERE seq < 2")
