@@ -131,18 +131,16 @@ pub async fn update(
                     after: vec![format!("enabled={enabled}")],
                 });
             }
-            if change.enabled.is_none() || !change.parameters.is_empty() {
-                let values = |settings: &RuleSettings| {
-                    let mut in_force = rule.effective(&settings.overrides).0;
-                    in_force.retain(|name, _| change.parameters.contains_key(name));
-                    in_force.iter().map(assigned).collect()
-                };
-                told.push(Told {
-                    action: RULE_UPDATE,
-                    before: values(before),
-                    after: values(&after),
-                });
-            }
+            let values = |settings: &RuleSettings| {
+                let mut in_force = rule.effective(&settings.overrides).0;
+                in_force.retain(|name, _| change.parameters.contains_key(name));
+                in_force.iter().map(assigned).collect()
+            };
+            told.push(Told {
+                action: RULE_UPDATE,
+                before: values(before),
+                after: values(&after),
+            });
             (after, told)
         },
     )

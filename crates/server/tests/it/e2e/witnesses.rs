@@ -127,7 +127,6 @@ impl Recorded {
 /// A log that submits.
 struct Submitter {
     witnesses: Witnesses,
-    kept: MemoryCosignatures,
     recorded: Recorded,
     metrics: Arc<Metrics>,
 }
@@ -144,7 +143,6 @@ impl Submitter {
         };
         Self {
             witnesses: Witnesses::new(ports, targets, 2, Arc::clone(&metrics)),
-            kept,
             recorded,
             metrics,
         }
@@ -248,7 +246,7 @@ async fn two_of_three_are_enough_and_a_fork_and_a_rollback_are_told() {
     let (status, recorded) = (submitter.witnesses.status(), &submitter.recorded);
     let round = async || submitter.witnesses.round().await.unwrap();
     round().await;
-    assert_eq!(submitter.sizes(), [], "there is nothing to submit yet");
+    assert!(submitter.sizes().is_empty(), "there is nothing to submit yet");
     trio.log.append(leaves(10, 0));
     round().await;
     assert_eq!(
