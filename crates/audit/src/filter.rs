@@ -316,18 +316,20 @@ mod tests {
             ActionMatch::parse("user."),
             Ok(ActionMatch::Under("user.".into()))
         );
-        assert_eq!(ActionMatch::parse("health.api-live").map(|_| ()), Ok(()));
+        for good in ["health.api-live", "audit.rule.disable", "audit.rule."] {
+            assert_eq!(ActionMatch::parse(good).map(|_| ()), Ok(()), "{good}");
+        }
         for bad in [
             "",
             "user",
             ".",
             ".lock",
-            "user.lock.",
+            "user.lock.now.",
             "user..lock",
             "User.lock",
             "user.l%",
             "user.l ck",
-            "a.b.c",
+            "a.b.c.d",
             "é.x",
         ] {
             assert_eq!(ActionMatch::parse(bad).unwrap_err().code, "action_form", "{bad}");

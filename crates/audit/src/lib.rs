@@ -43,7 +43,7 @@ pub use intake::{AuditTx, Intake, StoredIntake, prepare};
 pub use memory::{MemoryLog, MemoryTx};
 pub use part::{PartsError, SealedPart, decode_parts, encode_parts};
 pub use place::{Edge, sequence_after};
-pub use prove::{EventProof, ProveError, TreeConsistency};
+pub use prove::{EventProof, ProveError, TreeConsistency, Under, Witnesses};
 pub use read::{LogEntry, LogReader, PATIENCE, Protection, Record, Strays};
 pub use sequence::{
     Batch, SEQUENCER_LEASE, SequenceError, SequencerStore, SequencerTx, Sequencing, sequence_batch,

@@ -8,7 +8,10 @@ use crate::{
     Access, AccessError, Record,
     access::{action, entry_for},
     merkle::{Hash, ProofError, TILE_WIDTH, TileId},
-    tlog::{Checkpoint, Note, TlogProof},
+    tlog::{
+        Checkpoint, Note, TlogProof, VerifierKey,
+        publish::{Cosignatures, cosigned_checkpoint, quorum_size},
+    },
     tree::{TreeError, consistency_proof, inclusion_proof},
 };
 
@@ -21,8 +24,8 @@ pub enum ProveError {
     /// The event has no place yet, or the head that covers it is not signed yet.
     #[error("the event has no place in a signed tree yet; try again in a moment")]
     NotSequenced,
-    /// Nothing is signed yet.
-    #[error("there is no signed checkpoint yet; try again in a moment")]
+    /// Nothing is signed yet, or by too few witnesses.
+    #[error("there is no such checkpoint yet; try again in a moment")]
     NoCheckpoint,
     /// The tree has no such tile, or not as wide.
     #[error("the tree has no such tile yet")]
@@ -85,6 +88,29 @@ impl From<TreeError> for ProveError {
     }
 }
 
+/// Under which checkpoint something is shown.
+#[derive(Clone, Copy)]
+pub enum Under<'a> {
+    /// The newest that the log signed.
+    Newest,
+    /// The newest that enough witnesses have cosigned, with their cosignatures.
+    Witnessed(Witnesses<'a>),
+}
+
+/// Who has to have seen a checkpoint.
+#[derive(Clone, Copy)]
+pub struct Witnesses<'a> {
+    /// Where cosignatures are kept.
+    pub kept: &'a dyn Cosignatures,
+    /// Their keys.
+    pub keys: &'a [VerifierKey],
+    /// How many of them.
+    pub quorum: usize,
+}
+
+/// Checkpoints looked at, for each witness: far more than lie between two that all of them have seen.
+const LOOKED_AT: u32 = 16;
+
 /// An event, and the proof that it is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventProof {
@@ -105,12 +131,17 @@ pub struct TreeConsistency {
     pub hashes: Vec<Hash>,
 }
 
-/// Shows that an event of the caller's tenant is in the log, under the newest checkpoint.
-pub async fn prove(ctx: &Ctx, log: Access<'_>, id: EventId) -> Result<EventProof, ProveError> {
+/// Shows that an event of the caller's tenant is in the log.
+pub async fn prove(
+    ctx: &Ctx,
+    log: Access<'_>,
+    id: EventId,
+    under: Under<'_>,
+) -> Result<EventProof, ProveError> {
     let record = entry_for(ctx, log, id, action::PROVE).await?;
     let leaf = record.leaf.as_ref().ok_or(ProveError::NotSequenced)?;
     let index = u64::try_from(leaf.seq).map_err(|_| ProveError::NotSequenced)?;
-    let (checkpoint, note) = newest(log).await?;
+    let (checkpoint, note) = head(log, under).await?;
     if checkpoint.size <= index {
         return Err(ProveError::NotSequenced);
     }
@@ -124,10 +155,10 @@ pub async fn prove(ctx: &Ctx, log: Access<'_>, id: EventId) -> Result<EventProof
 }
 
 /// The newest signed checkpoint, as a note.
-pub async fn checkpoint(ctx: &Ctx, log: Access<'_>) -> Result<String, ProveError> {
+pub async fn checkpoint(ctx: &Ctx, log: Access<'_>, under: Under<'_>) -> Result<String, ProveError> {
     log.admit(ctx, action::CHECKPOINT, action::CHECKPOINT.none())
         .await?;
-    Ok(newest(log).await?.1)
+    Ok(head(log, under).await?.1)
 }
 
 /// The first `width` hashes of a tile, one after another; only of what is under the newest checkpoint.
@@ -160,10 +191,24 @@ pub async fn consistency(
     Ok(TreeConsistency { from, to, hashes })
 }
 
+async fn head(log: Access<'_>, under: Under<'_>) -> Result<(Checkpoint, String), ProveError> {
+    let Under::Witnessed(witnesses) = under else {
+        return newest(log).await;
+    };
+    let keys = u32::try_from(witnesses.keys.len()).unwrap_or(u32::MAX);
+    let recent = witnesses.kept.newest(LOOKED_AT.saturating_mul(keys)).await?;
+    let size =
+        quorum_size(&recent, witnesses.keys, witnesses.quorum.max(1)).ok_or(ProveError::NoCheckpoint)?;
+    let note = cosigned_checkpoint(witnesses.kept, size, witnesses.keys).await?;
+    let note = note.ok_or(ProveError::NoCheckpoint)?;
+    Ok((read(&note).ok_or(ProveError::NoCheckpoint)?, note))
+}
+
+fn read(note: &str) -> Option<Checkpoint> {
+    Checkpoint::parse(Note::parse(note).ok()?.text()).ok()
+}
+
 async fn newest(log: Access<'_>) -> Result<(Checkpoint, String), ProveError> {
     let latest = log.reader.latest().await?.ok_or(ProveError::NoCheckpoint)?;
-    let said = Note::parse(&latest.note)
-        .ok()
-        .and_then(|note| Checkpoint::parse(note.text()).ok());
-    Ok((said.ok_or(ProveError::NoCheckpoint)?, latest.note))
+    Ok((read(&latest.note).ok_or(ProveError::NoCheckpoint)?, latest.note))
 }

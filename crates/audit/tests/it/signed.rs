@@ -7,7 +7,7 @@ use ed25519_compact::{KeyPair, Seed};
 use proptest::prelude::*;
 use vutf_audit::{
     Access, AdvanceHead, Batch, CheckpointSigner, Edge, Expected, FindingKind, MemoryLog, NotedHead,
-    SequenceError, Sequencing, TreeReader, advance_signed,
+    SequenceError, Sequencing, TreeReader, Under, advance_signed,
     bundle::{BundleFault, CHECKPOINT, CHECKPOINTS, KEYS, README, verify_bundle, write_bundle},
     leaf_hash,
     memory::Rows,
@@ -526,7 +526,7 @@ fn an_event_is_proved_by_a_file_that_verifies_with_entry_and_key_alone() {
     let policy = TrustPolicy::of(signer.newest());
     for seq in [0, 255, 256, 599] {
         let id = log.tamper(|rows| rows.leaves[seq].event_id);
-        let shown = now(prove(&ctx, access, id)).unwrap();
+        let shown = now(prove(&ctx, access, id, Under::Newest)).unwrap();
         let text = shown.proof.to_string();
         let read = TlogProof::parse(&text).unwrap();
         let leaf = leaf_hash(&shown.record.intake.body);
@@ -545,7 +545,9 @@ fn an_event_is_proved_by_a_file_that_verifies_with_entry_and_key_alone() {
     now(append(&log, event(1)));
     let pending = log.tamper(|rows| rows.intake.last().unwrap().id);
     assert_eq!(
-        now(prove(&ctx, access, pending)).unwrap_err().code(),
+        now(prove(&ctx, access, pending, Under::Newest))
+            .unwrap_err()
+            .code(),
         "not_sequenced"
     );
     for (from, to) in [(0, None), (5, Some(4)), (1, Some(601)), (601, None)] {

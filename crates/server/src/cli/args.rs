@@ -268,6 +268,9 @@ pub(super) enum Audit {
         /// Where to write the two files.
         #[arg(long, short, value_name = "DIRECTORY", default_value = ".")]
         directory: PathBuf,
+        /// Under the newest checkpoint that `audit.witness_quorum` witnesses cosigned, with their cosignatures.
+        #[arg(long)]
+        witnessed: bool,
     },
     /// Note the head that the database has now in the place of the one in the data directory, after an older database was
     /// restored on purpose. It is an event.

@@ -10,9 +10,10 @@ use vutf_app::{
     keys::Keys,
 };
 use vutf_audit::{
-    Access, CheckpointSigner, LogReader,
+    Access, CheckpointSigner, LogReader, Under, Witnesses,
     analysis::{Analysis, AnalysisReader, AnalysisUnit, RuleSet},
     retention::{Retention, RetentionSettings, RetentionStore},
+    tlog::{VerifierKey, publish::Cosignatures},
 };
 use vutf_crypto_keys::{
     KeyReader, KeyWrapper, Keyring, Purpose,
@@ -53,6 +54,10 @@ pub struct AppState {
     pub log_reader: Arc<dyn LogReader>,
     /// Runs and holds over the audit log.
     pub retention: RetentionPorts,
+    /// What witnesses cosigned.
+    pub cosignatures: Arc<dyn Cosignatures>,
+    /// The keys of the witnesses that the configuration names.
+    pub witness_keys: Vec<VerifierKey>,
     /// Signs the log's checkpoints; here for its public keys.
     pub log_signer: Arc<dyn CheckpointSigner>,
     /// Findings and rules.
@@ -147,6 +152,18 @@ impl AppState {
             recorder: &self.identity,
             ambient: &self.identity.ambient,
             settings: &self.retention.settings,
+        }
+    }
+
+    /// Under which checkpoint something is shown.
+    pub fn under(&self, witnessed: Option<bool>) -> Under<'_> {
+        match witnessed {
+            Some(true) => Under::Witnessed(Witnesses {
+                kept: &*self.cosignatures,
+                keys: &self.witness_keys,
+                quorum: self.config.audit.witness_quorum.into(),
+            }),
+            _ => Under::Newest,
         }
     }
 

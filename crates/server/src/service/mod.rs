@@ -44,6 +44,7 @@ use vutf_app::{
 use vutf_audit::{
     analysis::RuleSet,
     retention::{Retention, RetentionSettings},
+    tlog::VerifierKey,
 };
 use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
@@ -223,6 +224,16 @@ impl Service {
     pub fn internal(&self, actor: Actor) -> Ctx {
         let id = EventId::generate(self.ambient.clock(), &mut *self.ambient.entropy());
         Ctx::internal(OrganizationId::DEFAULT, actor, RequestId::from_uuid(id.as_uuid()))
+    }
+
+    /// The keys of the witnesses that the configuration names.
+    pub fn witness_keys(&self) -> Vec<VerifierKey> {
+        self.config
+            .audit
+            .witnesses
+            .iter()
+            .map(|witness| witness.key.clone())
+            .collect()
     }
 
     /// Closes the pools. Nothing may be under way.

@@ -249,6 +249,8 @@ fn state(
             store: Arc::new(service.store.clone()),
             settings: Arc::clone(&service.retention),
         },
+        cosignatures: Arc::new(service.store.clone()),
+        witness_keys: service.witness_keys(),
         log_signer: signer,
         analysis: AnalysisPorts {
             units: Arc::new(service.store.clone()),

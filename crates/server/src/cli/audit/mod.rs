@@ -18,7 +18,9 @@ mod verify;
 
 use async_trait::async_trait;
 use vutf_app::UnitOfWork;
-use vutf_audit::{Access, EventProof, LogEntry, LogReader, access::overview, export::jsonl, parse_body};
+use vutf_audit::{
+    Access, EventProof, LogEntry, LogReader, Under, access::overview, export::jsonl, parse_body,
+};
 use vutf_kernel::{
     Action, Actor, Ambient, Ctx, Detail, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
     transact,
@@ -44,7 +46,20 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
     let done = match action {
         Audit::Verify(_) => Ok(()),
         Audit::Bundle { path } => bundle::write(&looker, &service, &path, out).await,
-        Audit::Prove { event, directory } => prove::run(&looker, event, &directory, out).await,
+        Audit::Prove {
+            event,
+            directory,
+            witnessed,
+        } => {
+            prove::run(
+                &looker,
+                &service,
+                prove::Wanted { event, witnessed },
+                &directory,
+                out,
+            )
+            .await
+        }
         Audit::AcceptHead => accept_head::run(&looker, &service, out).await,
         Audit::Tail { follow } => tail::run(&looker, follow, out).await,
         Audit::Findings {
@@ -151,8 +166,8 @@ impl<'a> Looker<'a> {
     }
 
     /// An event and its proof, once it is recorded that somebody looks at it.
-    async fn prove(&self, id: EventId) -> Result<EventProof, Failure> {
-        let shown = vutf_audit::prove::prove(&self.ctx(), self.access(), id).await;
+    async fn prove(&self, id: EventId, under: Under<'_>) -> Result<EventProof, Failure> {
+        let shown = vutf_audit::prove::prove(&self.ctx(), self.access(), id, under).await;
         shown.map_err(|error| Failure::of(&error))
     }
 

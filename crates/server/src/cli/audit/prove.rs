@@ -8,22 +8,48 @@ use std::{
 
 use serde_json::json;
 use vutf_audit::{
-    EventProof, leaf_hash,
+    EventProof, Under, Witnesses, leaf_hash,
     tlog::{TlogProof, TrustPolicy, VerifierKey},
 };
 use vutf_kernel::EventId;
 
 use super::Looker;
-use crate::cli::{
-    failure::{FAILED, Failure, Outcome},
-    output::Output,
+use crate::{
+    cli::{
+        failure::{FAILED, Failure, Outcome},
+        output::Output,
+    },
+    service::Service,
 };
 
 /// Largest file of a proof or an entry that is read.
 const LIMIT: u64 = 4 << 20;
 
-pub(super) async fn run(looker: &Looker<'_>, id: EventId, directory: &Path, out: &mut Output) -> Outcome {
-    let shown = looker.prove(id).await?;
+/// Which event, and under which checkpoint.
+pub(super) struct Wanted {
+    pub(super) event: EventId,
+    pub(super) witnessed: bool,
+}
+
+pub(super) async fn run(
+    looker: &Looker<'_>,
+    service: &Service,
+    wanted: Wanted,
+    directory: &Path,
+    out: &mut Output,
+) -> Outcome {
+    let (id, keys) = (wanted.event, service.witness_keys());
+    let witnesses = Witnesses {
+        kept: &service.store,
+        keys: &keys,
+        quorum: service.config.audit.witness_quorum.into(),
+    };
+    let under = if wanted.witnessed {
+        Under::Witnessed(witnesses)
+    } else {
+        Under::Newest
+    };
+    let shown = looker.prove(id, under).await?;
     let [proof, entry] = ["tlog-proof", "json"].map(|ending| directory.join(format!("{id}.{ending}")));
     put(&entry, &shown.record.intake.body)?;
     put(&proof, shown.proof.to_string().as_bytes())?;

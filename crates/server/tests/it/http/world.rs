@@ -27,7 +27,7 @@ use vutf_audit::{
     MemoryLog,
     analysis::{MemoryAnalysis, RuleSet},
     retention::{Policy, RetentionSettings},
-    tlog::KeyName,
+    tlog::{KeyName, publish::MemoryCosignatures},
 };
 use vutf_crypto_keys::{
     Keyring,
@@ -179,6 +179,8 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
                 policy: Policy::documented(),
             }),
         },
+        cosignatures: Arc::new(MemoryCosignatures::default()),
+        witness_keys: Vec::new(),
         log_signer: Arc::new(log_signer(&keyring)),
         analysis: AnalysisPorts {
             units: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),

@@ -6,9 +6,10 @@ use vutf_audit::{EventProof, access::action, prove::prove};
 use vutf_identity::role::permission;
 use vutf_kernel::EventId;
 
+use super::log::{UnderQuery, WITNESSED};
 use crate::http::{
     problem::Problem,
-    request::{Caller, Id},
+    request::{Caller, Id, Query},
     route::{Access, Doc, Endpoint, Method, RateClass},
     state::AppState,
 };
@@ -20,6 +21,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     action: action::PROVE,
     rate: RateClass::Admin,
     doc: Doc::new("audit", "Prove that an event is in the log")
+        .query(&[WITNESSED])
         .answers::<ProofBody>(200)
         .refuses(&[409]),
 };
@@ -43,8 +45,10 @@ pub(crate) async fn handle(
     state: web::Data<AppState>,
     caller: Caller,
     id: Id,
+    query: Query<UnderQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let shown = prove(&caller, state.log(), EventId::from_uuid(id.0)).await?;
+    let (id, under) = (EventId::from_uuid(id.0), state.under(query.0.witnessed));
+    let shown = prove(&caller, state.log(), id, under).await?;
     Ok(HttpResponse::Ok().json(ProofBody::of(shown)?))
 }
 
