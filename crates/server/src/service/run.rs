@@ -119,9 +119,9 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let submitter = witnesses::of(&service, Arc::clone(&metrics));
     let submitter = submitter.map_err(|error| StartError::Server(error.chain()))?;
     let sequencer = sequencer::spawn(&service, Arc::clone(&signer) as _);
-    let witnessed = submitter.as_ref().map(|witnesses| Arc::clone(witnesses.status()));
+    let known = submitter.as_ref().map(|witnesses| Arc::clone(witnesses.status()));
     let sinks = export::statuses(&config);
-    let probes = probes::all(&service, Arc::clone(&sequencer.status), witnessed, &sinks);
+    let probes = probes::all(&service, Arc::clone(&sequencer.status), known, &sinks);
     let health = Arc::new(Health::new(probes));
     let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health), signer));
     let opened = open_both(&config, &state);

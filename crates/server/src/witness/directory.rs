@@ -193,7 +193,9 @@ impl WitnessDirectory {
         let of = |kind: &str| {
             names
                 .iter()
-                .filter(|name| name.starts_with(kind) && name.ends_with(".json"))
+                .filter(|name| {
+                    name.starts_with(kind) && Path::new(name).extension().is_some_and(|kind| kind == "json")
+                })
                 .count()
         };
         Ok((of(FORK), of(DOUBT)))

@@ -31,7 +31,7 @@ impl Cosignatures for SeaStore {
             .do_nothing()
             .to_owned();
         let insert = Entity::insert(row).on_conflict(place);
-        self.write("cosignatures.keep", |db| insert.exec_without_returning(db))
+        Box::pin(self.write("cosignatures.keep", |db| insert.exec_without_returning(db)))
             .await
             .map(|_| ())
     }

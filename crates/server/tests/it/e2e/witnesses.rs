@@ -432,16 +432,16 @@ async fn assert_in_one_branch(branches: &[MemoryPublished], answered: &[(u64, [u
         let head = SignedHead::read(&branch.newest_checkpoint().await.unwrap().unwrap())
             .unwrap()
             .checkpoint;
-        let mut held = 0;
+        let mut fitting = 0;
         for (size, root) in answered {
             let proof = branch
                 .consistency((*size).min(head.size), head.size)
                 .await
                 .unwrap();
             let fits = vutf_audit::merkle::verify_consistency(*size, head.size, &proof, root, &head.root);
-            held += usize::from(fits.is_ok());
+            fitting += usize::from(fits.is_ok());
         }
-        in_branch.push(held);
+        in_branch.push(fitting);
     }
     assert!(
         in_branch.contains(&answered.len()),
@@ -486,14 +486,14 @@ async fn the_listener_answers_as_the_specification_says() {
     assert_eq!(get(&monitored).await.0, 404);
     let (status, _, line) = post(request(0, &checkpoint)).await;
     assert_eq!(status, 200);
-    let served = get(&monitored).await;
-    assert_eq!(served, (200, format!("{checkpoint}{line}")));
+    let shown = get(&monitored).await;
+    assert_eq!(shown, (200, format!("{checkpoint}{line}")));
     let trusted = TrustPolicy {
         log: log_key.clone(),
         witnesses: vec![site.key.clone()],
         quorum: 1,
     }
-    .verify(&served.1);
+    .verify(&shown.1);
     assert_eq!(trusted.unwrap().cosigned.len(), 1);
     assert_eq!(
         post(request(0, &checkpoint)).await,
