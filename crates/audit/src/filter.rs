@@ -61,7 +61,8 @@ pub enum ActionMatch {
 }
 
 impl ActionMatch {
-    /// Takes `resource.verb` or `resource.`; both parts are words, and 128 bytes are the most.
+    /// Takes `resource.verb`, `resource.part.verb`, or the beginning of such up to a full stop; parts are words, and 128 bytes
+    /// are the most.
     ///
     /// # Errors
     /// `action_form` for anything else.
@@ -70,10 +71,18 @@ impl ActionMatch {
             "action_form",
             "use an action such as `user.lock`, or the beginning `user.`",
         );
-        match text.split_once('.') {
-            Some((resource, "")) if is_word(resource, 64) => Ok(Self::Under(text.to_owned())),
-            Some((resource, verb)) if is_word(resource, 64) && is_word(verb, 63) => {
-                Ok(Self::Exactly(text.to_owned()))
+        let words: Vec<&str> = text.split('.').collect();
+        match words.split_last() {
+            Some((last, before))
+                if text.len() <= 128
+                    && (1..=2).contains(&before.len())
+                    && before.iter().all(|word| is_word(word, 64)) =>
+            {
+                match *last {
+                    "" => Ok(Self::Under(text.to_owned())),
+                    last if is_word(last, 63) => Ok(Self::Exactly(text.to_owned())),
+                    _ => Err(refused),
+                }
             }
             _ => Err(refused),
         }

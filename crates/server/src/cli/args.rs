@@ -301,11 +301,17 @@ pub(super) enum Audit {
     )]
     Rules,
     /// How long events are kept, and pruning.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit retention status\n  violentutf-api audit retention run --dry-run"
+    )]
     Retention {
         #[command(subcommand)]
         action: Retention,
     },
     /// Legal holds: what must not go, whatever its age.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit holds list\n  violentutf-api audit holds place --reason 'case 7'"
+    )]
     Holds {
         #[command(subcommand)]
         action: Holds,

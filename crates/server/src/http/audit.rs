@@ -73,7 +73,7 @@ async fn refusal(state: &AppState, endpoint: &Endpoint, ctx: &Ctx, response: &Se
     } else {
         Outcome::refused(problem.code())
     };
-    if ctx.receipt.holds(&outcome) || endpoint.unaudited().is_some() {
+    if ctx.receipt.holds(&outcome) || !endpoint.audits_refusals() {
         return;
     }
     let id = response.request().match_info().get("id");

@@ -80,11 +80,18 @@ pub enum RateClass {
 }
 
 const PROBE: &str = "an orchestrator's probe: it names no person and no secret, and comes every few seconds";
+const HASHES: &str =
+    "hashes, signatures and public keys: they show no event and name nobody, and a monitor asks every second";
 const PUBLIC: &str = "the same public document for everybody";
 
-/// The routes that may answer without an event, each with its reason: reads of what is public, by anybody. To add one is to be
+/// The routes that may answer without an event, each with its reason: reads of what is public, and of
+/// what tells nothing about anybody. To add one is to be
 /// argued for in review; every other answer waits for its event.
-pub const UNAUDITED: [(&str, &str); 9] = [
+pub const UNAUDITED: [(&str, &str); 13] = [
+    ("/api/v1/audit/log/checkpoint", HASHES),
+    ("/api/v1/audit/log/consistency", HASHES),
+    ("/api/v1/audit/log/keys", HASHES),
+    ("/api/v1/audit/log/tile/{tile}*", HASHES),
     ("/api/v1/health", PROBE),
     ("/api/v1/ready", PROBE),
     ("/api/v1/live", PROBE),
@@ -141,6 +148,10 @@ impl Endpoint {
     /// Whether it takes an id from its path.
     pub fn takes_id(&self) -> bool {
         self.path.contains("{id}")
+    }
+    /// Whether refusals are events: to be refused what anybody may see is no security-relevant attempt.
+    pub fn audits_refusals(&self) -> bool {
+        !(self.unaudited().is_some() && self.access == Access::Anonymous)
     }
     /// The path in the API document, which has no word for a parameter of several segments.
     pub fn template(&self) -> &'static str {

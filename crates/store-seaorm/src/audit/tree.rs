@@ -162,9 +162,9 @@ impl Tx {
                 note: Set(checkpoint.note.clone()),
                 signed_at: Set(checkpoint.signed_at.as_micros()),
             };
-            // One of that size is there only if the log was cut off and the new end accepted: it stays, and verification tells.
+            // One of that size or number is there only if the log was cut off and the new end accepted: it stays, and verification tells.
             audit_checkpoint::Entity::insert(kept)
-                .on_conflict_do_nothing_on([audit_checkpoint::Column::Size])
+                .on_conflict(OnConflict::new().do_nothing().to_owned())
                 .exec_without_returning(&self.db)
                 .await
                 .map_err(port("audit.checkpoint"))?;

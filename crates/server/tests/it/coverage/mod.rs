@@ -3,6 +3,7 @@
 //! What comes out is `docs/audit/coverage.md`. A route without a line in `scenes` fails here.
 
 mod log;
+mod log_scenes;
 mod scenes;
 mod stage;
 mod table;
@@ -31,7 +32,11 @@ const BY_THE_EDGE: [u16; 1] = [406];
 /// What goes wrong on our side; no request causes it.
 const FAULTS: [u16; 2] = [500, 503];
 /// Answers that only a race leads to, with the test that runs it.
-const RACES: [(&str, &str, u16); 3] = [
+const RACES: [(&str, &str, u16); 7] = [
+    ("GET", "/api/v1/audit/events/{id}/proof", 409),
+    ("PATCH", "/api/v1/audit/rules/{rule}", 409),
+    ("POST", "/api/v1/audit/rules/{rule}/silence", 409),
+    ("POST", "/api/v1/audit/rules/{rule}/unsilence", 409),
     ("POST", "/api/v1/audit/retention/runs", 409),
     ("DELETE", "/api/v1/users/{id}", 409),
     ("POST", "/api/v1/users/{id}/erase", 409),

@@ -5,7 +5,7 @@ use vutf_server::http::route::{Access, Endpoint};
 use vutf_testkit::client::{Answer, ApiClient, Person};
 
 use super::{
-    AGENT, UNKNOWN,
+    AGENT, UNKNOWN, log_scenes,
     stage::{Caller, Stage},
 };
 
@@ -40,7 +40,7 @@ impl Wish {
             ..self
         }
     }
-    fn tagged(self, tag: impl Into<String>) -> Self {
+    pub(super) fn tagged(self, tag: impl Into<String>) -> Self {
         Self {
             if_match: Some(tag.into()),
             ..self
@@ -78,7 +78,8 @@ impl Wish {
                 let path = endpoint
                     .path
                     .replace("{id}", "not-an-id")
-                    .replace("{purpose}", "nothing");
+                    .replace("{purpose}", "nothing")
+                    .replace("{rule}", "NOT-A-RULE");
                 let query = if endpoint.doc.query.is_empty() {
                     ""
                 } else {
@@ -141,10 +142,11 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
         path if path.starts_with("/api/v1/audit/retention") || path.starts_with("/api/v1/audit/holds") => {
             retention(stage, what, status).await
         }
-        "/api/v1/audit/events/{id}" => Wish::to(format!("/api/v1/audit/events/{}", stage.event().await)),
-        "/api/v1/audit/events" | "/api/v1/audit/status" | "/api/v1/roles" | "/api/v1/permissions" => {
-            Wish::to(what.1)
-        }
+        path if path.starts_with("/api/v1/audit/") => match log_scenes::log(stage, what, status).await {
+            Some(wish) => wish,
+            None => unwritten(what),
+        },
+        "/api/v1/roles" | "/api/v1/permissions" => Wish::to(what.1),
         _ => unwritten(what),
     };
     match wish.token {
@@ -210,9 +212,8 @@ async fn auth(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
 async fn me(stage: &mut Stage, what: (&str, &str)) -> Wish {
     let caller = stage.someone().await;
     let wish = match what {
-        ("GET", "/api/v1/me" | "/api/v1/me/sessions") | ("POST", "/api/v1/me/sessions/revoke-others") => {
-            Wish::to(what.1)
-        }
+        ("GET", "/api/v1/me" | "/api/v1/me/sessions" | "/api/v1/me/audit")
+        | ("POST", "/api/v1/me/sessions/revoke-others") => Wish::to(what.1),
         ("PATCH", "/api/v1/me") => {
             let me = stage.site.api.me(&caller.tokens).expect(200).await.unwrap();
             let tag = me.header("etag").unwrap();

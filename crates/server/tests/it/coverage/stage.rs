@@ -7,7 +7,7 @@ use vutf_testkit::{
     process::{ServerBuilder, ServerProcess},
 };
 
-use super::{Log, Step, TOO_MANY, UNKNOWN, What, audited, scenes, scenes::Wish, take};
+use super::{Log, Step, TOO_MANY, UNKNOWN, What, audited, log_scenes, scenes, scenes::Wish, take};
 use crate::e2e::world::{Admin, World, sequenced};
 
 /// A service on SQLite.
@@ -49,7 +49,8 @@ impl Stage {
         let world = World::sqlite()
             .with("VUTF__RATE_LIMIT__ENABLED", "false")
             .with("VUTF__KEYS__RELOAD_INTERVAL", "1s")
-            .with("VUTF__AUDIT__RETENTION__ENABLED", "true");
+            .with("VUTF__AUDIT__RETENTION__ENABLED", "true")
+            .with("VUTF__AUDIT__ANALYSIS_INTERVAL", "20ms");
         let builder = world.server();
         let server = builder.spawn().unwrap();
         let api = ApiClient::new(server.base_url()).unwrap();
@@ -82,6 +83,7 @@ impl Stage {
         stage.admin = stage.sign_in(stage.admin.person.clone()).await;
         stage.second = stage.made("second", &["key_custodian"]).await;
         stage.nobody = stage.made("nobody", &[]).await;
+        log_scenes::tune(&stage).await;
         for purpose in ["encrypt:walk", "hmac:walk", "sign:walk"] {
             stage
                 .posted("/api/v1/keys", &json!({"purpose": purpose}), 201)
@@ -240,6 +242,12 @@ impl Stage {
         }
     }
 
+    /// RFC 3339.
+    pub(super) fn in_an_hour(&self) -> String {
+        let now = vutf_kernel::Ambient::system().now();
+        now.plus(std::time::Duration::from_hours(1)).rfc3339()
+    }
+
     /// Any event's id.
     pub(super) async fn event(&self) -> String {
         let call = self.site.api.get("/api/v1/audit/events?limit=1");
@@ -311,7 +319,8 @@ impl Stage {
         let path = endpoint
             .path
             .replace("{id}", UNKNOWN)
-            .replace("{purpose}", "field:users");
+            .replace("{purpose}", "field:users")
+            .replace("{rule}", "guessing-burst");
         let wish = match endpoint.access {
             Access::Anonymous => Wish::to(path),
             Access::Session | Access::Permission(_) => Wish::to(path).by(&self.admin),
