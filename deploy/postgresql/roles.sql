@@ -17,14 +17,16 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO vutf_app;
 
 -- Ordinary tables.
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-    approvals, audit_alerts, audit_analysis, audit_exports, audit_latest, audit_rules, bootstrap_tokens, crypto_keys, key_jobs, key_usage, keysets, leases, login_guards, organizations,
-    passwords, refresh_families, refresh_tokens, sessions, user_roles, users
+    approvals, audit_alerts, audit_analysis, audit_exports, audit_latest, audit_rules, bootstrap_tokens, crypto_keys, key_jobs,
+    key_usage, keysets, leases, login_guards, organizations, passwords, refresh_families, refresh_tokens, sessions, user_roles,
+    users
     TO vutf_app;
 
 -- Tables that only grow.
 GRANT SELECT, INSERT ON
-    audit_checkpoint, audit_cosignature, audit_finding_changes, audit_findings, audit_hold, audit_hold_release, audit_intake, audit_leaf, audit_node, audit_prune_batch, audit_prune_end,
-    audit_prune_run, audit_pruned, audit_subject_ref, erasures, key_transitions
+    audit_checkpoint, audit_cosignature, audit_finding_changes, audit_findings, audit_hold, audit_hold_release, audit_intake,
+    audit_leaf, audit_node, audit_prune_batch, audit_prune_end, audit_prune_run, audit_pruned, audit_subject_ref, erasures,
+    key_transitions
     TO vutf_app;
 
 -- Which migrations there are: the start refuses a schema that it does not know.

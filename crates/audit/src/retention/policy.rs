@@ -1,6 +1,6 @@
 //! How long this installation keeps which class.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 use vutf_kernel::Timestamp;
@@ -77,13 +77,18 @@ impl Policy {
 
     /// 16 hexadecimal digits of the SHA-256 over all periods: equal policies have equal versions.
     pub fn version(&self) -> String {
-        let text: String = self
+        let text = self
             .periods
             .iter()
-            .map(|(class, period)| format!("{class}={}\n", period.as_secs()))
-            .collect();
+            .fold(String::new(), |mut text, (class, period)| {
+                let _infallible = writeln!(text, "{class}={}", period.as_secs());
+                text
+            });
         let digest = Sha256::digest(text);
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        digest.iter().take(8).fold(String::new(), |mut text, byte| {
+            let _infallible = write!(text, "{byte:02x}");
+            text
+        })
     }
 }
 

@@ -322,7 +322,11 @@ fn to_switch_a_rule_off_has_a_name_of_its_own_and_holds() {
         (&event["before"], &event["after"]),
         (&list(&["enabled=true"]), &list(&["enabled=false"]))
     );
-    assert_eq!(world.events(RULE_UPDATE.name), 1, "the route has an event of its own");
+    assert_eq!(
+        world.events(RULE_UPDATE.name),
+        1,
+        "the route has an event of its own"
+    );
     world.sequence();
     world.guess(10, "192.0.2.1");
     assert_eq!(world.evaluate(), 0);

@@ -97,7 +97,7 @@ async fn prune_now(service: &Service, out: &mut Output) -> Outcome {
     let total = service.store.audit_lag().await?.last_sequence;
     let progress = Progress::new("pruning", total, !out.is_json());
     let done = prune(&ctx, retention, holder, run.id, &mut |removed| {
-        progress.reached(removed)
+        progress.reached(removed);
     })
     .await;
     drop(progress);
