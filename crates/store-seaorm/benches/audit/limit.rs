@@ -1,0 +1,165 @@
+//! The bare INSERTs of the same bytes: into a table with a primary key and nothing else, and with the indexes of the intake.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use uuid::Uuid;
+use vutf_kernel::{Env, EventId, OsEntropy, SystemClock};
+use vutf_testkit::sql::{self, Session, Value as Bound};
+
+use crate::site::{HOME, Site};
+
+const COLUMNS: &str = "id, occurred_at, organization_id, request_id, actor_kind, actor_id, action, resource_kind, \
+     resource_id, outcome, body, parts, mac";
+
+const TABLE: &str = "(ord BIGSERIAL, xid BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint), id UUID PRIMARY KEY, \
+     occurred_at BIGINT NOT NULL, organization_id UUID NOT NULL, request_id TEXT NOT NULL, actor_kind TEXT NOT NULL, \
+     actor_id UUID, action TEXT NOT NULL, resource_kind TEXT NOT NULL, resource_id UUID, outcome TEXT NOT NULL, \
+     body BYTEA NOT NULL, parts BYTEA NOT NULL, mac BYTEA NOT NULL)";
+
+/// What the bare rows hold: the bytes of an event that was written.
+pub(crate) struct Rows {
+    body: Vec<u8>,
+    parts: Vec<u8>,
+    mac: Vec<u8>,
+    person: Uuid,
+}
+
+impl Rows {
+    pub(crate) async fn like(site: &Site) -> Self {
+        let session = Session::open(site.url()).await.unwrap();
+        let mut found = Vec::new();
+        for column in ["body", "parts", "mac"] {
+            let sql =
+                format!("SELECT {column} FROM audit_intake WHERE action = 'user.read' ORDER BY id LIMIT 1");
+            found.push(session.bytes(&sql).await.unwrap().remove(0));
+        }
+        session.close().await.unwrap();
+        let [body, parts, mac] = found.try_into().unwrap();
+        Self {
+            body,
+            parts,
+            mac,
+            person: site.people[0].as_uuid(),
+        }
+    }
+
+    fn row(&self) -> Vec<Bound> {
+        let mut env = Env {
+            clock: &SystemClock,
+            entropy: &mut OsEntropy,
+        };
+        let at = env.now().as_micros();
+        vec![
+            EventId::generate(env.clock, env.entropy).as_uuid().into(),
+            at.into(),
+            HOME.as_uuid().into(),
+            "0198c5f2-7c1e-7a53-9a53-0123456789ab".into(),
+            "user".into(),
+            self.person.into(),
+            "user.read".into(),
+            "user".into(),
+            self.person.into(),
+            "success".into(),
+            self.body.clone().into(),
+            self.parts.clone().into(),
+            self.mac.clone().into(),
+        ]
+    }
+}
+
+/// Rows a second with `batch` rows in a statement, each of them a transaction, over so many connections.
+pub(crate) async fn plain(
+    site: &Arc<Site>,
+    rows: &Arc<Rows>,
+    batch: usize,
+    connections: usize,
+    length: Duration,
+) -> Value {
+    let rate = rate(site, rows, &[], batch, connections, length).await;
+    json!({"figure": "limit", "indexes": "primary key", "batch": batch, "connections": connections, "rows_per_second": rate})
+}
+
+/// What each index of the intake costs: all, and all but one.
+pub(crate) async fn indexes(site: &Arc<Site>, rows: &Arc<Rows>, length: Duration) -> Vec<Value> {
+    let definitions = "SELECT indexdef FROM pg_indexes WHERE tablename = 'audit_intake_default' \
+         AND indexdef NOT LIKE '%UNIQUE%' ORDER BY indexname";
+    let all = sql::texts(site.url(), definitions).await.unwrap();
+    let all: Vec<String> = all
+        .iter()
+        .map(|row| {
+            let (_, columns) = row[0].rsplit_once("USING btree ").unwrap();
+            columns.to_owned()
+        })
+        .collect();
+    let mut lines = Vec::new();
+    for left_out in [None].into_iter().chain((0..all.len()).map(Some)) {
+        let some: Vec<&str> = all
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| Some(*at) != left_out)
+            .map(|(_, columns)| columns.as_str())
+            .collect();
+        let name = left_out.map_or("all of the intake's".to_owned(), |at| {
+            format!("without {}", all[at])
+        });
+        let rate = rate(site, rows, &some, 64, 1, length).await;
+        lines.push(json!({"figure": "limit", "indexes": name, "batch": 64, "connections": 1, "rows_per_second": rate}));
+    }
+    lines
+}
+
+async fn rate(
+    site: &Arc<Site>,
+    rows: &Arc<Rows>,
+    indexes: &[&str],
+    batch: usize,
+    connections: usize,
+    length: Duration,
+) -> f64 {
+    sql::execute(site.url(), "DROP TABLE IF EXISTS plain")
+        .await
+        .unwrap();
+    sql::execute(site.url(), &format!("CREATE TABLE plain {TABLE}"))
+        .await
+        .unwrap();
+    for columns in indexes {
+        sql::execute(site.url(), &format!("CREATE INDEX ON plain {columns}"))
+            .await
+            .unwrap();
+    }
+    let statement: Arc<str> = statement(batch).into();
+    let began = Instant::now();
+    let writers: Vec<_> = (0..connections)
+        .map(|_| {
+            let (url, rows, statement) = (site.url().to_owned(), Arc::clone(rows), Arc::clone(&statement));
+            tokio::spawn(async move {
+                let session = Session::open(&url).await.unwrap();
+                let mut written = 0;
+                while began.elapsed() < length {
+                    let values = (0..batch).flat_map(|_| rows.row()).collect();
+                    written += session.run(&statement, values).await.unwrap();
+                }
+                session.close().await.unwrap();
+                written
+            })
+        })
+        .collect();
+    let mut written = 0;
+    for writer in writers {
+        written += writer.await.unwrap();
+    }
+    written as f64 / began.elapsed().as_secs_f64()
+}
+
+fn statement(batch: usize) -> String {
+    let columns = COLUMNS.split(',').count();
+    let groups: Vec<String> = (0..batch)
+        .map(|row| {
+            let values: Vec<String> = (1..=columns).map(|n| format!("${}", row * columns + n)).collect();
+            format!("({})", values.join(", "))
+        })
+        .collect();
+    format!("INSERT INTO plain ({COLUMNS}) VALUES {}", groups.join(", "))
+}
