@@ -112,7 +112,7 @@ impl Service {
         let recorder = Arc::new(GroupRecorder::spawn(
             Arc::new(store.clone()),
             ambient.clone(),
-            GroupOptions::default(),
+            GroupOptions::of(store.technology()),
         ));
         let identity = Identity {
             store: Arc::new(store.clone()),

@@ -46,7 +46,7 @@ impl Rows {
     }
 
     fn row(&self) -> Vec<Bound> {
-        let mut env = Env {
+        let env = Env {
             clock: &SystemClock,
             entropy: &mut OsEntropy,
         };

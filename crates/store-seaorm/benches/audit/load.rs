@@ -75,7 +75,7 @@ impl Load {
         let recorder = Arc::new(GroupRecorder::spawn(
             site.units(),
             Ambient::system(),
-            GroupOptions::default(),
+            GroupOptions::of(site.store.technology()),
         ));
         let (count, sum) = (Arc::clone(&groups), Arc::clone(&grouped));
         recorder.observe(move |commit| {

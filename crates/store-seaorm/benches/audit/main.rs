@@ -20,7 +20,7 @@ mod site;
 use std::{io::Write as _, sync::Arc, time::Duration};
 
 use serde_json::Value;
-use vutf_testkit::servers::{Postgres, PostgresOptions, require_postgres};
+use vutf_testkit::servers::{Postgres, PostgresOptions, find_binaries};
 
 use self::{load::Load, site::Site};
 
@@ -31,7 +31,7 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    if require_postgres().is_none() {
+    if find_binaries().postgres.is_none() {
         return;
     }
     let postgres = Postgres::start(&PostgresOptions {

@@ -17,7 +17,6 @@ use uuid::Uuid;
 use vutf_audit::{Cursor, Intake, Leaf, SealedPart, StoredIntake, decode_parts, encode_parts};
 use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, UserId};
 
-pub(crate) use self::voucher::INTAKE;
 pub use self::{
     append_only::SeaAppendOnlyProbe,
     group::{GroupCommit, GroupOptions, GroupRecorder},
@@ -25,6 +24,7 @@ pub use self::{
     parts::PrivatePart,
     reader::AuditLag,
 };
+pub(crate) use self::{sequencer::End as LogEnd, voucher::INTAKE};
 use crate::{
     entity::{audit_intake, audit_leaf},
     row::array,

@@ -167,7 +167,15 @@ async fn nobody_else_pays_for_an_event_that_cannot_be_written(world: World) {
 
 async fn a_full_queue_refuses_at_once_and_writes_nothing(world: World) {
     let before = stored(&world).await;
-    let set = set(&world, GroupOptions { queue: 4, batch: 2 }, 0);
+    let set = set(
+        &world,
+        GroupOptions {
+            queue: 4,
+            batch: 2,
+            commits: 1,
+        },
+        0,
+    );
     let mut tasks = JoinSet::new();
     let mut all = events(20).into_iter();
     set.record(&mut tasks, all.next().unwrap());
