@@ -166,7 +166,10 @@ fn as_value(body: &Body) -> crate::canonical::Value<'_> {
         Outcome::Success => None,
         Outcome::Refused { reason } | Outcome::Failed { reason } => Some(("reason", Value::text(&**reason))),
     };
-    let details = body.details.iter().map(|(name, detail)| (name.as_str(), detail_value(detail)));
+    let details = body
+        .details
+        .iter()
+        .map(|(name, detail)| (name.as_str(), detail_value(detail)));
     let private = body.private.iter();
     let private = private.map(|(name, hash)| (name.as_str(), Value::text(URL_SAFE_NO_PAD.encode(hash))));
     let resource_id = body.resource.id.map(|uuid| ("id", id(uuid)));
@@ -180,7 +183,10 @@ fn as_value(body: &Body) -> crate::canonical::Value<'_> {
         ("request_id", Value::text(body.request_id.as_str())),
         ("actor", Value::object(actor.into_iter().chain([kind]))),
         ("action", Value::text(body.action.as_str())),
-        ("resource", Value::object([kind_of].into_iter().chain(resource_id))),
+        (
+            "resource",
+            Value::object([kind_of].into_iter().chain(resource_id)),
+        ),
         ("outcome", Value::object([result].into_iter().chain(reason))),
         ("subjects", Value::List(body.subjects.iter().map(id).collect())),
         ("details", Value::object(details)),
@@ -192,9 +198,15 @@ fn as_value(body: &Body) -> crate::canonical::Value<'_> {
 #[test]
 fn names_of_details_are_sorted_by_utf_16() {
     let details = ["\u{fb33}", "\u{1f600}", "a"].map(|name| (name.to_owned(), Detail::Bool(true)));
-    let body = Body { details: details.into(), ..sample() };
+    let body = Body {
+        details: details.into(),
+        ..sample()
+    };
     let text = String::from_utf8(body.to_bytes()).unwrap();
-    assert!(text.contains("{\"a\":true,\"\u{1f600}\":true,\"\u{fb33}\":true}"), "{text}");
+    assert!(
+        text.contains("{\"a\":true,\"\u{1f600}\":true,\"\u{fb33}\":true}"),
+        "{text}"
+    );
 }
 
 proptest! {
