@@ -14,6 +14,11 @@ mod m0006_key_lifecycle;
 mod m0007_erasure;
 mod m0008_key_jobs;
 mod m0009_audit_tree;
+mod m0010_audit_analysis;
+mod m0011_audit_exports;
+mod m0012_audit_witness;
+mod m0013_audit_search;
+mod m0014_audit_retention;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -34,6 +39,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_erasure::Migration),
             Box::new(m0008_key_jobs::Migration),
             Box::new(m0009_audit_tree::Migration),
+            Box::new(m0010_audit_analysis::Migration),
+            Box::new(m0011_audit_exports::Migration),
+            Box::new(m0012_audit_witness::Migration),
+            Box::new(m0013_audit_search::Migration),
+            Box::new(m0014_audit_retention::Migration),
         ]
     }
 }

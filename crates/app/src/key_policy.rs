@@ -7,7 +7,7 @@ use vutf_crypto_keys::{
     action::{KEY_LIST, KEY_READ},
 };
 use vutf_identity::role::permission;
-use vutf_kernel::{Ctx, Detail, Timestamp};
+use vutf_kernel::{Ctx, Detail, Question, Timestamp};
 
 use crate::keys::{Keys, KeysError, require};
 
@@ -43,7 +43,10 @@ impl Keys<'_> {
         let view = views.remove(purpose).ok_or(KeysError::NotFound)?;
         let text = purpose.to_string();
         self.record(ctx, KEY_READ, KEY_READ.none(), |event| {
-            event.detail("policy_of", Detail::Text(text.clone()))
+            let question = Question::all(KEY_READ).with("policy_of", Some(&text));
+            event
+                .asks(&question)
+                .detail("policy_of", Detail::Text(text.clone()))
         })
         .await?;
         Ok(view)
@@ -53,7 +56,8 @@ impl Keys<'_> {
         let views = self.views(ctx).await?;
         let count = Detail::Number(i64::try_from(views.len()).unwrap_or(i64::MAX));
         self.record(ctx, KEY_LIST, KEY_LIST.none(), |event| {
-            event.detail("policies", count.clone())
+            let question = Question::all(KEY_LIST).with("of", Some("policies"));
+            event.asks(&question).detail("policies", count.clone())
         })
         .await?;
         Ok(views.into_values().collect())

@@ -68,7 +68,7 @@ async fn announced(
     since: Timestamp,
 ) -> Result<BTreeSet<(KeyId, String)>, PortError> {
     let filter = EventFilter {
-        action: Some(KEY_DUE.name.to_owned()),
+        action: Some(KEY_DUE.into()),
         outcome: Some(Ending::Success),
         from: Some(since),
         ..EventFilter::within(ctx.organization_id)

@@ -154,7 +154,7 @@ pub(crate) async fn each_since(
     mut note: impl FnMut(&Record) + Send,
 ) -> Result<(), PortError> {
     let filter = EventFilter {
-        action: Some(action.name.to_owned()),
+        action: Some(action.into()),
         outcome: Some(Ending::Success),
         from,
         ..EventFilter::within(organization)

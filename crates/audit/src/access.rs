@@ -1,8 +1,9 @@
 //! What people see of the log. Each look is an event itself, and what cannot be recorded is not shown (NIST SP 800-53 AU-5).
 
+use uuid::Uuid;
 use vutf_kernel::{
     Action, Ambient, Class, Ctx, Detail, Env, Event, EventId, EventRecorder, Outcome, Page, PageRequest,
-    Permission, PortError, Resource, UseCaseError, UserId,
+    Permission, PortError, Question, Resource, UseCaseError, UserId,
 };
 
 use crate::{EventFilter, Leaf, LogReader, Record};
@@ -25,27 +26,55 @@ pub mod action {
     pub const CONSISTENCY: Action = Action::new("audit.consistency", "audit");
     /// The public keys of the log are shown.
     pub const VKEYS: Action = Action::new("audit.vkeys", "audit");
+    /// What is known about one person is shown: what was done to their data, or by them.
+    pub const TIMELINE: Action = Action::new("audit.timeline", "audit");
+    /// A person sees who saw or changed their own data.
+    pub const OWN: Action = Action::new("audit.own", "audit");
+    /// Who reached whose data is counted on the machine.
+    pub const GRAPH: Action = Action::new("audit.graph", "audit");
+    /// What was added between two heads is counted on the machine.
+    pub const DIFF: Action = Action::new("audit.diff", "audit");
     /// The head of the log is shown.
     pub const STATUS: Action = Action::new("audit.status", "audit");
     /// The last events of all tenants are shown on the machine.
     pub const TAIL: Action = Action::new("audit.tail", "audit");
-    /// The events of all tenants are written out on the machine.
+    /// Events are carried away: those of a tenant by request, those of all tenants on the machine.
     pub const EXPORT: Action = Action::new("audit.export", "audit");
+    /// A witness says that this is not the log that it knows, or has forgotten what it knew.
+    pub const WITNESS_CONFLICT: Action = Action::new("audit.witness.conflict", "audit");
     /// The whole log is written out on the machine, with all that a stranger needs to verify it.
     pub const BUNDLE: Action = Action::new("audit.bundle", "audit");
+    /// Events were dropped: their answers were given, and too many waited to be recorded.
+    pub const DROPPED: Action = Action::new("audit.dropped", "audit");
     /// The present head is accepted on the machine in the place of the one that was noted there.
     pub const ACCEPT_HEAD: Action = Action::new("audit.accept_head", "audit");
+    /// How far sinks have come is shown on the machine.
+    pub const SINK_LIST: Action = Action::new("audit.sink_list", "audit");
+    /// A sink goes on somewhere else, by an operator's decision.
+    pub const SINK_RESET: Action = Action::new("audit.sink_reset", "audit");
+    /// A sink refuses to go on, because the log does not follow from what it exported.
+    pub const SINK_GAP: Action = Action::new("audit.sink_gap", "audit");
 }
 
 /// What a caller needs to see the log.
 pub const PERMISSION: Permission = Permission::known("audit:read");
 
+/// What a caller needs to see who saw their own data.
+pub const OWN_PERMISSION: Permission = Permission::known("self:manage");
+
+/// So many of the people that an event names are shown with it in a list. An event that shows many people is looked at by
+/// events that name them all: without a bound, each look would name more than the one before.
+pub const LISTED_SUBJECTS: usize = 20;
+
 /// Why nothing is shown.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The caller may not see the log, or not all of it.
-    #[error("this needs the permission {}", PERMISSION.as_str())]
+    /// The caller may not see the log, or not all of it, or not even what is their own.
+    #[error("this needs the permission {}, or {} for what is one's own", PERMISSION.as_str(), OWN_PERMISSION.as_str())]
     Denied,
+    /// The caller is in no session, so that nothing is their own.
+    #[error("sign in first")]
+    NotSignedIn,
     /// No such event in the caller's tenant.
     #[error("there is no such event")]
     NotFound,
@@ -59,6 +88,7 @@ impl AccessError {
     pub fn class(&self) -> Class {
         match self {
             Self::Denied => Class::Forbidden,
+            Self::NotSignedIn => Class::Unauthenticated,
             Self::NotFound => Class::NotFound,
             Self::Port(error) => error.class(),
         }
@@ -67,6 +97,7 @@ impl AccessError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Denied => "permission_denied",
+            Self::NotSignedIn => "not_signed_in",
             Self::NotFound => "not_found",
             Self::Port(error) if error.class() == Class::Unavailable => "unavailable",
             Self::Port(_) => "internal",
@@ -78,7 +109,7 @@ impl UseCaseError for AccessError {
     fn port(&self) -> Option<&PortError> {
         match self {
             Self::Port(error) => Some(error),
-            Self::Denied | Self::NotFound => None,
+            Self::Denied | Self::NotSignedIn | Self::NotFound => None,
         }
     }
 }
@@ -103,7 +134,8 @@ pub struct Status {
     pub head: Option<Leaf>,
 }
 
-/// The events of the caller's tenant that `filter` matches, whatever tenant it names; oldest first.
+/// The events of the caller's tenant that `filter` matches, whatever tenant it names, in its order. Everybody whom they tell
+/// about is named in one event: who is shown with them ([`listed`]), who acted, and whom the filter names.
 pub async fn search(
     ctx: &Ctx,
     log: Access<'_>,
@@ -116,11 +148,37 @@ pub async fn search(
         ..filter
     };
     let found = log.reader.search(&filter, page).await?;
-    let count = Detail::Number(i64::try_from(found.items.len()).unwrap_or(i64::MAX));
-    let subjects: Vec<UserId> = filter.subject.into_iter().collect();
-    let event = log.event(ctx, action::LIST, action::LIST.none(), &subjects);
-    log.recorder.record(event.detail("count", count)).await?;
+    let asked = filter
+        .subject
+        .into_iter()
+        .chain(filter.actor_id.map(UserId::from_uuid));
+    let event = log
+        .event(ctx, action::LIST, action::LIST.none(), &[])
+        .shows(&filter.question(action::LIST), &ids(&found))
+        .about_all(asked.chain(people(&found)));
+    log.recorder.record(event).await?;
     Ok(found)
+}
+
+/// The people whom an event names, as far as a list shows them.
+pub fn listed(record: &Record) -> &[UserId] {
+    let all = &record.intake.subjects;
+    &all[..all.len().min(LISTED_SUBJECTS)]
+}
+
+pub(crate) fn ids(page: &Page<Record>) -> Vec<Uuid> {
+    page.items
+        .iter()
+        .map(|record| record.intake.id.as_uuid())
+        .collect()
+}
+
+/// Everybody about whom a list of events tells.
+fn people(page: &Page<Record>) -> impl Iterator<Item = UserId> {
+    page.items.iter().flat_map(|record| {
+        let actor = record.intake.actor_id.map(UserId::from_uuid);
+        listed(record).iter().copied().chain(actor)
+    })
 }
 
 /// One event of the caller's tenant; another tenant's is answered like one that does not exist.
@@ -141,7 +199,11 @@ pub(crate) async fn entry_for(
     let record = found
         .filter(|record| record.intake.organization_id == ctx.organization_id)
         .ok_or(AccessError::NotFound)?;
-    let event = log.event(ctx, action, resource, &record.intake.subjects);
+    let actor = record.intake.actor_id.map(UserId::from_uuid);
+    let event = log
+        .event(ctx, action, resource, &record.intake.subjects)
+        .shows(&Question::all(action).with("id", Some(id)), &[id.as_uuid()])
+        .about_all(actor);
     log.recorder.record(event).await?;
     Ok(record)
 }
@@ -154,9 +216,9 @@ pub async fn status(ctx: &Ctx, log: Access<'_>) -> Result<Status, AccessError> {
         head: log.reader.head().await?,
         pending: log.reader.pending_count().await?,
     };
-    log.recorder
-        .record(log.event(ctx, action::STATUS, resource, &[]))
-        .await?;
+    let event = log.event(ctx, action::STATUS, resource, &[]);
+    let event = event.asks(&Question::all(action::STATUS));
+    log.recorder.record(event).await?;
     Ok(status)
 }
 
@@ -168,12 +230,25 @@ pub async fn whole<'a>(
     action: Action,
     from_seq: i64,
 ) -> Result<&'a dyn LogReader, AccessError> {
+    overview(ctx, log, action, [("from_seq", Detail::Number(from_seq))]).await
+}
+
+/// As [`whole`], with `facts` about which part of it. Those whom it tells about are not named: they may be everybody.
+pub async fn overview<'a>(
+    ctx: &Ctx,
+    log: Access<'a>,
+    action: Action,
+    facts: impl IntoIterator<Item = (&'static str, Detail)>,
+) -> Result<&'a dyn LogReader, AccessError> {
     let resource = action.none();
     if !ctx.is_trusted() {
         return log.refuse(ctx, action, resource).await;
     }
     let event = log.event(ctx, action, resource, &[]);
-    let event = event.detail("from_seq", Detail::Number(from_seq));
+    let event = event.asks(&Question::all(action));
+    let event = facts
+        .into_iter()
+        .fold(event, |event, (name, fact)| event.detail(name, fact));
     log.recorder.record(event).await?;
     Ok(log.reader)
 }
@@ -192,13 +267,23 @@ impl Access<'_> {
     }
 
     async fn refuse<T>(&self, ctx: &Ctx, action: Action, resource: Resource) -> Result<T, AccessError> {
-        let mut event = self.event(ctx, action, resource, &[]);
-        event.outcome = Outcome::refused(AccessError::Denied.code());
-        self.recorder.record(event).await?;
-        Err(AccessError::Denied)
+        self.refuse_as(ctx, action, resource, AccessError::Denied).await
     }
 
-    fn event(&self, ctx: &Ctx, action: Action, resource: Resource, subjects: &[UserId]) -> Event {
+    pub(crate) async fn refuse_as<T>(
+        &self,
+        ctx: &Ctx,
+        action: Action,
+        resource: Resource,
+        error: AccessError,
+    ) -> Result<T, AccessError> {
+        let mut event = self.event(ctx, action, resource, &[]);
+        event.outcome = Outcome::refused(error.code());
+        self.recorder.record(event).await?;
+        Err(error)
+    }
+
+    pub(crate) fn event(&self, ctx: &Ctx, action: Action, resource: Resource, subjects: &[UserId]) -> Event {
         let mut entropy = self.ambient.entropy();
         let mut env = Env {
             clock: self.ambient.clock(),

@@ -220,6 +220,23 @@ proptest! {
         prop_assert_eq!(parse_body(&body.to_bytes()).unwrap(), body);
     }
 
+    /// NIST SP 800-53 AU-3: without its type, time, place, source, outcome or identity it is no entry.
+    #[test]
+    fn an_entry_that_lacks_a_field_is_none(body in bodies(), which in any::<proptest::sample::Index>()) {
+        let whole: serde_json::Value = serde_json::from_slice(&body.to_bytes()).unwrap();
+        let mut fields: Vec<(&str, String)> = whole.as_object().unwrap().keys().map(|name| ("", name.clone())).collect();
+        for part in ["/actor", "/outcome"] {
+            let members = whole.pointer(part).unwrap().as_object().unwrap();
+            fields.extend(members.keys().map(|name| (part, name.clone())));
+        }
+        fields.push(("/resource", "kind".to_owned()));
+        let (part, name) = which.get(&fields);
+        let mut lacking = whole.clone();
+        lacking.pointer_mut(part).unwrap().as_object_mut().unwrap().remove(name);
+        prop_assert!(parse_body(whole.to_string().as_bytes()).is_ok());
+        prop_assert!(parse_body(lacking.to_string().as_bytes()).is_err(), "{part}/{name}");
+    }
+
     #[test]
     fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..512)) {
         let _ = parse_body(&bytes);

@@ -31,6 +31,8 @@ pub enum FindingKind {
     PartChanged,
     /// The entry commits to a sealed part that is no longer stored.
     PartMissing,
+    /// What was pruned is not what the log tells of.
+    RemovalChanged,
     /// An event without a place, though later ones have theirs.
     PassedOver,
     /// An event that this service did not write: nothing vouches for it.
@@ -60,6 +62,7 @@ impl FindingKind {
             Self::SubjectsChanged => "subjects_changed",
             Self::PartChanged => "part_changed",
             Self::PartMissing => "part_missing",
+            Self::RemovalChanged => "removal_changed",
             Self::PassedOver => "passed_over",
             Self::Forged => "forged",
             Self::NodeChanged => "node_changed",

@@ -32,6 +32,8 @@ pub struct Intake {
     pub resource_id: Option<Uuid>,
     /// `success`, `refused` or `failed`.
     pub outcome: String,
+    /// Why it was not done, as a stable word; `None` when it was.
+    pub reason: Option<String>,
     /// The entry: canonical JSON (RFC 8785).
     pub body: Vec<u8>,
     /// PII, sealed. `body` commits to it.
@@ -88,7 +90,7 @@ pub fn prepare<E>(
 }
 
 impl Intake {
-    fn of(body: Body, parts: Vec<SealedPart>) -> Self {
+    pub(crate) fn of(body: Body, parts: Vec<SealedPart>) -> Self {
         Self {
             body: body.to_bytes(),
             id: body.id,
@@ -101,6 +103,7 @@ impl Intake {
             resource_kind: body.resource.kind.into_owned(),
             resource_id: body.resource.id,
             outcome: body.outcome.as_str().to_owned(),
+            reason: body.outcome.reason().map(str::to_owned),
             parts,
             subjects: body.subjects,
         }
@@ -122,6 +125,7 @@ impl Intake {
             ("resource_kind", self.resource_kind == body.resource.kind),
             ("resource_id", self.resource_id == body.resource.id),
             ("outcome", self.outcome == body.outcome.as_str()),
+            ("reason", self.reason.as_deref() == body.outcome.reason()),
         ];
         checks
             .into_iter()

@@ -3,21 +3,29 @@
 
 pub mod access;
 pub mod advance;
+pub mod analysis;
 pub mod anchor;
 pub mod body;
 pub mod bundle;
 pub mod canonical;
 pub mod chain;
+pub mod export;
+pub mod filter;
 pub mod finding;
+pub mod graph;
+pub mod growth;
 pub mod intake;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod merkle;
+pub mod own;
 pub mod part;
 pub mod place;
 pub mod prove;
 pub mod read;
+pub mod retention;
 pub mod sequence;
+pub mod timeline;
 pub mod tlog;
 pub mod tree;
 pub mod verify;
@@ -28,6 +36,7 @@ pub use advance::{AdvanceHead, advance_signed};
 pub use anchor::{Advance, Anchor, AnchorError, NotedHead, advance};
 pub use body::{Body, BodyError, parse_body};
 pub use chain::{Cursor, GENESIS, Leaf, Pending, Standing, Voucher, chain_after, leaf_hash, link};
+pub use filter::{ActionMatch, ActorKind, Ending, EventFilter, FilterError, Order, Word, check_period};
 pub use finding::{Finding, FindingKind, Misfit};
 pub use intake::{AuditTx, Intake, StoredIntake, prepare};
 #[cfg(feature = "memory")]
@@ -35,7 +44,7 @@ pub use memory::{MemoryLog, MemoryTx};
 pub use part::{PartsError, SealedPart, decode_parts, encode_parts};
 pub use place::{Edge, sequence_after};
 pub use prove::{EventProof, ProveError, TreeConsistency};
-pub use read::{Ending, EventFilter, LogEntry, LogReader, PATIENCE, Protection, Record, Strays};
+pub use read::{LogEntry, LogReader, PATIENCE, Protection, Record, Strays};
 pub use sequence::{
     Batch, SEQUENCER_LEASE, SequenceError, SequencerStore, SequencerTx, Sequencing, sequence_batch,
 };

@@ -1,5 +1,7 @@
 //! In-memory twin of the audit ports: for embedders without a database, for unit tests, and for tamper drills.
 
+mod export;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -9,14 +11,15 @@ use std::{
 use async_trait::async_trait;
 use uuid::Uuid;
 use vutf_kernel::{
-    Event, EventId, EventSink, Fault, Lease, Leases, OsEntropy, Page, PageRequest, PortError, Secret,
-    Timestamp, Transaction,
+    Event, EventId, EventSink, Fault, Lease, Leases, OsEntropy, Page, PageRequest, PortError, Receipts,
+    Secret, Timestamp, Transaction,
 };
 
 use crate::{
-    AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, PATIENCE, Pending, Protection, Record,
-    SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing, Strays, TreeNode, TreeReader,
-    Voucher,
+    AuditTx, Cursor, EventFilter, Intake, Leaf, LogEntry, LogReader, Order, PATIENCE, Pending, Protection,
+    Record, SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing, Strays, TreeNode,
+    TreeReader, Voucher,
+    export::{ExportStore, ExportTx, Position},
     merkle::{Hash, TILE_WIDTH, TileId},
     prepare,
 };
@@ -30,6 +33,8 @@ pub struct Rows {
     pub leaves: Vec<Leaf>,
     /// Where each event stands in the order of commits.
     pub cursors: HashMap<EventId, Cursor>,
+    /// Which event is said to have pruned which entry.
+    pub pruned: HashMap<i64, EventId>,
     /// Nodes of the tree; read in the order of level and index.
     pub nodes: Vec<TreeNode>,
     /// The newest checkpoint.
@@ -39,9 +44,11 @@ pub struct Rows {
 }
 
 #[derive(Default)]
-struct State {
-    rows: Rows,
-    leases: HashMap<String, Lease>,
+pub(crate) struct State {
+    pub(crate) rows: Rows,
+    pub(crate) leases: HashMap<String, Lease>,
+    pub(crate) book: crate::retention::memory::Book,
+    positions: std::collections::BTreeMap<String, Position>,
 }
 
 type Seal = dyn Fn(&str, &Secret<String>) -> Result<Vec<u8>, PortError> + Send + Sync;
@@ -72,6 +79,7 @@ impl MemoryLog {
         MemoryTx {
             log: self.clone(),
             staged: Vec::new(),
+            receipts: Receipts::default(),
         }
     }
     /// Changes the rows behind the log's back, as somebody with write access to the tables could.
@@ -79,7 +87,14 @@ impl MemoryLog {
         change(&mut self.lock().rows)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Whether nobody has overtaken the lease.
+    pub(crate) fn holds(&self, lease: &Lease) -> bool {
+        let state = self.lock();
+        let held = state.leases.get(&lease.name);
+        held.is_some_and(|held| held.holder == lease.holder && held.epoch == lease.epoch)
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -150,11 +165,13 @@ impl Rows {
 pub struct MemoryTx {
     log: MemoryLog,
     staged: Vec<Intake>,
+    receipts: Receipts,
 }
 
 #[async_trait]
 impl EventSink for MemoryTx {
     async fn append(&mut self, event: Event) -> Result<(), PortError> {
+        self.receipts.expect(&event);
         let seal = Arc::clone(&self.log.seal);
         self.staged
             .push(prepare(event, &mut OsEntropy, |name, value| seal(name, value))?);
@@ -168,9 +185,8 @@ impl AuditTx for MemoryTx {
     }
 }
 
-#[async_trait]
-impl Transaction for MemoryTx {
-    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+impl MemoryTx {
+    pub(crate) fn settle(self) -> Result<(), PortError> {
         let mut state = self.log.lock();
         let known: HashSet<EventId> = state.rows.intake.iter().map(|row| row.id).collect();
         if self.staged.iter().any(|row| known.contains(&row.id)) {
@@ -186,7 +202,15 @@ impl Transaction for MemoryTx {
             state.rows.cursors.insert(row.id, Cursor { xid: 0, ord });
         }
         state.rows.intake.extend(self.staged);
+        self.receipts.confirm();
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Transaction for MemoryTx {
+    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+        self.settle()
     }
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {
         Ok(())
@@ -388,6 +412,7 @@ impl LogReader for MemoryLog {
             .map(|leaf| LogEntry {
                 leaf: leaf.clone(),
                 intake: by_id.get(&leaf.event_id).map(|row| (*row).clone()),
+                pruned: rows.pruned.get(&leaf.seq).copied(),
                 cursor: rows.cursors.get(&leaf.event_id).copied(),
                 misfit: None,
             })
@@ -439,9 +464,17 @@ impl LogReader for MemoryLog {
         let mut found: Vec<&Intake> = rows
             .intake
             .iter()
-            .filter(|row| filter.matches(row) && page.after.is_none_or(|after| row.id.as_uuid() > after))
+            .filter(|row| filter.matches(row))
+            .filter(|row| match (page.after, filter.order) {
+                (None, _) => true,
+                (Some(after), Order::Ascending) => row.id.as_uuid() > after,
+                (Some(after), Order::Descending) => row.id.as_uuid() < after,
+            })
             .collect();
         found.sort_by_key(|row| row.id);
+        if filter.order == Order::Descending {
+            found.reverse();
+        }
         found.truncate(usize::from(page.limit) + 1);
         let page = Page::from_overfetch(found, page.limit, |row| row.id.as_uuid());
         Ok(page.map(|row| rows.record(row)))

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use uuid::Uuid;
-use vutf_kernel::{EventId, OrganizationId, Page, PageRequest, PortError, Timestamp, UserId};
+use vutf_kernel::{EventId, Page, PageRequest, PortError};
 
-use crate::{Cursor, Leaf, Misfit, StoredIntake, TreeReader};
+use crate::{Cursor, EventFilter, Leaf, Misfit, StoredIntake, TreeReader};
 
 /// How much earlier than the last event with a place one without may have happened. Far more than any transaction takes: what
 /// waits in PostgreSQL for an older transaction holds the later ones back as well.
@@ -17,8 +16,10 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 pub struct LogEntry {
     /// The place.
     pub leaf: Leaf,
-    /// The event, found by `leaf.event_id`; `None` when the row is gone, which is a finding.
+    /// The event, found by `leaf.event_id`; `None` when the row is gone, which is a finding unless it was pruned.
     pub intake: Option<StoredIntake>,
+    /// The event that is said to have pruned it.
+    pub pruned: Option<EventId>,
     /// Where the event's row stands now in the order of commits; the leaf says where it stood.
     pub cursor: Option<Cursor>,
     /// What the reader itself found: a row that cannot be read, a reference in another tenant.
@@ -57,76 +58,6 @@ pub struct Record {
     pub erased: Vec<String>,
 }
 
-/// How an event ended, without the reason: what [`vutf_kernel::Outcome::as_str`] tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It was done.
-    Success,
-    /// A rule refused it.
-    Refused,
-    /// It failed for a technical reason.
-    Failed,
-}
-
-impl Ending {
-    /// The stable word, as it is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// What a search asks for. Absent parts do not restrict it; the tenant always does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventFilter {
-    /// The tenant.
-    pub organization_id: OrganizationId,
-    /// Exactly this action.
-    pub action: Option<String>,
-    /// Events by this user.
-    pub actor_id: Option<Uuid>,
-    /// Events that touched this person's data.
-    pub subject: Option<UserId>,
-    /// Events that ended so.
-    pub outcome: Option<Ending>,
-    /// At this instant or later.
-    pub from: Option<Timestamp>,
-    /// Before this instant.
-    pub until: Option<Timestamp>,
-}
-
-impl EventFilter {
-    /// Every event of a tenant.
-    pub fn within(organization_id: OrganizationId) -> Self {
-        Self {
-            organization_id,
-            action: None,
-            actor_id: None,
-            subject: None,
-            outcome: None,
-            from: None,
-            until: None,
-        }
-    }
-    /// What the filter means; a store's query must select the same rows.
-    pub fn matches(&self, intake: &StoredIntake) -> bool {
-        self.organization_id == intake.organization_id
-            && self.action.as_ref().is_none_or(|action| *action == intake.action)
-            && self.actor_id.is_none_or(|actor| intake.actor_id == Some(actor))
-            && self
-                .subject
-                .is_none_or(|subject| intake.subjects.contains(&subject))
-            && self
-                .outcome
-                .is_none_or(|ending| ending.as_str() == intake.outcome)
-            && self.from.is_none_or(|from| intake.occurred_at >= from)
-            && self.until.is_none_or(|until| intake.occurred_at < until)
-    }
-}
-
 /// The log as its readers see it. Nothing here writes.
 #[async_trait]
 pub trait LogReader: TreeReader {
@@ -144,7 +75,7 @@ pub trait LogReader: TreeReader {
     async fn protection(&self) -> Result<Protection, PortError>;
     /// One event, of any tenant: the caller checks `intake.organization_id`.
     async fn entry(&self, id: EventId) -> Result<Option<Record>, PortError>;
-    /// The events that `filter` matches, in ascending order of id, which is the order in which they happened to the
-    /// millisecond.
+    /// The events that `filter` matches, in its order of ids, which is the order in which they happened to the millisecond.
+    /// [`PageRequest::after`] is the last one of the page before, whichever the order.
     async fn search(&self, filter: &EventFilter, page: &PageRequest) -> Result<Page<Record>, PortError>;
 }

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use vutf_kernel::PortError;
+use vutf_kernel::{EventId, PortError};
 
 use crate::{
     Anchor, Body, Finding, FindingKind, GENESIS, Leaf, LogEntry, LogReader, Misfit, StoredIntake,
     chain_after, leaf_hash, parse_body,
+    retention::{PRUNE, PruneLedger},
     tlog::{Checkpoint, VerifierKey},
     verify_tree::TreeCheck,
 };
@@ -25,6 +26,10 @@ pub struct Report {
     pub head: Option<Leaf>,
     /// Events that have no place in the log yet, and so no protection.
     pub pending: u64,
+    /// Entries that were pruned, and stand in `checked` all the same: hashes and chain are there, and the log tells of it.
+    pub pruned: u64,
+    /// Those of them whose removal an event tells that has no place in the log yet.
+    pub unconfirmed: u64,
     /// What keeps the database from changing the log and is not there: the names of triggers. No entry is wrong because of it,
     /// but somebody took it away.
     pub unguarded: Vec<String>,
@@ -50,6 +55,7 @@ pub struct Expected<'a> {
 pub struct Verifier {
     report: Report,
     anchors: Vec<Anchor>,
+    ledger: PruneLedger,
 }
 
 impl Verifier {
@@ -68,6 +74,7 @@ impl Verifier {
         }
         match self.judge(&entry) {
             Ok(()) => {
+                self.note_removals(&entry);
                 self.report.checked += 1;
                 self.report.head = Some(entry.leaf);
                 true
@@ -79,6 +86,18 @@ impl Verifier {
         }
     }
 
+    /// The events that are said to have pruned something and were not met so far.
+    pub fn unmet(&self) -> Vec<EventId> {
+        self.ledger.unmet().collect()
+    }
+
+    /// Takes an event that stands behind the entries, or has no place yet, for one that was met.
+    pub fn take_unplaced(&mut self, body: &Body) {
+        if self.ledger.push_event(body) {
+            self.report.unconfirmed += self.ledger.count(body.id);
+        }
+    }
+
     /// Something does not fit that stands beside the entries.
     fn fail(&mut self, finding: Option<Finding>) {
         if self.report.first_bad.is_none() {
@@ -86,9 +105,15 @@ impl Verifier {
         }
     }
 
-    /// The result; what does not stand in entries is the reader's to fill in.
+    /// The result; what does not stand in entries is the reader's to fill in. A pruned entry that the log does not bear out is
+    /// found only now, so `head` may lie behind it.
     pub fn finish(mut self) -> Report {
-        let next = self.next_seq();
+        if let (None, Some(found)) = (&self.report.first_bad, self.ledger.finish()) {
+            self.report.checked = u64::try_from(found.seq).unwrap_or_default();
+            self.report.first_bad = Some(found);
+            return self.report;
+        }
+        let next = next_seq(&self.report);
         let beyond = self.anchors.iter().find(|anchor| next <= anchor.seq);
         if let (None, Some(anchor)) = (&self.report.first_bad, beyond) {
             self.report.first_bad = Some(anchor.cut_off(next));
@@ -97,10 +122,23 @@ impl Verifier {
     }
 
     fn next_seq(&self) -> i64 {
-        self.report
-            .head
-            .as_ref()
-            .map_or(0, |leaf| leaf.seq.saturating_add(1))
+        next_seq(&self.report)
+    }
+
+    /// Of an entry that fits.
+    fn note_removals(&mut self, entry: &LogEntry) {
+        match (&entry.intake, entry.pruned) {
+            (None, Some(by)) => {
+                self.report.pruned += 1;
+                self.ledger.push_leaf(&entry.leaf, by);
+            }
+            (Some(intake), _) if intake.action == PRUNE.name => {
+                if let Ok(body) = parse_body(&intake.body) {
+                    self.ledger.push_event(&body);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn judge(&self, entry: &LogEntry) -> Result<(), Finding> {
@@ -125,12 +163,46 @@ impl Verifier {
 
     fn judge_here(&self, entry: &LogEntry) -> Result<(), Misfit> {
         let previous = self.report.head.as_ref().map_or(&GENESIS, |head| &head.chain);
-        let intake = check_hashes(previous, entry)?;
-        let body = check_form(&intake.body)?;
-        check_columns(&entry.leaf, intake, &body)?;
-        check_parts(intake, &body)?;
-        check_cursor(entry)
+        if is_pruned(entry) {
+            return check_link(previous, entry);
+        }
+        check_entry(previous, entry).map(|_| ())
     }
+}
+
+fn next_seq(report: &Report) -> i64 {
+    let head = report.head.as_ref();
+    head.map_or(0, |leaf| leaf.seq.saturating_add(1))
+}
+
+/// Whether the body is gone and an event is said to have removed it.
+pub(crate) fn is_pruned(entry: &LogEntry) -> bool {
+    entry.misfit.is_none() && entry.intake.is_none() && entry.pruned.is_some()
+}
+
+/// An entry whose body is there, with all that belongs to it.
+pub(crate) fn check_entry(previous: &[u8; 32], entry: &LogEntry) -> Result<Body, Misfit> {
+    let intake = check_hashes(previous, entry)?;
+    let body = check_form(&intake.body)?;
+    check_columns(&entry.leaf, intake, &body)?;
+    check_parts(intake, &body)?;
+    check_cursor(entry)?;
+    match entry.pruned {
+        None => Ok(body),
+        Some(by) => {
+            let detail = format!("event {by} is said to have removed the entry, and it is there");
+            Err(Misfit::new(FindingKind::RemovalChanged, detail))
+        }
+    }
+}
+
+/// An entry of which only the hashes are left.
+pub(crate) fn check_link(previous: &[u8; 32], entry: &LogEntry) -> Result<(), Misfit> {
+    if chain_after(previous, &entry.leaf.leaf_hash) == entry.leaf.chain {
+        return Ok(());
+    }
+    let detail = "the chain hash does not follow from the previous entry and this one";
+    Err(Misfit::new(FindingKind::ChainChanged, detail))
 }
 
 /// Verifies the whole log in itself; calls `progress` with the number of entries checked so far, once a batch. That nothing
@@ -203,6 +275,13 @@ pub async fn verify_expecting(
             verifier.fail(tree.settle(reader).await?);
         }
         progress(verifier.report.checked);
+    }
+    // An event that tells of a removal may be waiting for its place, or have got it since.
+    for event in verifier.unmet() {
+        let record = reader.entry(event).await?;
+        if let Some(body) = record.and_then(|record| parse_body(&record.intake.body).ok()) {
+            verifier.take_unplaced(&body);
+        }
     }
     let mut report = verifier.finish();
     report.checkpoints = tree.checked;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Event, EventSink, Fault, KeyId, OrganizationId, OsEntropy, PortError, Secret, Transaction,
+    Event, EventSink, Fault, KeyId, OrganizationId, OsEntropy, PortError, Receipts, Secret, Transaction,
 };
 
 use crate::{
@@ -85,6 +85,7 @@ impl MemoryKeys {
         MemoryKeysTx {
             shared: self.clone(),
             rows: self.rows().clone(),
+            receipts: Receipts::default(),
         }
     }
     /// Every event that was committed.
@@ -100,6 +101,7 @@ impl MemoryKeys {
 pub struct MemoryKeysTx {
     shared: MemoryKeys,
     rows: Rows,
+    receipts: Receipts,
 }
 
 #[async_trait]
@@ -112,6 +114,7 @@ impl Transaction for MemoryKeysTx {
         }
         *current = self.rows;
         current.revision += 1;
+        self.receipts.confirm();
         Ok(())
     }
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {
@@ -202,6 +205,7 @@ impl KeyRepo for MemoryKeysTx {
 #[async_trait]
 impl EventSink for MemoryKeysTx {
     async fn append(&mut self, event: Event) -> Result<(), PortError> {
+        self.receipts.expect(&event);
         self.rows.events.push(event);
         Ok(())
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 use vutf_kernel::{
-    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, Outcome, Permission, PortError, Resource,
-    SessionId, Timestamp, Units, UserId, transact,
+    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, Outcome, Permission, PortError, Question,
+    Resource, SessionId, Timestamp, Units, UserId, transact,
 };
 
 use crate::{
@@ -46,6 +47,16 @@ impl<C> Work<'_, C> {
     ) -> Result<(), PortError> {
         let event = about.event(&self.ctx, &mut self.env, outcome);
         self.tx.events().append(fill(event)).await
+    }
+    /// Raises the event of a read, which tells what it shows.
+    pub(crate) async fn shown(
+        &mut self,
+        about: &About,
+        question: &Question,
+        ids: &[Uuid],
+    ) -> Result<(), PortError> {
+        self.raise(about, Outcome::Success, |event| event.shows(question, ids))
+            .await
     }
     /// Raises the event of a success.
     pub(crate) async fn done(&mut self, about: &About) -> Result<(), PortError> {
@@ -209,13 +220,22 @@ impl Identity {
         about: About,
         reason: &'static str,
     ) -> Result<(), PortError> {
+        self.ended(ctx, about, Outcome::refused(reason)).await
+    }
+
+    /// Writes that something was shown which needs no transaction to read.
+    pub(crate) async fn shown(&self, ctx: &Ctx, about: About) -> Result<(), PortError> {
+        self.ended(ctx, about, Outcome::Success).await
+    }
+
+    async fn ended(&self, ctx: &Ctx, about: About, outcome: Outcome) -> Result<(), PortError> {
         let event = {
             let mut entropy = self.ambient.entropy();
             let mut env = Env {
                 clock: self.ambient.clock(),
                 entropy: &mut *entropy,
             };
-            about.event(ctx, &mut env, Outcome::refused(reason))
+            about.event(ctx, &mut env, outcome)
         };
         self.recorder.record(event).await
     }

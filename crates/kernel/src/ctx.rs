@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OrganizationId, SessionId, Timestamp, UserId};
+use crate::{OrganizationId, Receipt, SessionId, Timestamp, UserId};
 
 /// Who acts. Every audit event names one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +180,8 @@ pub struct Ctx {
     pub grants: Grants,
     /// Where the call came from.
     pub origin: Origin,
+    /// Tells whoever answers whether the event of what was asked for is in the log.
+    pub receipt: Receipt,
 }
 
 impl Ctx {
@@ -192,6 +194,7 @@ impl Ctx {
             assurance: None,
             grants: Grants::default(),
             origin,
+            receipt: Receipt::default(),
         }
     }
     /// The service's own job, or an operator on the machine.

@@ -7,7 +7,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Ctx, Env, EventId, OrganizationId, PortError, RequestId, Secret, Timestamp, UserId};
+use crate::{
+    Actor, Ctx, Env, EventId, OrganizationId, PortError, Receipt, RequestId, Secret, Timestamp, UserId,
+    id::uuid_v7_at,
+};
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,13 @@ impl Outcome {
             Self::Success => "success",
             Self::Refused { .. } => "refused",
             Self::Failed { .. } => "failed",
+        }
+    }
+    /// Why it was not done; `None` when it was.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Success => None,
+            Self::Refused { reason } | Self::Failed { reason } => Some(reason),
         }
     }
 }
@@ -134,6 +144,8 @@ pub struct Event {
     pub details: BTreeMap<Cow<'static, str>, Detail>,
     /// PII, e.g. `source_ip` (AU-3 d). Sealed by the store; the log commits to the ciphertext.
     pub private: BTreeMap<Cow<'static, str>, Secret<String>>,
+    /// Where the store notes that it is in the log. Not a part of what it tells.
+    pub receipt: Receipt,
 }
 
 impl Event {
@@ -152,9 +164,11 @@ impl Event {
         if let Some(agent) = &ctx.origin.user_agent {
             private.insert(Cow::Borrowed("user_agent"), Secret::new(agent.clone()));
         }
+        // One reading for both: whoever searches by time looks among the ids.
+        let now = env.now();
         Self {
-            id: EventId::generate(env.clock, env.entropy),
-            occurred_at: env.now(),
+            id: EventId::from_uuid(uuid_v7_at(now, env.entropy)),
+            occurred_at: now,
             organization_id: ctx.organization_id,
             request_id: ctx.request_id.clone(),
             actor: ctx.actor.clone(),
@@ -164,6 +178,7 @@ impl Event {
             subjects: Vec::new(),
             details: BTreeMap::new(),
             private,
+            receipt: ctx.receipt.clone(),
         }
     }
     /// Names a person whose data was touched.
@@ -186,7 +201,7 @@ impl Event {
     }
 }
 
-/// Takes events into the transaction that makes them true.
+/// Takes events into the transaction that makes them true, and gives their [`Receipt`]s once it has committed.
 #[async_trait]
 pub trait EventSink: Send {
     /// Adds `event` to the log; it becomes visible when the transaction commits.
@@ -204,6 +219,6 @@ pub trait EventSink: Send {
 /// Writes an event in a transaction of its own: for refusals, whose transaction is rolled back, and for reads, which have none.
 #[async_trait]
 pub trait EventRecorder: Send + Sync {
-    /// Adds `event` to the log. When it answers, the event is there to stay.
+    /// Adds `event` to the log. When it answers, the event is there to stay and its [`Receipt`] is given.
     async fn record(&self, event: Event) -> Result<(), PortError>;
 }

@@ -3,14 +3,25 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Clock, Entropy};
+use crate::{Clock, Entropy, Timestamp};
 
 /// A new UUIDv7: 48 bits of Unix milliseconds, 74 bits of randomness.
 pub fn uuid_v7(clock: &dyn Clock, entropy: &mut dyn Entropy) -> Uuid {
+    uuid_v7_at(clock.now(), entropy)
+}
+
+/// As [`uuid_v7`], for an instant that was read before.
+pub fn uuid_v7_at(now: Timestamp, entropy: &mut dyn Entropy) -> Uuid {
     let mut random = [0_u8; 10];
     entropy.fill(&mut random);
-    let millis = u64::try_from(clock.now().as_micros() / 1_000).unwrap_or(0);
+    let millis = u64::try_from(now.as_micros() / 1_000).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// The least UUID that a UUIDv7 of the millisecond of `at`, or of a later one, can be.
+pub fn uuid_v7_floor(at: Timestamp) -> Uuid {
+    let millis = u128::try_from(at.as_micros().div_euclid(1_000)).unwrap_or(0);
+    Uuid::from_u128(millis.min((1 << 48) - 1) << 80)
 }
 
 macro_rules! ids {
@@ -73,6 +84,12 @@ ids! {
     JobId,
     /// A request for a second person's approval.
     ApprovalId,
+    /// What a detection rule found.
+    FindingId,
+    /// A legal hold on audit events.
+    HoldId,
+    /// A run that prunes the audit log.
+    PruneRunId,
 }
 
 impl OrganizationId {
@@ -93,6 +110,18 @@ mod tests {
             assert_eq!(id.as_uuid().get_version_num(), 7);
             assert!(seen.insert(id));
         }
+    }
+
+    #[test]
+    fn the_floor_of_an_instant_parts_what_was_made_before_from_what_came_after() {
+        let at = |micros: i64| Timestamp::from_micros(1_795_255_200_000_000 + micros);
+        let floor = uuid_v7_floor(at(0));
+        for _ in 0..100 {
+            assert!(uuid_v7_at(at(-1), &mut OsEntropy) < floor);
+            assert!(uuid_v7_at(at(0), &mut OsEntropy) > floor);
+        }
+        assert_eq!(uuid_v7_floor(Timestamp::from_micros(-1)), Uuid::nil());
+        assert!(uuid_v7_floor(Timestamp::from_micros(i64::MAX)) > floor);
     }
 
     #[test]

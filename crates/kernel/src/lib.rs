@@ -10,9 +10,12 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod lease;
+pub mod look;
+pub mod mail;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod page;
+pub mod receipt;
 pub mod secret;
 pub mod stamps;
 pub mod transaction;
@@ -25,11 +28,17 @@ pub use ctx::{Aal, Actor, Assurance, Ctx, Grants, Origin, Permission, RequestId}
 pub use entropy::{Entropy, OsEntropy};
 pub use error::{Class, Fault, PortError};
 pub use event::{Action, Detail, Event, EventRecorder, EventSink, Outcome, Resource};
-pub use id::{ApprovalId, EventId, FamilyId, JobId, KeyId, OrganizationId, RoleId, SessionId, UserId};
+pub use id::{
+    ApprovalId, EventId, FamilyId, FindingId, HoldId, JobId, KeyId, OrganizationId, PruneRunId, RoleId,
+    SessionId, UserId,
+};
 pub use lease::{Lease, Leases};
+pub use look::Question;
+pub use mail::{Mail, MailError, Mailer};
 #[cfg(feature = "memory")]
 pub use memory::MemoryCache;
 pub use page::{Page, PageRequest};
+pub use receipt::{Receipt, Receipts};
 pub use secret::Secret;
 pub use stamps::Stamps;
 pub use transaction::{BoxFuture, Transaction, Units, UseCaseError, transact};

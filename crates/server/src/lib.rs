@@ -6,3 +6,4 @@ pub mod http;
 pub mod openapi;
 pub mod service;
 pub mod telemetry;
+mod witness;

@@ -14,10 +14,11 @@ use sea_orm::{
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Notify;
 use vutf_app::{KeyReloader, UnitOfWork};
+use vutf_audit::analysis::AnalysisUnit;
 use vutf_crypto_keys::Keyring;
 use vutf_identity::IdentityUnit;
 use vutf_kernel::{
-    Ambient, Fault, PortError, Secret, Units,
+    Ambient, Fault, PortError, Receipts, Secret, Units,
     breaker::{Breaker, BreakerOptions, BreakerState},
 };
 
@@ -320,6 +321,7 @@ impl SeaStore {
             appended: Arc::clone(&self.inner.appended),
             appends: false,
             end: None,
+            receipts: Receipts::default(),
         }
     }
 
@@ -334,7 +336,7 @@ impl SeaStore {
             .await
     }
 
-    async fn retry_after(&self, attempt: u32, error: &PortError) -> bool {
+    pub(crate) async fn retry_after(&self, attempt: u32, error: &PortError) -> bool {
         let Some(wait) = retry::after_transaction(attempt) else {
             return false;
         };
@@ -353,6 +355,17 @@ impl SeaStore {
 #[async_trait]
 impl Units<dyn UnitOfWork> for SeaStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, PortError> {
+        Ok(Box::new(self.begin_tx().await?))
+    }
+
+    async fn retry(&self, attempt: u32, error: &PortError) -> bool {
+        self.retry_after(attempt, error).await
+    }
+}
+
+#[async_trait]
+impl Units<dyn AnalysisUnit> for SeaStore {
+    async fn begin(&self) -> Result<Box<dyn AnalysisUnit>, PortError> {
         Ok(Box::new(self.begin_tx().await?))
     }
 

@@ -7,6 +7,8 @@ use vutf_kernel::{Fault, PortError};
 const CONTENTION: [&str; 3] = ["40001", "40P01", "55P03"];
 /// SQLSTATE classes of a server that is not there for us: connection exception, insufficient resources, operator intervention.
 const UNREACHABLE: [&str; 3] = ["08", "53", "57"];
+/// SQLSTATE of a server that only reads, e.g. one that is no primary any more.
+const READ_ONLY: &str = "25006";
 
 pub(crate) fn port(op: &'static str) -> impl FnOnce(DbErr) -> PortError {
     move |error| PortError::new(op, fault(&error), error)
@@ -35,6 +37,7 @@ fn of_sqlx(error: &sqlx::Error) -> Fault {
             Some(code) if CONTENTION.contains(&code) => Fault::Contention,
             // SQLITE_BUSY and its extended codes.
             Some("5" | "261" | "517") => Fault::Contention,
+            Some(READ_ONLY) => Fault::Unreachable,
             Some(code) if code.len() == 5 && UNREACHABLE.iter().any(|class| code.starts_with(class)) => {
                 Fault::Unreachable
             }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod analysis;
 mod audit;
 pub mod classification;
 mod clock;
@@ -24,7 +25,10 @@ mod subjects;
 mod take_back;
 mod tx;
 
-pub use audit::{AuditLag, GroupCommit, GroupOptions, GroupRecorder, Looks, PrivatePart, SeaAppendOnlyProbe};
+pub use audit::{
+    AuditLag, Backlog, GroupCommit, GroupOptions, GroupRecorder, Looks, PrivatePart, RelaxedRecorder,
+    SeaAppendOnlyProbe,
+};
 pub use connect::{ConnectError, SeaStore, StoreOptions, Technology};
 pub use migrate::{MigrationLine, SchemaError};
 pub use purposes::key_purposes;

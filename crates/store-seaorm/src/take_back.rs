@@ -85,7 +85,8 @@ impl SeaStore {
         let sql = match self.backend() {
             DbBackend::Postgres => {
                 "SELECT table_name::text AS t, column_name::text AS c FROM information_schema.columns \
-                 WHERE table_schema = current_schema() AND table_name <> 'seaql_migrations'"
+                 WHERE table_schema = current_schema() AND table_name <> 'seaql_migrations' \
+                 AND NOT EXISTS (SELECT 1 FROM pg_inherits WHERE inhrelid = to_regclass(quote_ident(table_name)))"
             }
             _ => {
                 "SELECT m.name AS t, p.name AS c FROM sqlite_master m, pragma_table_info(m.name) p \

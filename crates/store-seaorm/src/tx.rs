@@ -12,7 +12,7 @@ use vutf_identity::{
     housekeeping::HousekeepingRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
-use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Transaction};
+use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Receipts, Transaction};
 
 use crate::{audit::LogEnd, connection::Connection, error::port};
 
@@ -28,6 +28,7 @@ pub(crate) struct Tx {
     pub(crate) appends: bool,
     /// The end of the log, once the sequencer has read it.
     pub(crate) end: Option<LogEnd>,
+    pub(crate) receipts: Receipts,
 }
 
 #[async_trait]
@@ -37,6 +38,7 @@ impl Transaction for Tx {
         if self.appends {
             self.appended.notify_one();
         }
+        self.receipts.confirm();
         Ok(())
     }
 

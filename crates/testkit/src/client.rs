@@ -89,6 +89,16 @@ impl ApiClient {
         }
     }
 
+    /// A request with any method.
+    ///
+    /// # Panics
+    /// When `method` is none.
+    #[expect(clippy::expect_used, reason = "a test's own text")]
+    pub fn request(&self, method: &str, path: &str) -> Call {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("the name of a method");
+        Call(self.http.request(method, format!("{}{path}", self.base)))
+    }
+
     /// A GET of `path`.
     pub fn get(&self, path: &str) -> Call {
         Call(self.http.get(format!("{}{path}", self.base)))
@@ -207,6 +217,12 @@ impl Call {
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         Self(self.0.json(body))
+    }
+
+    /// With a body as it is.
+    #[must_use]
+    pub fn body(self, kind: &str, bytes: Vec<u8>) -> Self {
+        Self(self.0.header("content-type", kind).body(bytes))
     }
 
     /// Sends it.

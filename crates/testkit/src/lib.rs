@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod certificates;
 #[cfg(feature = "stores")]
 pub mod client;
 #[cfg(feature = "stores")]

@@ -1,6 +1,7 @@
 //! `cargo xtask bench WHAT`: figures for the documents. Nothing passes or fails by them.
 
 mod audit;
+mod audit_search;
 mod crypto;
 mod kek;
 mod keys;
@@ -26,6 +27,8 @@ pub(crate) enum Bench {
     },
     /// The audit log on PostgreSQL with fsync: events a second and the time to a checkpoint, beside the bare INSERTs.
     Audit(audit::Options),
+    /// Searches in a long audit log on both databases, and what each index costs whoever writes.
+    AuditSearch(audit_search::Options),
     /// Named keys over HTTP beside OpenBao's transit engine: items a second, and CPU time an item.
     Crypto(crypto::Options),
     /// Re-encryption by two processes on both databases: rows a second beside the bare UPDATEs, then twenty kills.
@@ -56,6 +59,7 @@ pub(crate) fn run(what: &Bench) -> Result<()> {
     match what {
         Bench::Start { rounds } => start::run(*rounds),
         Bench::Audit(options) => audit::run(options),
+        Bench::AuditSearch(options) => audit_search::run(options),
         Bench::Crypto(options) => crypto::run(options),
         Bench::Reencrypt { rows } => reencrypt::run(*rows),
         Bench::Keys { rounds, calls } => keys::run(*rounds, *calls),

@@ -26,6 +26,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("vutf-cache-redis", &["vutf-kernel"]),
     ("vutf-kms", &["vutf-kernel", "vutf-crypto-keys"]),
+    ("vutf-mail-smtp", &["vutf-kernel"]),
     ("vutf-migration", &[]),
     (
         "vutf-server",
@@ -39,6 +40,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "vutf-store-seaorm",
             "vutf-cache-redis",
             "vutf-kms",
+            "vutf-mail-smtp",
         ],
     ),
     (
@@ -97,6 +99,7 @@ pub(super) const DOMAIN_EXTERNAL: &[&str] = &[
     "subtle",
     "thiserror",
     "time",
+    "toml",
     "unicode-normalization",
     "uuid",
     "validator",
@@ -132,11 +135,12 @@ pub(super) const HOMES: &[Home] = &[
     home("aws-sdk-*", &["vutf-kms"]),
     home("aws-config", &["vutf-kms"]),
     home("aws-smithy-*", &["vutf-kms"]),
+    home("lettre", &["vutf-mail-smtp"]),
     home("anyhow", &[TESTKIT, "xtask"]),
     home("clap*", &["vutf-server", "xtask"]),
     Home {
         external: "reqwest",
-        homes: &["vutf-kms", TESTKIT],
+        homes: &["vutf-kms", "vutf-server", TESTKIT],
         free_in_tests: true,
     },
     Home {
@@ -145,6 +149,7 @@ pub(super) const HOMES: &[Home] = &[
             "vutf-store-seaorm",
             "vutf-cache-redis",
             "vutf-kms",
+            "vutf-mail-smtp",
             "vutf-server",
             TESTKIT,
         ],

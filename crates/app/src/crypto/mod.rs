@@ -13,7 +13,7 @@ use vutf_crypto_keys::{
 };
 use vutf_identity::role::permission;
 use vutf_kernel::{
-    Action, Ambient, Ctx, Detail, Env, Event, EventRecorder, Outcome, Permission, Resource, Secret,
+    Action, Ambient, Ctx, Detail, Env, Event, EventRecorder, Outcome, Permission, Question, Resource, Secret,
     UseCaseError as _,
 };
 
@@ -204,9 +204,9 @@ impl Crypto<'_> {
         let found = self.find(ctx, &verb, key).await;
         let keys = self.audited(ctx, &verb, key, found).await?.public_keys();
         let event = self.event(ctx, &verb, key, verb.action.none(), Outcome::Success);
-        self.recorder
-            .record(event.detail("count", request::count(keys.len())))
-            .await?;
+        let ids: Vec<_> = keys.iter().map(|key| key.key_id.as_uuid()).collect();
+        let question = Question::all(verb.action).with("key", Some(key));
+        self.recorder.record(event.shows(&question, &ids)).await?;
         Ok(keys)
     }
 

@@ -14,7 +14,7 @@ use vutf_crypto_keys::{
 };
 use vutf_identity::{records_refusal, role::permission};
 use vutf_kernel::{
-    Action, Ctx, Detail, Env, Event, Fault, JobId, Leases, Outcome, Permission, Resource, Timestamp,
+    Action, Ctx, Env, Event, Fault, JobId, Leases, Outcome, Permission, Question, Resource, Timestamp,
     UseCaseError, UserId, transact,
 };
 
@@ -104,7 +104,10 @@ impl Jobs<'_> {
         let done = match self.find(ctx, id).await {
             Ok(job) => self
                 .keys
-                .record(ctx, KEY_JOB_READ, resource.clone(), |event| event)
+                .record(ctx, KEY_JOB_READ, resource.clone(), |event| {
+                    let question = Question::all(KEY_JOB_READ).with("id", Some(id));
+                    event.shows(&question, &[id.as_uuid()])
+                })
                 .await
                 .map(|()| job)
                 .map_err(JobsError::from),
@@ -178,10 +181,10 @@ impl Jobs<'_> {
     async fn find_all(&self, ctx: &Ctx) -> Result<Vec<Job>, JobsError> {
         require(ctx, &permission::KEYS_READ)?;
         let jobs = self.reader.jobs(ctx.organization_id, LISTED).await?;
-        let count = Detail::Number(i64::try_from(jobs.len()).unwrap_or(i64::MAX));
+        let ids: Vec<_> = jobs.iter().map(|job| job.id.as_uuid()).collect();
         self.keys
             .record(ctx, KEY_JOB_LIST, KEY_JOB_LIST.none(), |event| {
-                event.detail("count", count.clone())
+                event.shows(&Question::all(KEY_JOB_LIST), &ids)
             })
             .await?;
         Ok(jobs)

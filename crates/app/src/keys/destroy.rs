@@ -13,7 +13,7 @@ use vutf_crypto_keys::{
     plan_keyset, plan_usage,
 };
 use vutf_identity::role::permission;
-use vutf_kernel::{ApprovalId, Ctx, Detail, Env, KeyId, PortError, transact};
+use vutf_kernel::{Action, ApprovalId, Ctx, Detail, Env, KeyId, PortError, Question, transact};
 
 use super::{Home, KeyRef, Keys, KeysError, require};
 
@@ -108,9 +108,9 @@ impl Keys<'_> {
         {
             request.authenticate(self.keyring)?;
         }
-        let count = Detail::Number(i64::try_from(found.len()).unwrap_or(i64::MAX));
+        let ids: Vec<_> = found.iter().map(|request| request.id.as_uuid()).collect();
         self.record(ctx, KEY_REQUEST_LIST, KEY_REQUEST_LIST.none(), |event| {
-            event.detail("count", count.clone())
+            event.shows(&Question::all(KEY_REQUEST_LIST), &ids)
         })
         .await?;
         Ok(found)
@@ -120,6 +120,7 @@ impl Keys<'_> {
         let registry = self.opened(ctx).await?;
         let record = registry.find(key)?;
         if record.state == KeyState::Destroyed {
+            self.repeated(ctx, KEY_DESTROY_REQUEST, record.id).await?;
             return Ok(Destruction::Destroyed(record.clone()));
         }
         let by = Person::of(&ctx.actor).ok_or(ApprovalError::NotAPerson)?;
@@ -196,6 +197,7 @@ impl Keys<'_> {
             return Err(ApprovalError::SamePerson.into());
         }
         if request.state == ApprovalState::Approved && record.state == KeyState::Destroyed {
+            self.repeated(ctx, KEY_DESTROY_APPROVE, record.id).await?;
             return Ok(record.clone());
         }
         if record.state == KeyState::Destroyed {
@@ -215,6 +217,8 @@ impl Keys<'_> {
     async fn reject_once(&self, ctx: &Ctx, id: ApprovalId) -> Result<Approval, KeysError> {
         let (registry, request) = self.decidable(ctx, id).await?;
         if request.state == ApprovalState::Rejected {
+            let key = KeyId::from_uuid(request.subject_id);
+            self.repeated(ctx, KEY_DESTROY_REJECT, key).await?;
             return Ok(request);
         }
         let record = registry.find(KeyId::from_uuid(request.subject_id).into())?;
@@ -228,6 +232,15 @@ impl Keys<'_> {
         written.map_err(|error| KeysError::of_commit(error, KeysError::ChangedMeanwhile))?;
         self.reload().await?;
         Ok(rejected)
+    }
+
+    /// What was asked for was done before: nothing changes, and that somebody asked is recorded.
+    async fn repeated(&self, ctx: &Ctx, action: Action, key: KeyId) -> Result<(), PortError> {
+        let resource = action.one(key.as_uuid());
+        self.record(ctx, action, resource, |event| {
+            event.detail("repeated", Detail::Bool(true))
+        })
+        .await
     }
 
     /// The registry, and the authentic request for the destruction of one of its keys.

@@ -5,7 +5,7 @@ use vutf_crypto_keys::{
     inventory::{Inventory, KekAsset},
 };
 use vutf_identity::role::permission;
-use vutf_kernel::{Ctx, Detail, id::uuid_v7};
+use vutf_kernel::{Ctx, Question, id::uuid_v7};
 
 use super::{Keys, KeysError, require};
 
@@ -30,9 +30,9 @@ impl Keys<'_> {
             keysets: self.reader.keysets(home).await?,
             keks: KekAsset::of(self.wrapper),
         };
-        let count = Detail::Number(i64::try_from(inventory.keys.len()).unwrap_or(i64::MAX));
+        let ids: Vec<_> = inventory.keys.iter().map(|key| key.id.as_uuid()).collect();
         self.record(ctx, KEY_INVENTORY, KEY_INVENTORY.none(), |event| {
-            event.detail("count", count.clone())
+            event.shows(&Question::all(KEY_INVENTORY), &ids)
         })
         .await?;
         Ok(inventory)

@@ -7,7 +7,7 @@ use vutf_crypto_keys::{
     action::{KEY_LIST, KEY_READ},
 };
 use vutf_identity::role::permission;
-use vutf_kernel::{Ctx, Detail, KeyId, OrganizationId};
+use vutf_kernel::{Ctx, KeyId, OrganizationId, Question};
 
 use super::{Keys, KeysError, require};
 
@@ -61,9 +61,9 @@ impl Keys<'_> {
         self.reload().await?;
         let mut records = self.reader.list(Some(ctx.organization_id)).await?;
         records.sort_by(|a, b| (&a.purpose, a.version).cmp(&(&b.purpose, b.version)));
-        let count = Detail::Number(i64::try_from(records.len()).unwrap_or(i64::MAX));
+        let ids: Vec<_> = records.iter().map(|record| record.id.as_uuid()).collect();
         self.record(ctx, KEY_LIST, KEY_LIST.none(), |event| {
-            event.detail("count", count.clone())
+            event.shows(&Question::all(KEY_LIST), &ids)
         })
         .await?;
         Ok(records)
@@ -96,8 +96,11 @@ impl Keys<'_> {
             keyset,
             record,
         };
-        self.record(ctx, KEY_READ, KEY_READ.one(id.as_uuid()), |event| event)
-            .await?;
+        let question = Question::all(KEY_READ).with("id", Some(id));
+        self.record(ctx, KEY_READ, KEY_READ.one(id.as_uuid()), |event| {
+            event.shows(&question, &[id.as_uuid()])
+        })
+        .await?;
         Ok(view)
     }
 }

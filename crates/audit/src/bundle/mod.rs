@@ -7,7 +7,7 @@
 //! | `tile/L/N` | 256 hashes of a level, or fewer in the last one (`.p/W`) |
 //! | `tile/entries/N` | 256 entries, each behind its length in two bytes; one without bytes was pruned |
 //! | `checkpoints` | the checkpoints that were kept, oldest first, each behind its length in four bytes |
-//! | `pruned` | a line `SEQ RUN` for each entry whose body was pruned; absent when there is none |
+//! | `pruned` | a line `SEQ LEAF-HASH EVENT` for each entry whose body was pruned, with the event in the log that tells of it; absent when there is none |
 //! | `keys` | the public keys, one a line, for convenience: believe those that you were given by another way |
 //! | `README.txt` | how to verify it |
 //!

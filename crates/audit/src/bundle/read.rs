@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, io};
 
-use super::{BundleSource, CHECKPOINT, CHECKPOINTS, KEYS};
+use super::{BundleSource, CHECKPOINT, CHECKPOINTS, KEYS, PRUNED};
+use vutf_kernel::EventId;
+
 use crate::{
     Finding, FindingKind, leaf_hash,
     merkle::{Frontier, Hash, TILE_HEIGHT, TILE_WIDTH, TileId, tiles_of},
+    retention::PruneLedger,
     tlog::{Checkpoint, MAX_NOTE, TrustError, TrustPolicy, Trusted, VerifierKey, bundle_path, entries_of},
     tree::open_checkpoint,
     verify::check_form,
@@ -17,6 +20,9 @@ const MAX_ENTRIES: usize = 256 * (65_535 + 2);
 const MAX_TILE: usize = 256 * 32;
 /// All checkpoints: those of ten years, one every ten seconds.
 const MAX_CHECKPOINTS: usize = 1 << 34;
+
+/// Everything that was pruned of a hundred million entries.
+const MAX_PRUNED: usize = 1 << 34;
 
 /// Why a bundle is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +79,7 @@ pub fn verify_bundle(
     check_keys(source)?;
     let mut walk = Walk {
         kept: kept(source, policy, older)?,
+        pruned: pruned(source)?,
         ..Walk::default()
     };
     for index in 0..size.div_ceil(TILE_WIDTH) {
@@ -114,14 +121,32 @@ struct Walk {
     /// Checkpoints to come, by size.
     kept: BTreeMap<u64, Vec<Checkpoint>>,
     checkpoints: u64,
+    /// Entries whose bodies are gone, with the events that are said to have removed them.
+    pruned: BTreeMap<i64, (Hash, EventId)>,
+    ledger: PruneLedger,
 }
 
 impl Walk {
+    /// The leaf hash of an entry: of its bytes, or, when it was pruned, as it was noted. The tree shows whether it is right.
+    fn leaf(&mut self, seq: i64, entry: &[u8]) -> Result<Hash, BundleFault> {
+        if !entry.is_empty() {
+            let body = check_form(entry).map_err(|misfit| found(seq, misfit.kind, misfit.detail))?;
+            self.ledger.push_event(&body);
+            return Ok(leaf_hash(entry));
+        }
+        let Some((hash, event)) = self.pruned.remove(&seq) else {
+            let detail = "the entry is gone, and nothing says that it was pruned".to_owned();
+            return Err(found(seq, FindingKind::EventMissing, detail));
+        };
+        self.ledger.push(seq, &hash, event);
+        Ok(hash)
+    }
+
     fn push(&mut self, entry: &[u8]) -> Result<(), BundleFault> {
         let seq = i64::try_from(self.tree.size()).unwrap_or(i64::MAX);
-        check_form(entry).map_err(|misfit| found(seq, misfit.kind, misfit.detail))?;
+        let leaf = self.leaf(seq, entry)?;
         let (leaves, made) = (&mut self.leaves, &mut self.made);
-        self.tree.append(leaf_hash(entry), |level, _, hash| {
+        self.tree.append(leaf, |level, _, hash| {
             if level == 0 {
                 leaves.push(*hash);
             } else if level.is_multiple_of(TILE_HEIGHT) {
@@ -150,12 +175,21 @@ impl Walk {
         &made[..made.len().min(usize::try_from(width).unwrap_or(usize::MAX))]
     }
 
-    fn finish(&self, head: &Checkpoint) -> Result<(), BundleFault> {
+    fn finish(&mut self, head: &Checkpoint) -> Result<(), BundleFault> {
         let root = self.tree.root();
         if root != head.root {
             let detail = "the entries do not lead to the root that was signed".to_owned();
             let seq = i64::try_from(head.size.saturating_sub(1)).unwrap_or(i64::MAX);
             return Err(found(seq, FindingKind::CheckpointChanged, detail));
+        }
+        if let Some(finding) = std::mem::take(&mut self.ledger).finish() {
+            return Err(BundleFault::Found(finding));
+        }
+        if let Some(seq) = self.pruned.keys().next() {
+            return Err(fault(
+                PRUNED,
+                format!("seq {seq} is not gone, or beyond the head"),
+            ));
         }
         match self.kept.keys().next() {
             Some(size) => Err(fault(
@@ -236,6 +270,49 @@ fn kept(
         kept.entry(checkpoint.size).or_default().push(checkpoint);
     }
     Ok(kept)
+}
+
+/// What is said to have been pruned. Nothing of it is believed before tree and events bear it out.
+fn pruned(source: &mut dyn BundleSource) -> Result<BTreeMap<i64, (Hash, EventId)>, BundleFault> {
+    let read = source.get(PRUNED, MAX_PRUNED).map_err(|source| BundleFault::Io {
+        path: PRUNED.to_owned(),
+        source,
+    })?;
+    let all = text(PRUNED, read.unwrap_or_default())?;
+    let mut pruned = BTreeMap::new();
+    for line in all.split_terminator('\n') {
+        let (seq, entry) =
+            pruned_line(line).ok_or_else(|| fault(PRUNED, format!("{line:?} is no line of it")))?;
+        if pruned.insert(seq, entry).is_some() {
+            return Err(fault(PRUNED, format!("seq {seq} is in it twice")));
+        }
+    }
+    Ok(pruned)
+}
+
+/// `SEQ LEAF-HASH EVENT`.
+fn pruned_line(line: &str) -> Option<(i64, (Hash, EventId))> {
+    let mut words = line.split(' ');
+    let (seq, hash, event) = (words.next()?, words.next()?, words.next()?);
+    let number: i64 = seq
+        .parse()
+        .ok()
+        .filter(|number: &i64| *number >= 0 && number.to_string() == seq)?;
+    if words.next().is_some()
+        || hash.len() != 64
+        || !hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(hash.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    let id: EventId = event
+        .parse()
+        .ok()
+        .filter(|id: &EventId| id.to_string() == event)?;
+    Some((number, (bytes, id)))
 }
 
 fn need(source: &mut dyn BundleSource, path: &str, limit: usize) -> Result<Vec<u8>, BundleFault> {

@@ -38,22 +38,52 @@ impl Checkpoint {
 
     /// Reads [`Self::text`]; there is one way to write each.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
-        let mut lines = text.strip_suffix('\n').ok_or(CheckpointError::Form)?.split('\n');
-        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
-            return Err(CheckpointError::Form);
-        };
-        if lines.next().is_some() {
+        let head = Head::parse(text).ok_or(CheckpointError::Form)?;
+        if head.extended {
             return Err(CheckpointError::Extended);
         }
-        let found = Self {
-            origin: KeyName::parse(origin).ok_or(CheckpointError::Form)?,
-            size: parse_decimal(size).ok_or(CheckpointError::Form)?,
-            root: parse_hash(root).ok_or(CheckpointError::Form)?,
-        };
+        let found = head.checkpoint().ok_or(CheckpointError::Form)?;
         if found.size == 0 && found.root != EMPTY_ROOT {
             return Err(CheckpointError::Empty);
         }
         Ok(found)
+    }
+}
+
+/// The three lines with which every checkpoint begins, those of foreign logs included.
+pub(super) struct Head<'a> {
+    /// Any text: only what a key is named after can be a [`KeyName`].
+    pub(super) origin: &'a str,
+    pub(super) size: u64,
+    pub(super) root: Hash,
+    /// Whether lines follow. The specification allows them, and that they are not empty.
+    pub(super) extended: bool,
+}
+
+impl<'a> Head<'a> {
+    /// `None` unless the three lines are there, and whatever follows has no empty line.
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
+        let mut lines = text.strip_suffix('\n')?.split('\n');
+        let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
+        let mut extension = lines.peekable();
+        let extended = extension.peek().is_some();
+        if origin.is_empty() || extension.any(str::is_empty) {
+            return None;
+        }
+        Some(Self {
+            origin,
+            size: parse_decimal(size)?,
+            root: parse_hash(root)?,
+            extended,
+        })
+    }
+
+    pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
+        Some(Checkpoint {
+            origin: KeyName::parse(self.origin)?,
+            size: self.size,
+            root: self.root,
+        })
     }
 }
 

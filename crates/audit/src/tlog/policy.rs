@@ -1,6 +1,14 @@
 //! Whom a verifier believes.
 
+use std::collections::BTreeSet;
+
 use super::{Checkpoint, CheckpointError, Cosignature, KeyKind, Note, NoteError, VerifierKey};
+
+/// Says of a signed checkpoint whether it is believed.
+pub trait Trust {
+    /// Verifies a signed checkpoint.
+    fn verify(&self, note: &str) -> Result<Trusted, TrustError>;
+}
 
 /// The keys that a verifier was given by a way that the log does not control.
 #[derive(Clone, Debug)]
@@ -50,6 +58,15 @@ pub enum TrustError {
         /// How many have.
         found: usize,
     },
+    /// Not those witnesses that the policy asks for.
+    #[error("{found} of the known witnesses have cosigned, and not as the policy demands")]
+    Policy {
+        /// How many have.
+        found: usize,
+    },
+    /// A policy without logs.
+    #[error("the policy names no log")]
+    NoLog,
 }
 
 impl TrustPolicy {
@@ -65,32 +82,67 @@ impl TrustPolicy {
     /// Verifies a signed checkpoint.
     pub fn verify(&self, note: &str) -> Result<Trusted, TrustError> {
         let note = Note::parse(note)?;
-        note.verify(&self.log)?;
-        let checkpoint = Checkpoint::parse(note.text())?;
-        if checkpoint.origin != *self.log.name() {
-            return Err(TrustError::Origin {
-                wanted: self.log.name().clone(),
-                found: checkpoint.origin,
-            });
-        }
-        let mut cosigned = Vec::new();
-        for witness in &self.witnesses {
-            if let Some(time) = cosigned_at(&note, witness)? {
-                cosigned.push((witness.name().clone(), time));
-            }
-        }
-        if cosigned.len() < self.quorum {
+        let checkpoint = signed_by(&note, &self.log)?;
+        let cosigned = cosigners(&note, &self.witnesses)?;
+        // A key that stands there twice, under two names perhaps, is still one witness.
+        let keys: BTreeSet<&[u8; 32]> = cosigned.iter().map(|(witness, _)| witness.public()).collect();
+        if keys.len() < self.quorum {
             return Err(TrustError::Quorum {
                 wanted: self.quorum,
-                found: cosigned.len(),
+                found: keys.len(),
             });
         }
-        Ok(Trusted { checkpoint, cosigned })
+        Ok(Trusted::new(checkpoint, &cosigned))
     }
 }
 
+impl Trust for TrustPolicy {
+    fn verify(&self, note: &str) -> Result<Trusted, TrustError> {
+        Self::verify(self, note)
+    }
+}
+
+impl Trusted {
+    pub(super) fn new(checkpoint: Checkpoint, cosigned: &[(&VerifierKey, u64)]) -> Self {
+        let names = cosigned
+            .iter()
+            .map(|(witness, time)| (witness.name().clone(), *time));
+        Self {
+            checkpoint,
+            cosigned: names.collect(),
+        }
+    }
+}
+
+/// The checkpoint, if it is of this log and signed by it.
+pub(super) fn signed_by(note: &Note, log: &VerifierKey) -> Result<Checkpoint, TrustError> {
+    note.verify(log)?;
+    let checkpoint = Checkpoint::parse(note.text())?;
+    if checkpoint.origin != *log.name() {
+        return Err(TrustError::Origin {
+            wanted: log.name().clone(),
+            found: checkpoint.origin,
+        });
+    }
+    Ok(checkpoint)
+}
+
+/// Who of `witnesses` cosigned, and when; in their order.
+pub(super) fn cosigners<'w>(
+    note: &Note,
+    witnesses: &'w [VerifierKey],
+) -> Result<Vec<(&'w VerifierKey, u64)>, NoteError> {
+    let mut found = Vec::new();
+    for witness in witnesses {
+        if let Some(time) = cosigned_at(note, witness)? {
+            found.push((witness, time));
+        }
+    }
+    Ok(found)
+}
+
 /// When a witness cosigned; a wrong cosignature of a witness that is known is refused.
-fn cosigned_at(note: &Note, witness: &VerifierKey) -> Result<Option<u64>, NoteError> {
+pub(super) fn cosigned_at(note: &Note, witness: &VerifierKey) -> Result<Option<u64>, NoteError> {
     let mut time = None;
     for signature in note.signatures().iter().filter(|s| s.claims(witness)) {
         let cosignature = Cosignature::parse(&signature.bytes).filter(|cosignature| {

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    TrustError, TrustPolicy, Trusted,
+    Trust, TrustError, Trusted,
     checkpoint::{parse_decimal, parse_hash},
 };
 use crate::merkle::{Hash, MAX_PROOF, ProofError, verify_inclusion};
@@ -79,7 +79,7 @@ impl TlogProof {
     }
 
     /// Shows that the entry with this [`crate::leaf_hash`] is in the log that the policy believes.
-    pub fn verify(&self, leaf: &Hash, policy: &TrustPolicy) -> Result<Trusted, TlogProofError> {
+    pub fn verify(&self, leaf: &Hash, policy: &(impl Trust + ?Sized)) -> Result<Trusted, TlogProofError> {
         let trusted = policy.verify(&self.checkpoint)?;
         let tree = &trusted.checkpoint;
         verify_inclusion(leaf, self.index, tree.size, &self.hashes, &tree.root)?;

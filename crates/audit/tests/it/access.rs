@@ -9,8 +9,8 @@ use vutf_audit::{
     access::{PERMISSION, action, entry, search, status, whole},
 };
 use vutf_kernel::{
-    Action, Actor, Ambient, Class, Ctx, Event, EventId, EventRecorder, Fault, OrganizationId, Outcome,
-    PageRequest, PortError, RequestId, SessionId,
+    Action, Actor, Ambient, Class, Ctx, Detail, Event, EventId, EventRecorder, Fault, OrganizationId,
+    Outcome, PageRequest, PortError, RequestId, SessionId,
 };
 
 use crate::world::{log_of, now, user};
@@ -119,7 +119,9 @@ fn every_look_is_one_event() {
         );
         assert_eq!(event.outcome, Outcome::Success);
     }
-    assert_eq!(events[1].subjects, [user(1), user(2)]);
+    assert_eq!(events[1].subjects, [user(1), user(2), user(100)], "and who acted");
+    assert_eq!(events[1].details["count"], Detail::Number(1));
+    assert_eq!(events[0].details["count"], Detail::Number(5));
     assert_eq!(events[1].resource.id, Some(world.some_event().as_uuid()));
 }
 

@@ -1,6 +1,6 @@
 //! Appending and reading.
 
-use vutf_audit::{AuditTx, Ending, EventFilter, LogReader, MemoryLog, parse_body};
+use vutf_audit::{ActionMatch, AuditTx, Ending, EventFilter, LogReader, MemoryLog, parse_body};
 use vutf_kernel::{EventSink, Fault, OrganizationId, PageRequest, Transaction};
 
 use crate::world::{append, check, event, log_of, now, user};
@@ -74,7 +74,7 @@ fn a_search_is_bounded_by_every_part_of_its_filter() {
     assert_eq!(narrowed(|f| f.actor_id = Some(user(101).as_uuid())), 6);
     assert_eq!(narrowed(|f| f.subject = Some(user(2))), 12);
     assert_eq!(narrowed(|f| f.subject = Some(user(3))), 0);
-    assert_eq!(narrowed(|f| f.action = Some("user.lock".into())), 0);
+    assert_eq!(narrowed(|f| f.action = ActionMatch::parse("user.lock").ok()), 0);
     assert_eq!(
         narrowed(|f| f.from = Some(vutf_kernel::Timestamp::from_micros(i64::MAX))),
         0

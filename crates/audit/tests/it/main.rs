@@ -4,16 +4,27 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod analysis;
+mod export;
+#[cfg(test)]
 mod head;
 mod log;
 #[cfg(test)]
 mod merkle;
 #[cfg(test)]
+mod policy_file;
+#[cfg(test)]
+mod publish;
+#[cfg(test)]
 mod sequencer;
 mod signed;
+#[cfg(test)]
+mod stories;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]
 mod tlog;
+#[cfg(test)]
+mod witness;
 #[cfg(test)]
 mod world;

@@ -114,27 +114,27 @@ fn a_truncated_log_and_the_checkpoint_of_another_size_are_refused() {
     );
 }
 
-fn name(text: &str) -> KeyName {
+pub(crate) fn name(text: &str) -> KeyName {
     KeyName::parse(text).unwrap()
 }
 
-struct Signer {
+pub(crate) struct Signer {
     pair: KeyPair,
-    key: VerifierKey,
+    pub(crate) key: VerifierKey,
 }
 
 impl Signer {
-    fn new(who: &str, kind: KeyKind, seed: u8) -> Self {
+    pub(crate) fn new(who: &str, kind: KeyKind, seed: u8) -> Self {
         let pair = KeyPair::from_seed(Seed::new([seed; 32]));
         let key = VerifierKey::new(name(who), kind, *pair.pk);
         Self { pair, key }
     }
 
-    fn sign(&self, text: &str) -> NoteSignature {
+    pub(crate) fn sign(&self, text: &str) -> NoteSignature {
         NoteSignature::by(&self.key, self.pair.sk.sign(text.as_bytes(), None).to_vec())
     }
 
-    fn cosign(&self, time: u64, text: &str) -> NoteSignature {
+    pub(crate) fn cosign(&self, time: u64, text: &str) -> NoteSignature {
         let signature = *self.pair.sk.sign(cosigned_message(time, text).as_bytes(), None);
         Cosignature { time, signature }.note_signature(&self.key)
     }

@@ -7,7 +7,9 @@ use std::{
 
 use async_trait::async_trait;
 use uuid::Uuid;
-use vutf_kernel::{Event, EventSink, Fault, JobId, Lease, OrganizationId, PortError, Transaction, UserId};
+use vutf_kernel::{
+    Event, EventSink, Fault, JobId, Lease, OrganizationId, PortError, Receipts, Transaction, UserId,
+};
 
 use super::{
     Chunk, IndexChange, IndexedRow, Job, JobReader, JobRepo, JobsTx, RowChange, SealedColumn, SealedRow,
@@ -61,6 +63,7 @@ impl MemoryJobs {
         MemoryJobsTx {
             shared: self.clone(),
             state,
+            receipts: Receipts::default(),
         }
     }
     /// Puts a row, as somebody else's transaction would.
@@ -113,6 +116,7 @@ impl MemoryJobs {
 pub struct MemoryJobsTx {
     shared: MemoryJobs,
     state: State,
+    receipts: Receipts,
 }
 
 #[async_trait]
@@ -125,6 +129,7 @@ impl Transaction for MemoryJobsTx {
         }
         *current = self.state;
         current.revision += 1;
+        self.receipts.confirm();
         Ok(())
     }
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {
@@ -342,6 +347,7 @@ impl JobRepo for MemoryJobsTx {
 #[async_trait]
 impl EventSink for MemoryJobsTx {
     async fn append(&mut self, event: Event) -> Result<(), PortError> {
+        self.receipts.expect(&event);
         self.state.events.push(event);
         Ok(())
     }

@@ -12,8 +12,8 @@ use std::{
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Ambient, Event, EventRecorder, EventSink, FamilyId, Fault, OrganizationId, PortError, Secret, SessionId,
-    Timestamp, Transaction, Units, UserId,
+    Ambient, Event, EventRecorder, EventSink, FamilyId, Fault, OrganizationId, PortError, Receipts, Secret,
+    SessionId, Timestamp, Transaction, Units, UserId,
 };
 
 pub use self::signer::MemorySigner;
@@ -79,6 +79,7 @@ pub struct MemoryTx {
     store: MemoryStore,
     base: Arc<State>,
     state: Arc<State>,
+    receipts: Receipts,
 }
 
 impl MemoryTx {
@@ -103,6 +104,8 @@ impl Transaction for MemoryTx {
             ));
         }
         *committed = self.state;
+        drop(committed);
+        self.receipts.confirm();
         Ok(())
     }
     async fn rollback(self: Box<Self>) -> Result<(), PortError> {
@@ -118,6 +121,7 @@ impl Units<dyn IdentityUnit> for MemoryStore {
             store: self.clone(),
             state: base.clone(),
             base,
+            receipts: Receipts::default(),
         }))
     }
     /// Somebody's commit went through, so trying again makes progress.
@@ -129,8 +133,11 @@ impl Units<dyn IdentityUnit> for MemoryStore {
 #[async_trait]
 impl EventRecorder for MemoryStore {
     async fn record(&self, event: Event) -> Result<(), PortError> {
+        let mut receipts = Receipts::default();
+        receipts.expect(&event);
         let mut committed = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut committed).events.push(event);
+        receipts.confirm();
         Ok(())
     }
 }
@@ -194,6 +201,7 @@ impl IdentityTx for MemoryTx {
 #[async_trait]
 impl EventSink for MemoryTx {
     async fn append(&mut self, event: Event) -> Result<(), PortError> {
+        self.receipts.expect(&event);
         self.write().events.push(event);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The roles and permissions that there are.
 
-use vutf_kernel::Ctx;
+use vutf_kernel::{Action, Ctx};
 
 use super::{BUILT_IN, BuiltInRole, permission};
 use crate::{
@@ -19,9 +19,8 @@ use_case_error! {
 
 /// All roles, with what they grant.
 pub async fn list(ctx: &Ctx, id: &Identity) -> Result<&'static [BuiltInRole], ListRolesError> {
-    let done = require(ctx, &permission::ROLES_READ).map(|()| BUILT_IN);
-    let done = done.map_err(ListRolesError::from);
-    id.audited(ctx, About::kind(action::ROLE_LIST), done).await
+    show(ctx, id, action::ROLE_LIST).await?;
+    Ok(BUILT_IN)
 }
 
 /// All permissions, as name and meaning.
@@ -29,7 +28,14 @@ pub async fn permissions(
     ctx: &Ctx,
     id: &Identity,
 ) -> Result<&'static [(&'static str, &'static str)], ListRolesError> {
-    let done = require(ctx, &permission::ROLES_READ).map(|()| permission::ALL);
-    let done = done.map_err(ListRolesError::from);
-    id.audited(ctx, About::kind(action::PERMISSION_LIST), done).await
+    show(ctx, id, action::PERMISSION_LIST).await?;
+    Ok(permission::ALL)
+}
+
+/// They are the same for every tenant and stand in the code, but who looks at them is in the log like every look.
+async fn show(ctx: &Ctx, id: &Identity, action: Action) -> Result<(), ListRolesError> {
+    let about = About::kind(action);
+    let done = require(ctx, &permission::ROLES_READ).map_err(ListRolesError::from);
+    id.audited(ctx, about.clone(), done).await?;
+    Ok(id.shown(ctx, about).await?)
 }

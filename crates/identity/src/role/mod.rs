@@ -36,6 +36,10 @@ pub mod permission {
         ROLES_ASSIGN = "roles:assign",
         #[doc = "See the audit log."]
         AUDIT_READ = "audit:read",
+        #[doc = "Handle findings, tune and silence detection rules, place and release legal holds, prune."]
+        AUDIT_MANAGE = "audit:manage",
+        #[doc = "Take the audit log out, a part at a time."]
+        AUDIT_EXPORT = "audit:export",
         #[doc = "See keys and their states."]
         KEYS_READ = "keys:read",
         #[doc = "Rotate and change keys."]
@@ -96,6 +100,8 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::ROLES_READ,
             p::ROLES_ASSIGN,
             p::AUDIT_READ,
+            p::AUDIT_MANAGE,
+            p::AUDIT_EXPORT,
             p::KEYS_READ,
             p::KEYS_MANAGE,
             p::CRYPTO_ENCRYPT,
@@ -123,14 +129,22 @@ pub const BUILT_IN: &[BuiltInRole] = &[
     },
     BuiltInRole {
         name: "auditor",
-        description: "Reads the audit log, users and operations; changes nothing.",
+        // Whoever watches the administrators must be able to decide what is looked for without asking them.
+        description: "Reads the audit log, users and operations; handles findings and detection rules, and changes nothing else.",
         permissions: &[
             p::SELF_MANAGE,
             p::USERS_READ,
             p::ROLES_READ,
             p::AUDIT_READ,
+            p::AUDIT_EXPORT,
+            p::AUDIT_MANAGE,
             p::OPERATIONS_READ,
         ],
+    },
+    BuiltInRole {
+        name: "records_officer",
+        description: "Reads the audit log, places and releases legal holds, and prunes; changes nothing else.",
+        permissions: &[p::SELF_MANAGE, p::AUDIT_READ, p::AUDIT_MANAGE],
     },
     BuiltInRole {
         name: "key_custodian",

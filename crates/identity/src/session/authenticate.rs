@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use vutf_kernel::{
-    Actor, Assurance, Ctx, Grants, OrganizationId, Origin, PortError, RequestId, SessionId, Timestamp, UserId,
+    Actor, Assurance, Ctx, Grants, OrganizationId, Origin, PortError, Receipt, RequestId, SessionId,
+    Timestamp, UserId,
 };
 
 use super::SessionStatus;
@@ -54,6 +55,7 @@ impl Caller {
             assurance: Some(self.assurance.clone()),
             grants: self.grants.clone(),
             origin,
+            receipt: Receipt::default(),
         }
     }
 }

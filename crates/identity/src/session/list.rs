@@ -1,6 +1,6 @@
 //! The caller's own sessions.
 
-use vutf_kernel::Ctx;
+use vutf_kernel::{Ctx, Question};
 
 use super::Session;
 use crate::{
@@ -32,6 +32,9 @@ async fn apply(mut work: Work<'_, ()>) -> Result<Vec<Session>, ListSessionsError
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let sessions = work.tx.sessions().live_of(organization, user, now).await?;
-    work.done(&About::kind(action::SESSION_LIST).of(user)).await?;
+    let ids: Vec<_> = sessions.iter().map(|session| session.id.as_uuid()).collect();
+    let about = About::kind(action::SESSION_LIST).of(user);
+    work.shown(&about, &Question::all(action::SESSION_LIST), &ids)
+        .await?;
     Ok(sessions)
 }

@@ -1,6 +1,6 @@
 //! Ends the caller's own session.
 
-use vutf_kernel::{Actor, Ctx, SessionId};
+use vutf_kernel::{Actor, Ctx, Detail, Event, Outcome, SessionId};
 
 use crate::{
     Identity, action,
@@ -16,7 +16,7 @@ use_case_error! {
     } {}
 }
 
-/// Ends the session that the call belongs to, and its refresh tokens. Doing it again changes nothing.
+/// Ends the session that the call belongs to, and its refresh tokens. Doing it again changes nothing, and is recorded.
 pub async fn logout(ctx: &Ctx, id: &Identity) -> Result<(), LogoutError> {
     let done = id.run(ctx, (), |work| Box::pin(apply(work))).await;
     let session = id.audited(ctx, About::kind(action::SESSION_LOGOUT), done).await?;
@@ -34,11 +34,13 @@ async fn apply(mut work: Work<'_, ()>) -> Result<SessionId, LogoutError> {
         .sessions()
         .revoke(organization, session_id, "logout", Some(user_id), now)
         .await?;
-    if !ended {
-        return Ok(session_id);
-    }
-    work.tx.refresh().revoke_of_session(session_id, now).await?;
     let about = About::session(action::SESSION_LOGOUT, session_id).of(user_id);
-    work.done(&about).await?;
+    if ended {
+        work.tx.refresh().revoke_of_session(session_id, now).await?;
+        work.done(&about).await?;
+    } else {
+        let repeated = |event: Event| event.detail("repeated", Detail::Bool(true));
+        work.raise(&about, Outcome::Success, repeated).await?;
+    }
     Ok(session_id)
 }

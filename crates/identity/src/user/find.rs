@@ -1,6 +1,6 @@
 //! Finds an account by the name that its user signs in with.
 
-use vutf_kernel::Ctx;
+use vutf_kernel::{Ctx, Question};
 
 use super::User;
 use crate::{
@@ -32,6 +32,9 @@ async fn apply(mut work: Work<'_, LoginName>) -> Result<User, FindError> {
     let (organization, name) = (work.ctx.organization_id, work.command.clone());
     let user = work.tx.users().find_by_login(organization, &name).await?;
     let user = user.ok_or(FindError::NotFound)?;
-    work.done(&About::user(action::USER_FIND, user.id)).await?;
+    // Without the name: a digest of it would tell whoever guesses it.
+    let question = Question::all(action::USER_FIND);
+    let about = About::user(action::USER_FIND, user.id);
+    work.shown(&about, &question, &[user.id.as_uuid()]).await?;
     Ok(user)
 }

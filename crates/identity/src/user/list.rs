@@ -1,8 +1,8 @@
 //! Shows accounts to an administrator.
 
-use vutf_kernel::{Ctx, Detail, Outcome, Page, PageRequest};
+use vutf_kernel::{Ctx, Outcome, Page, PageRequest, Question, UserId};
 
-use super::User;
+use super::{User, UserStatus};
 use crate::{
     Identity, RuleError, action,
     refusal::use_case_error,
@@ -48,11 +48,12 @@ async fn apply(mut work: Work<'_, ListUsers>) -> Result<Page<User>, ListError> {
         .list(organization, &command.filter, &request)
         .await?;
     let seen: Vec<_> = page.items.iter().map(|user| user.id).collect();
-    let count = i64::try_from(seen.len()).unwrap_or(i64::MAX);
+    let ids: Vec<_> = seen.iter().map(UserId::as_uuid).collect();
+    let status = command.filter.status.map(UserStatus::as_str);
+    let question = Question::all(action::USER_LIST).with("status", status);
     let about = About::kind(action::USER_LIST);
-    work.raise(&about, Outcome::Success, |mut event| {
-        event.subjects = seen;
-        event.detail("count", Detail::Number(count))
+    work.raise(&about, Outcome::Success, |event| {
+        event.shows(&question, &ids).about_all(seen)
     })
     .await?;
     Ok(page)

@@ -2,7 +2,7 @@
 
 use vutf_kernel::{Action, Ctx, Detail, Outcome, UserId};
 
-use super::{Profile, User, reach::save, update::changed_fields};
+use super::{Profile, User, reach::save, update::changed_fields, view::shown};
 use crate::{
     Change, DisplayName, Identity, Phone, RuleError, VersionError, action,
     refusal::use_case_error,
@@ -64,7 +64,7 @@ async fn own<C>(work: &mut Work<'_, C>) -> Result<User, MeError> {
 async fn show(mut work: Work<'_, ()>) -> Result<Profile, MeError> {
     let user = own(&mut work).await?;
     let roles = work.tx.roles().of_user(user.organization_id, user.id).await?;
-    work.done(&About::user(action::USER_READ, user.id)).await?;
+    shown(&mut work, &user).await?;
     Ok(Profile { user, roles })
 }
 

@@ -1,8 +1,8 @@
 //! Shows one account to an administrator.
 
-use vutf_kernel::{Ctx, UserId};
+use vutf_kernel::{Ctx, PortError, Question, UserId};
 
-use super::Profile;
+use super::{Profile, User};
 use crate::{
     Identity, RuleError, action,
     refusal::use_case_error,
@@ -41,6 +41,14 @@ async fn apply(mut work: Work<'_, ViewUser>) -> Result<Profile, ViewError> {
     let user = work.tx.users().find(organization, user_id).await?;
     let user = user.ok_or(ViewError::NotFound)?;
     let roles = work.tx.roles().of_user(organization, user_id).await?;
-    work.done(&About::user(action::USER_READ, user.id)).await?;
+    shown(&mut work, &user).await?;
     Ok(Profile { user, roles })
+}
+
+/// Raises the event of one account that is shown.
+pub(super) async fn shown<C>(work: &mut Work<'_, C>, user: &User) -> Result<(), PortError> {
+    let id = user.id.as_uuid();
+    let question = Question::all(action::USER_READ).with("id", Some(id));
+    let about = About::user(action::USER_READ, user.id);
+    work.shown(&about, &question, &[id]).await
 }

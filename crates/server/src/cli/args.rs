@@ -4,12 +4,19 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use vutf_app::erasure::{Reason, Reference};
-use vutf_audit::{Anchor, tlog::VerifierKey};
+use vutf_audit::{
+    Anchor,
+    analysis::{Severity, Status},
+    export::Format,
+    tlog::VerifierKey,
+};
 use vutf_identity::UserStatus;
-use vutf_kernel::{EventId, UserId};
+use vutf_kernel::{EventId, Timestamp, UserId};
 
 use super::answer;
+pub(super) use super::audit_args::{Holds, Retention};
 pub(super) use super::key_args::{KeyJobs, KeyPolicies, Keys, PolicyChange, Why, Work};
+pub(super) use super::witness_args::WitnessAction;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -95,14 +102,25 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: Keys,
     },
-    /// Verify, follow and export the audit log; needs no keys, and works while the service runs.
+    /// Verify, follow, search and export the audit log; needs no keys, and works while the service runs.
     #[command(after_help = "Examples:
   violentutf-api audit verify
   violentutf-api audit tail --follow
+  violentutf-api audit timeline subject 01937b6e-5b5c-7d3e-8f00-000000000001
   violentutf-api audit export --from 1000 > audit.jsonl")]
     Audit {
         #[command(subcommand)]
         action: Audit,
+    },
+    /// Cosign the checkpoints of audit logs, for those who verify them. Needs no database; run it where the log's operators
+    /// have no say.
+    #[command(after_help = "Examples:
+  violentutf-api witness init --name witness.example.org/w1
+  violentutf-api witness serve --log 'log.example.org/audit+8a7d…+AfLk…'
+  violentutf-api witness status --json")]
+    Witness {
+        #[command(subcommand)]
+        action: WitnessAction,
     },
     /// Print the API document (OpenAPI 3.1).
     #[command(after_help = "Examples:
@@ -262,16 +280,151 @@ pub(super) enum Audit {
         #[arg(long, short)]
         follow: bool,
     },
-    /// Write the log as JSON lines: sequence number, leaf hash, hash of the chain before it, body. Stops with exit code 1 at an
-    /// entry that does not fit.
+    /// List what detection rules found, oldest first; with `--json` one object a line, which holds the OCSF Detection Finding.
     #[command(
-        after_help = "Examples:\n  violentutf-api audit export > audit.jsonl\n  violentutf-api audit export --from 1000"
+        after_help = "Examples:\n  violentutf-api audit findings --status new\n  violentutf-api audit findings --severity high --json | jq .ocsf"
     )]
+    Findings {
+        /// Only those that are new, acknowledged, resolved or false_positive.
+        #[arg(long, value_parser = finding_status)]
+        status: Option<Status>,
+        /// Only those so grave: informational, low, medium, high or critical.
+        #[arg(long, value_parser = severity)]
+        severity: Option<Severity>,
+        /// Only those of this rule.
+        #[arg(long, value_name = "RULE")]
+        rule: Option<String>,
+    },
+    /// List the detection rules, and what was decided about them.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit rules\n  violentutf-api audit rules --json | jq '.rules[] | select(.enabled == false)'"
+    )]
+    Rules,
+    /// How long events are kept, and pruning.
+    Retention {
+        #[command(subcommand)]
+        action: Retention,
+    },
+    /// Legal holds: what must not go, whatever its age.
+    Holds {
+        #[command(subcommand)]
+        action: Holds,
+    },
+    /// Write the log, a record a line, each with its sequence number and the chain. Stops with exit code 1 at an entry that does
+    /// not fit. Says on standard error by which token the next export goes on.
+    #[command(after_help = "Examples:
+  violentutf-api audit export > audit.jsonl
+  violentutf-api audit export --format ocsf --from 1000 --until 2000 > part.ocsf.jsonl
+  violentutf-api audit export --format cef --resume 1999:9c0f… >> siem.log
+
+Formats: jsonl (the entry itself, from which the leaf hash can be recomputed), ocsf (1.5), cef, ecs (8), syslog (RFC 5424).")]
     Export {
+        /// `jsonl`, `ocsf`, `cef`, `ecs` or `syslog`.
+        #[arg(long, value_name = "FORMAT", default_value_t = Format::Jsonl)]
+        format: Format,
         /// The first sequence number.
         #[arg(long, value_name = "SEQ", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
         from: i64,
+        /// Before this sequence number.
+        #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(0..))]
+        until: Option<i64>,
+        /// Go on behind what was exported before, if the log still follows from it.
+        #[arg(long, value_name = "SEQ:CHAIN", conflicts_with = "from")]
+        resume: Option<Anchor>,
     },
+    /// The receivers that a running service exports the log to.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit sinks list\n  violentutf-api audit sinks reset file --after 4711"
+    )]
+    Sinks {
+        #[command(subcommand)]
+        action: Sinks,
+    },
+    /// Show what is known about one person, newest first: what was done to their data, or what they did.
+    #[command(after_help = "Examples:
+  violentutf-api audit timeline subject 01937b6e-5b5c-7d3e-8f00-000000000001
+  violentutf-api audit timeline actor 01937b6e-5b5c-7d3e-8f00-000000000001 --since 2026-11-01T00:00:00Z --json")]
+    Timeline {
+        /// Whether as the one whose data it is, or as the one who acts.
+        #[arg(value_enum)]
+        whose: Role,
+        /// The account's id.
+        #[arg(value_parser = user_id)]
+        id: UserId,
+        #[command(flatten)]
+        span: Span,
+        /// So many lines at most.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+    },
+    /// Count who reached whose data in a period: an edge for each pair of actor and subject.
+    #[command(after_help = "Examples:
+  violentutf-api audit access-graph
+  violentutf-api audit access-graph --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z --json
+  violentutf-api audit access-graph --dot | dot -Tsvg > access.svg")]
+    AccessGraph {
+        #[command(flatten)]
+        span: Span,
+        /// In the language of Graphviz.
+        #[arg(long, conflicts_with = "json")]
+        dot: bool,
+    },
+    /// Count what was added between two heads, by action, outcome and actor. Stops with exit code 1 at an entry that does not
+    /// follow from the one before.
+    #[command(after_help = "Examples:
+  violentutf-api audit diff 4711 5000                 the entries 4712 to 5000
+  violentutf-api audit diff --sizes 4712 5001         the same, by the sizes in two checkpoints")]
+    Diff {
+        /// The sequence number of the older head.
+        #[arg(value_parser = clap::value_parser!(i64).range(0..))]
+        from: i64,
+        /// The sequence number of the newer head.
+        #[arg(value_parser = clap::value_parser!(i64).range(0..))]
+        to: i64,
+        /// The numbers are sizes of the log, as checkpoints name them.
+        #[arg(long)]
+        sizes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Sinks {
+    /// Show how far each has come, and what keeps it.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit sinks list --json | jq '.sinks[] | {sink, behind}'"
+    )]
+    List,
+    /// Let one go on from the beginning, or behind an entry. What lies between is exported again, or never. It is an event.
+    #[command(
+        after_help = "Examples:\n  violentutf-api audit sinks reset syslog\n  violentutf-api audit sinks reset file --after 4711"
+    )]
+    Reset {
+        /// `file`, `syslog`, `http` or `otlp`.
+        sink: String,
+        /// The last entry that counts as exported.
+        #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(0..))]
+        after: Option<i64>,
+    },
+}
+
+/// As whom a person is looked for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Role {
+    /// Whose data it is.
+    Subject,
+    /// Who acts.
+    Actor,
+}
+
+/// A period.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// At this instant or later, RFC 3339; 30 days ago unless told otherwise.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(super) since: Option<Timestamp>,
+    /// Before this instant, RFC 3339; now unless told otherwise.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(super) until: Option<Timestamp>,
 }
 
 /// What to verify, and what is known of it.
@@ -329,12 +482,25 @@ fn user_id(text: &str) -> Result<UserId, String> {
         .map_err(|_no_uuid| "expected the id of an account, see `user list`".to_owned())
 }
 
+fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text)
+        .ok_or_else(|| "expected an instant such as 2026-11-21T10:00:00Z".to_owned())
+}
+
 fn erasure(text: &str) -> Result<Reason, String> {
     Reason::parse(text).ok_or_else(|| answer::one_of(&Reason::ALL.map(Reason::as_str)))
 }
 
 fn case(text: &str) -> Result<Reference, String> {
     Reference::parse(text).ok_or_else(|| "expected 1 to 64 letters, digits, `.`, `_`, `-`".to_owned())
+}
+
+fn finding_status(text: &str) -> Result<Status, String> {
+    Status::parse(text).ok_or_else(|| answer::one_of(&Status::ALL.map(Status::as_str)))
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::parse(text).ok_or_else(|| answer::one_of(&Severity::ALL.map(Severity::as_str)))
 }
 
 fn status(text: &str) -> Result<UserStatus, String> {

@@ -9,6 +9,7 @@
 mod answer;
 mod args;
 mod audit;
+mod audit_args;
 mod completions;
 mod config;
 mod database;
@@ -34,6 +35,8 @@ mod start;
 mod tombstones;
 mod user;
 mod version;
+mod witness;
+mod witness_args;
 
 #[cfg(test)]
 mod tests;
@@ -79,6 +82,7 @@ async fn dispatch(command: Command, sources: &Sources, out: &mut Output) -> Outc
         Command::User { action } => Box::pin(user::run(action, sources, out)).await,
         Command::Keys { action } => Box::pin(keys::run(action, sources, out)).await,
         Command::Audit { action } => Box::pin(audit::run(action, sources, out)).await,
+        Command::Witness { action } => Box::pin(witness::run(action, sources, out)).await,
         Command::Openapi => openapi::run(out),
         Command::Healthcheck => healthcheck::run(sources, out),
         Command::Version => version::run(out),

@@ -21,7 +21,7 @@ pub(super) async fn run(sources: &Sources, out: &mut Output) -> Outcome {
     let loaded = load(sources)?;
     let telemetry = telemetry::init(&loaded.config)?;
     start::harden(&loaded.config);
-    let served = serve(loaded, out).await;
+    let served = Box::pin(serve(loaded, out)).await;
     telemetry.shutdown().await;
     served
 }

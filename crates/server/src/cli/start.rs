@@ -46,6 +46,19 @@ pub(super) fn operator(service: &Service) -> Ctx {
 /// A core dump holds keys. None is written by any process of this program; in production, moreover, the process cannot be
 /// attached to or read by others of its user, nor be dumped by a handler of the system that does not ask for limits.
 pub(super) fn harden(config: &Config) {
+    without_core_dumps();
+    if config.is_production() {
+        closed_to_debuggers();
+    }
+}
+
+/// As in production, for a process that has no profile.
+pub(super) fn harden_always() {
+    without_core_dumps();
+    closed_to_debuggers();
+}
+
+fn without_core_dumps() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
@@ -57,9 +70,9 @@ pub(super) fn harden(config: &Config) {
             tracing::warn!(error = %error, "the limit on core dumps could not be set to 0");
         }
     }
-    if !config.is_production() {
-        return;
-    }
+}
+
+fn closed_to_debuggers() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};

@@ -81,7 +81,7 @@ fn every_command_is_understood() {
     assert!(matches!(
         command(&["audit", "export", "--from", "7"]),
         Command::Audit {
-            action: Audit::Export { from: 7 }
+            action: Audit::Export { from: 7, .. }
         }
     ));
     assert!(matches!(

@@ -18,7 +18,8 @@ use crate::service::{Service, TombstoneError, TombstoneFile};
 pub(super) async fn list(service: &Service, out: &mut Output) -> Outcome {
     let tombstones = service.tombstones.read().await?;
     let (erasure, ctx) = (service.erasure(), start::operator(service));
-    erasure.note_look(&ctx, tombstones.len()).await?;
+    let people: Vec<_> = tombstones.iter().map(|tombstone| tombstone.subject_id).collect();
+    erasure.note_look(&ctx, &people).await?;
     if out.is_json() {
         for tombstone in &tombstones {
             let value = serde_json::to_value(tombstone);

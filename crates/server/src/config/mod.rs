@@ -11,24 +11,28 @@
 //! - A secret is a [`vutf_kernel::Secret`] from the moment it is parsed; no error, warning or listing holds its value.
 
 mod access;
+mod alerts;
 mod cidr;
 mod error;
+mod export;
 mod exposure;
 mod identity;
 mod layers;
 mod macros;
 mod nearest;
-mod private;
+pub(crate) mod private;
 mod production;
 mod providers;
 mod reader;
 mod report;
+mod retention;
 mod sections;
 mod sources;
 mod units;
 mod url;
 mod validate;
 mod value;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -38,19 +42,23 @@ mod tests_production;
 mod tests_providers;
 
 pub use self::url::{HttpUrl, SecretUrl, masked_url};
+pub use alerts::{Alerts, Mail, MailSecurity, MildestAlert};
 pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
+pub use export::{Export, FileSink, HostPort, HttpSink, OtlpSink, SyslogSink, SyslogTransport};
 pub use identity::{Argon2, EmailVerification, Identity, Lockout, Registration};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};
 pub use report::schema;
+pub use retention::Retention;
 pub use sections::{
     Audit, Breaker, Cache, ClientAddressHeader, Config, Database, Erasure, HeadPlace, Keys, Log, LogFormat,
-    Management, Profile, RateLimits, Server, Suites, Telemetry,
+    Management, Profile, RateLimits, RelaxedReads, Server, Suites, Telemetry,
 };
 pub use sources::Sources;
 pub use units::ByteSize;
 pub(crate) use units::{duration, shown as shown_duration};
+pub use witness::{LogKey, WitnessAddress, WitnessSite};
 
 use reader::Reader;
 

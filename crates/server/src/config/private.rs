@@ -2,7 +2,7 @@
 
 use url::{Host, Url};
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, SyslogTransport};
 
 const MEND: &str = "or set private_network = true if only this deployment can reach that network";
 
@@ -53,6 +53,31 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
             );
         }
     }
+    let mut witnesses = config.audit.witnesses.iter();
+    if witnesses.any(|witness| !witness.url.is_https() && !is_local(witness.url.as_str())) {
+        refuse(
+            "audit.witnesses",
+            "whoever is between could raise false alarms",
+            "use https://",
+        );
+    }
+    let export = &config.audit.export;
+    for (path, url) in [
+        ("audit.export.http.url", &export.http.url),
+        ("audit.export.otlp.url", &export.otlp.url),
+    ] {
+        if url
+            .as_ref()
+            .is_some_and(|url| !url.is_https() && !is_local(url.as_str()))
+        {
+            refuse(path, "the audit log would leave in the clear", "use https://");
+        }
+    }
+    let syslog = export.syslog.address.as_ref();
+    if syslog.is_some_and(|address| !address.is_local()) && export.syslog.transport == SyslogTransport::Tcp {
+        let problem = "the audit log would leave in the clear";
+        refuse("audit.export.syslog.transport", problem, "use tls");
+    }
     if !config.management.host.is_loopback() {
         refuse(
             "management.host",
@@ -95,7 +120,7 @@ fn database_tls(config: &Config) -> Tls {
 }
 
 /// Whether the URL stays on this machine.
-fn is_local(url: &str) -> bool {
+pub(crate) fn is_local(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else {
         return false;
     };

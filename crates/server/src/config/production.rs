@@ -130,6 +130,13 @@ fn remarks(config: &Config, warnings: &mut Vec<String>) {
     if config.database_url().expose().starts_with("sqlite") {
         warnings.push("database.url is SQLite: one machine, one process; use PostgreSQL for replicas".into());
     }
+    if !config.audit.relaxed.is_empty() {
+        let reads: Vec<_> = config.audit.relaxed.iter().map(|reads| reads.as_str()).collect();
+        warnings.push(format!(
+            "audit.relaxed lets reads of {} be answered without their event: what waits is lost with the process",
+            reads.join(", ")
+        ));
+    }
     if config.cache.url.is_none() {
         warnings.push("cache.url is unset: claims and rate limits hold in this process only".into());
     }

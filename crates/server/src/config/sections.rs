@@ -10,7 +10,8 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    AwsKms, ByteSize, Cidr, HttpUrl, Identity, KeyProvider, Pkcs11, SecretUrl, VaultTransit,
+    Alerts, AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Mail, Pkcs11, Retention,
+    SecretUrl, VaultTransit, WitnessAddress, WitnessSite,
     macros::{choice, settings},
 };
 
@@ -68,6 +69,23 @@ choice! {
     }
 }
 
+choice! {
+    /// Reads that may be answered before their event is recorded.
+    pub enum RelaxedReads: "`users`, `sessions` or `roles`" {
+        /// Accounts, one's own included.
+        Users = "users",
+        /// One's own sessions.
+        Sessions = "sessions",
+        /// Roles and permissions.
+        Roles = "roles",
+    }
+}
+
+impl RelaxedReads {
+    /// All classes.
+    pub const ALL: [Self; 3] = [Self::Users, Self::Sessions, Self::Roles];
+}
+
 impl Suites {
     /// The same for a key ring.
     pub(crate) const fn policy(self) -> SuitePolicy {
@@ -111,6 +129,10 @@ settings! {
         rate_limit: RateLimits,
         /// The audit log.
         audit: Audit,
+        /// The command `witness`.
+        witness: WitnessSite,
+        /// Mail.
+        mail: Mail,
         /// Log lines.
         log: Log,
         /// Traces.
@@ -317,6 +339,34 @@ settings! {
         head_store: HeadPlace = HeadPlace::File, source = "NIST SP 800-53, AU-10";
         /// The newest checkpoint is signed with each batch. How far apart those are that are kept for good.
         checkpoint_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
+        /// Reads that are answered although their event cannot be recorded yet: `users`, `sessions`, `roles`. None by default: what
+        /// cannot be recorded is answered with 503. Changes, sign-ins, keys and looks at the log have no word here.
+        relaxed: Vec<RelaxedReads> = Vec::new(), source = "NIST SP 800-53 AU-5";
+        /// Events that may wait after their answer was given, in memory; beyond it they are dropped, and the number is recorded.
+        backlog: u32 = 10_000, floor = 100, ceiling = 1_000_000;
+        /// Witnesses to which checkpoints are submitted, each as `NAME+ID+KEY URL`. See docs/guides/run-a-witness.md.
+        witnesses: Vec<WitnessAddress> = Vec::new(), source = "C2SP tlog-witness";
+        /// How many of them must cosign a checkpoint for it to count as witnessed; with 0 nothing watches over that.
+        witness_quorum: u16 = 0, ceiling = 32;
+        /// How often the newest checkpoint is submitted, while there is a new one.
+        witness_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
+        /// How long a witness may take to answer. One that has moved on meanwhile is asked twice.
+        witness_timeout: Duration = Duration::from_secs(5), floor = Duration::from_millis(100), ceiling = Duration::from_mins(1);
+        /// How often the analysis looks for new events when it is idle. One replica at a time does, by lease.
+        analysis_interval: Duration = Duration::from_secs(1), floor = Duration::from_millis(10), ceiling = Duration::from_mins(1);
+        /// Events that one step of the analysis takes.
+        analysis_batch: u32 = 500, floor = 1, ceiling = 5_000;
+        /// A directory of detection rules beside those that come with the service; each `*.toml` is one. The cases of each are
+        /// tried at the start. The same on every replica.
+        rules_dir: Option<PathBuf> = None;
+    }
+    nest {
+        /// Export of the log as it grows.
+        export: Export,
+        /// Who is told of what the analysis finds.
+        alerts: Alerts,
+        /// What is removed, and when.
+        retention: Retention,
     }
 }
 

@@ -7,18 +7,21 @@ use tracing_subscriber::EnvFilter;
 use vutf_audit::tlog::KeyName;
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, HeadPlace, production, providers};
+use super::{Cidr, Config, ConfigError, HeadPlace, alerts, export, production, providers, witness};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
     schemes(config, errors);
     keys(config, errors);
     providers::check(config, errors, warnings);
+    alerts::check(config, errors);
     argon2(config, errors);
     lifetimes(config, errors);
     proxies(config, errors);
     listeners(config, errors);
     audit(config, errors);
+    witness::check(config, errors);
+    export::check(config, errors);
     if EnvFilter::try_new(&config.log.level).is_err() {
         let mend = "use error, warn, info, debug, trace, or directives such as info,vutf_server=debug";
         errors.push(ConfigError::new("log.level", "is no level", mend));

@@ -196,9 +196,13 @@ const fn const_list(kind: &'static str) -> &'static str {
     match kind.as_bytes() {
         b"duration" => "list of durations",
         b"network" => "list of networks",
+        b"text" => "list of texts",
         b"`file`, `pkcs11`, `aws-kms` or `vault-transit`" => {
             "list of `file`, `pkcs11`, `aws-kms`, `vault-transit`"
         }
+        b"`users`, `sessions` or `roles`" => "list of `users`, `sessions`, `roles`",
+        b"witness" => "list of witnesses",
+        b"key of a log" => "list of keys of logs",
         b"http(s) URL" => "list of http(s) URLs",
         _ => "list",
     }

@@ -1,52 +1,35 @@
-//! Refusals that no use case saw (no token, no permission, a body that cannot be read) are written to the audit log in a
-//! transaction of their own.
+//! No answer without its event. What a use case has committed shows in the request's receipt; refusals that no use case saw (no
+//! token, no permission, a body that cannot be read) are written here, in a transaction of their own.
 
 use std::time::Duration;
 
 use actix_web::{body::BoxBody, dev::ServiceResponse, http::StatusCode};
-use vutf_kernel::{Ctx, Env, Event, EventRecorder as _, Outcome, Resource};
+use vutf_kernel::{Class, Ctx, Env, Event, EventRecorder as _, Outcome};
 
-use super::{problem::Problem, route::Endpoint, state::AppState};
+use super::{guard::refused, problem::Problem, rate, route::Endpoint, state::AppState};
 
-/// The caller waits for the record at most so long; the failure is in the log then.
+/// The caller waits for the record of a refusal at most so long; then it waits in the backlog.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Records `response` if it refuses and the use case did not record it.
+/// The answer, once an event of the route's action is in the log; without one, what was done or shown is not told. Of a refusal
+/// the event is written here unless it is there already.
 ///
-/// Not recorded: 429, which anybody can cause in any number and which the metrics count; routes that do not exist, which
-/// never come here; and reading what is public.
-pub(super) async fn refusal(
+/// Not recorded: routes that do not exist, which never come here, and those of [`super::route::UNAUDITED`].
+pub(super) async fn settle(
     state: &AppState,
     endpoint: &Endpoint,
     ctx: &Ctx,
-    response: &ServiceResponse<BoxBody>,
-) {
-    let status = response.status();
-    let refuses = status.is_client_error() || status.is_server_error();
-    if !refuses || status == StatusCode::TOO_MANY_REQUESTS || !endpoint.audits_refusals() {
-        return;
-    }
-    let problem = problem_of(response);
-    if problem.is_audited() {
-        return;
-    }
-    let outcome = if status.is_server_error() {
-        Outcome::Failed {
-            reason: problem.code().into(),
-        }
+    response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    let response = if refuses(response.status()) || ctx.receipt.is_given() || endpoint.unaudited().is_some() {
+        response
     } else {
-        Outcome::refused(problem.code())
+        withhold(state, endpoint, response)
     };
-    let id = response.request().match_info().get("id");
-    let id = id.and_then(|id| id.parse().ok());
-    let resource = id.map_or_else(|| endpoint.action.none(), |id| endpoint.action.one(id));
-    let event = event(state, endpoint, ctx, resource, outcome);
-    let written = tokio::time::timeout(LIMIT, state.identity.record(event)).await;
-    match written {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => lost(endpoint, &error.chain()),
-        Err(_elapsed) => lost(endpoint, "the store did not answer in time"),
+    if refuses(response.status()) {
+        refusal(state, endpoint, ctx, &response).await;
     }
+    response
 }
 
 /// What a refusing answer was made from.
@@ -60,19 +43,73 @@ pub(super) fn problem_of(response: &ServiceResponse<BoxBody>) -> Problem {
         .unwrap_or_else(|| Problem::of_status(response.status()))
 }
 
-fn event(state: &AppState, endpoint: &Endpoint, ctx: &Ctx, resource: Resource, outcome: Outcome) -> Event {
+fn refuses(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// A defect of ours: a use case that raises no event of the action that its route declares.
+fn withhold(
+    state: &AppState,
+    endpoint: &Endpoint,
+    response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    state.metrics.audit().unrecorded_answer();
+    tracing::error!(
+        error.kind = "unaudited",
+        action = endpoint.action.name,
+        route = endpoint.path,
+        "an answer is withheld: no event of its action was committed"
+    );
+    let (request, _untold) = response.into_parts();
+    refused(request, Problem::new(Class::Internal, "internal"))
+}
+
+async fn refusal(state: &AppState, endpoint: &Endpoint, ctx: &Ctx, response: &ServiceResponse<BoxBody>) {
+    let problem = problem_of(response);
+    let outcome = if response.status().is_server_error() {
+        Outcome::Failed {
+            reason: problem.code().into(),
+        }
+    } else {
+        Outcome::refused(problem.code())
+    };
+    if ctx.receipt.holds(&outcome) || endpoint.unaudited().is_some() {
+        return;
+    }
+    let id = response.request().match_info().get("id");
+    let id = id.and_then(|id| id.parse().ok());
+    let resource = id.map_or_else(|| endpoint.action.none(), |id| endpoint.action.one(id));
     let ambient = &state.identity.ambient;
     let mut entropy = ambient.entropy();
     let mut env = Env {
         clock: ambient.clock(),
         entropy: &mut *entropy,
     };
-    Event::new(ctx, &mut env, endpoint.action.name, resource, outcome)
+    let event = Event::new(ctx, &mut env, endpoint.action.name, resource, outcome);
+    drop(entropy);
+    let throttled = response.status() == StatusCode::TOO_MANY_REQUESTS;
+    let route = (endpoint.method.as_str(), endpoint.path);
+    if throttled
+        && !state
+            .throttled
+            .is_first(rate::caller(ctx), route, problem.code(), &event)
+    {
+        return;
+    }
+    record(state, endpoint, event).await;
 }
 
-fn lost(endpoint: &Endpoint, cause: &str) {
-    tracing::error!(
+/// A refusal shows nothing and changes nothing, so it is given even when it cannot be recorded: to answer 503 in its place would
+/// tell a caller that they might be let in later. Its event waits until the log takes it.
+async fn record(state: &AppState, endpoint: &Endpoint, event: Event) {
+    let cause = match tokio::time::timeout(LIMIT, state.identity.record(event.clone())).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.chain(),
+        Err(_elapsed) => "the store did not answer in time".to_owned(),
+    };
+    state.backlog.defer(event);
+    tracing::warn!(
         action = endpoint.action.name,
-        "a refusal could not be written to the audit log: {cause}"
+        "the event of a refusal waits to be written to the audit log: {cause}"
     );
 }

@@ -1,4 +1,5 @@
-//! The one way to a handler: authenticate, count, authorise, run within bounds, and write refusals to the audit log.
+//! The one way to a handler: authenticate, count, authorise, run within bounds, and let nothing out that is not in the audit
+//! log.
 //!
 //! Wrapped around each route by [`super::table`], with the endpoint it guards, so that no handler can be reached past it.
 
@@ -17,7 +18,7 @@ use vutf_identity::{
     session::{AuthenticateError, authenticate},
     token::TokenError,
 };
-use vutf_kernel::{Class, Ctx, OrganizationId, Secret};
+use vutf_kernel::{Class, Ctx, OrganizationId, Receipt, Secret};
 
 use super::{
     audit,
@@ -63,16 +64,19 @@ async fn attend(
     };
     let arrival = Arrival::of(&state, &http);
     let (ctx, spent, admitted) = admit(&state, endpoint, &http, &arrival).await;
-    let caller = Caller::new(ctx);
+    let caller = Caller::new(Ctx {
+        receipt: Receipt::of(endpoint.action, endpoint.other_action()),
+        ..ctx
+    });
     http.extensions_mut().insert(caller.clone());
-    let mut response = match admitted {
+    let response = match admitted {
         Ok(()) => run(&state, endpoint, request, next, http.clone()).await,
         Err(problem) => refused(http.clone(), problem),
     };
+    let mut response = audit::settle(&state, endpoint, &caller, response).await;
     if let Some(spent) = spent {
         spent.write(response.headers_mut());
     }
-    audit::refusal(&state, endpoint, &caller, &response).await;
     Ok(response)
 }
 
@@ -177,6 +181,6 @@ async fn run(
     }
 }
 
-fn refused(request: HttpRequest, problem: Problem) -> ServiceResponse {
+pub(super) fn refused(request: HttpRequest, problem: Problem) -> ServiceResponse {
     ServiceResponse::new(request, HttpResponse::from_error(problem))
 }

@@ -14,11 +14,13 @@ pub mod health;
 mod listener;
 pub mod problem;
 mod rate;
+mod reference;
 pub mod request;
 pub mod route;
 mod site;
 pub mod state;
 pub mod table;
+mod throttled;
 mod unparsed;
 mod v1;
 
@@ -32,7 +34,8 @@ use actix_web::{
 pub use self::{
     health::{Health, Phase, Probe, ProbeStatus},
     listener::{Bounds, listen},
-    state::{AppState, ErasurePorts, JobPorts},
+    state::{AnalysisPorts, AppState, ErasurePorts, JobPorts, RetentionPorts},
+    throttled::Throttled,
 };
 
 /// The public listener: `App::new().configure(http::configure(state))`.

@@ -131,9 +131,14 @@ fn shared_key(state: &AppState, name: &str, ctx: &Ctx) -> Option<String> {
 }
 
 fn local_key(name: &str, ctx: &Ctx) -> String {
+    format!("{name}:{}", caller(ctx))
+}
+
+/// Who it is that a limit is counted for. Not to leave the process: it may be an address.
+pub(super) fn caller(ctx: &Ctx) -> String {
     match ctx.actor.user_id() {
-        Some(user) => format!("{name}:{user}"),
-        None => format!("{name}:{}", network(ctx.origin.ip)),
+        Some(user) => user.to_string(),
+        None => network(ctx.origin.ip),
     }
 }
 

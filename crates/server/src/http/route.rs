@@ -7,7 +7,12 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
-use vutf_identity::role::BUILT_IN;
+use vutf_audit::retention;
+use vutf_crypto_keys::action::KEY_DESTROY;
+use vutf_identity::{
+    action::{SESSION_REFRESH_REUSE, SUBJECT_ERASURE_READ},
+    role::BUILT_IN,
+};
 use vutf_kernel::{Action, Permission};
 
 use super::table::ROUTES;
@@ -74,6 +79,33 @@ pub enum RateClass {
     Crypto,
 }
 
+const PROBE: &str = "an orchestrator's probe: it names no person and no secret, and comes every few seconds";
+const PUBLIC: &str = "the same public document for everybody";
+
+/// The routes that may answer without an event, each with its reason: reads of what is public, by anybody. To add one is to be
+/// argued for in review; every other answer waits for its event.
+pub const UNAUDITED: [(&str, &str); 9] = [
+    ("/api/v1/health", PROBE),
+    ("/api/v1/ready", PROBE),
+    ("/api/v1/live", PROBE),
+    ("/health/live", PROBE),
+    ("/health/ready", PROBE),
+    ("/health/startup", PROBE),
+    ("/api/v1/openapi.json", PUBLIC),
+    ("/docs", PUBLIC),
+    ("/.well-known/paseto-keys", PUBLIC),
+];
+
+/// Where the event of an answer may be of another action than the route declares: to destroy a key that never protected anything
+/// takes no request, to erase again somebody who is erased shows the certificate, a spent refresh token is more than a wrong
+/// one, and a dry run removes nothing.
+const OTHER_ACTIONS: [(&str, Action); 4] = [
+    ("/api/v1/audit/retention/runs", retention::action::PLAN),
+    ("/api/v1/auth/refresh", SESSION_REFRESH_REUSE),
+    ("/api/v1/keys/{id}/destroy", KEY_DESTROY),
+    ("/api/v1/users/{id}/erase", SUBJECT_ERASURE_READ),
+];
+
 /// A route of the public listener.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -92,9 +124,19 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Whether refusals are written to the audit log. Reading what is public is no security-relevant attempt.
-    pub fn audits_refusals(&self) -> bool {
-        !(self.access == Access::Anonymous && self.method == Method::Get)
+    /// Why it may answer without an event in the audit log; `None`: it may not.
+    pub fn unaudited(&self) -> Option<&'static str> {
+        let mut listed = UNAUDITED.iter();
+        listed
+            .find(|(path, _)| self.method == Method::Get && *path == self.path)
+            .map(|(_, why)| *why)
+    }
+    /// The other action that what was asked for may turn out to have been.
+    pub fn other_action(&self) -> Option<Action> {
+        let mut listed = OTHER_ACTIONS.iter();
+        listed
+            .find(|(path, _)| *path == self.path)
+            .map(|(_, action)| *action)
     }
     /// Whether it takes an id from its path.
     pub fn takes_id(&self) -> bool {

@@ -9,15 +9,20 @@ use vutf_app::{
     jobs::{JobSettings, Jobs},
     keys::Keys,
 };
-use vutf_audit::{Access, CheckpointSigner, LogReader};
+use vutf_audit::{
+    Access, CheckpointSigner, LogReader,
+    analysis::{Analysis, AnalysisReader, AnalysisUnit, RuleSet},
+    retention::{Retention, RetentionSettings, RetentionStore},
+};
 use vutf_crypto_keys::{
     KeyReader, KeyWrapper, Keyring, Purpose,
     job::{JobReader, SealedRows},
 };
 use vutf_identity::Identity;
 use vutf_kernel::{Cache, Leases, MemoryCache, Timestamp, Units};
+use vutf_store_seaorm::Backlog;
 
-use super::{health::Health, rate, request};
+use super::{health::Health, rate, reference, request, throttled::Throttled};
 use crate::{config::Config, telemetry::Metrics};
 
 /// The service as the HTTP layer sees it.
@@ -46,14 +51,22 @@ pub struct AppState {
     pub key_jobs: JobPorts,
     /// The audit log, for reading.
     pub log_reader: Arc<dyn LogReader>,
+    /// Runs and holds over the audit log.
+    pub retention: RetentionPorts,
     /// Signs the log's checkpoints; here for its public keys.
     pub log_signer: Arc<dyn CheckpointSigner>,
+    /// Findings and rules.
+    pub analysis: AnalysisPorts,
     /// The key-encryption key.
     pub wrapper: Arc<dyn KeyWrapper>,
     /// Erasures beside their transactions.
     pub erasures: ErasurePorts,
     /// Loads keys that another replica made.
     pub reloader: Arc<dyn KeyReloader>,
+    /// Keeps the events of refusals that could not be recorded.
+    pub backlog: Arc<Backlog>,
+    /// What was refused of late because it came too often.
+    pub throttled: Throttled,
     /// When the process became ready to serve.
     pub started_at: Timestamp,
 }
@@ -70,6 +83,16 @@ pub struct JobPorts {
     pub settings: JobSettings,
 }
 
+/// What the use cases of findings and rules need.
+pub struct AnalysisPorts {
+    /// Transactions.
+    pub units: Arc<dyn Units<dyn AnalysisUnit>>,
+    /// Reads findings and decisions.
+    pub reader: Arc<dyn AnalysisReader>,
+    /// The rules.
+    pub rules: Arc<RuleSet>,
+}
+
 /// What the use cases of erasures need beside transactions.
 pub struct ErasurePorts {
     /// Reads certificates.
@@ -78,12 +101,21 @@ pub struct ErasurePorts {
     pub tombstones: Arc<dyn Tombstones>,
 }
 
+/// What the use cases of retention need.
+pub struct RetentionPorts {
+    /// Runs, holds and entries.
+    pub store: Arc<dyn RetentionStore>,
+    /// How long what is kept.
+    pub settings: Arc<RetentionSettings>,
+}
+
 impl AppState {
     /// Keys that this layer needs besides those of the domains.
-    pub fn purposes() -> [Purpose; 3] {
+    pub fn purposes() -> [Purpose; 4] {
         [
             Purpose::mac(request::CURSOR_KEY),
             Purpose::mac(rate::KEY),
+            Purpose::mac(reference::KEY),
             Crypto::purpose(),
         ]
     }
@@ -94,6 +126,27 @@ impl AppState {
             reader: &*self.log_reader,
             recorder: &self.identity,
             ambient: &self.identity.ambient,
+        }
+    }
+
+    /// The handles that the use cases of findings and rules take.
+    pub fn analysis(&self) -> Analysis<'_> {
+        Analysis {
+            units: &*self.analysis.units,
+            reader: &*self.analysis.reader,
+            recorder: &self.identity,
+            rules: &self.analysis.rules,
+            ambient: &self.identity.ambient,
+        }
+    }
+    /// The handles that the use cases of retention take.
+    pub fn retention(&self) -> Retention<'_> {
+        Retention {
+            store: &*self.retention.store,
+            reader: &*self.log_reader,
+            recorder: &self.identity,
+            ambient: &self.identity.ambient,
+            settings: &self.retention.settings,
         }
     }
 

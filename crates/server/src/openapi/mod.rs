@@ -15,7 +15,11 @@ use utoipa::{
     },
 };
 
-use crate::http::{problem, route::Shape, table::ROUTES};
+use crate::http::{
+    problem,
+    route::{Endpoint, Shape},
+    table::ROUTES,
+};
 
 /// Name of the security scheme.
 pub(crate) const BEARER: &str = "access_token";
@@ -71,6 +75,16 @@ pub fn document() -> OpenApi {
         .components(Some(components.build()))
         .tags(Some(tags))
         .build()
+}
+
+/// Every status that the document says a route may answer with, sorted.
+pub fn statuses(endpoint: &Endpoint) -> Vec<u16> {
+    let doc = &endpoint.doc;
+    let mut all = operation::refusals(endpoint);
+    all.push(doc.answer.0);
+    all.extend(doc.other_answer.map(|(status, _)| status));
+    all.sort_unstable();
+    all
 }
 
 /// The document as it is served and as `docs/api/openapi.json` holds it.

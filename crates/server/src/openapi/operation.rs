@@ -190,7 +190,7 @@ fn success(endpoint: &Endpoint, (status, shape): (u16, Option<Shape>)) -> Respon
 }
 
 /// Which statuses a route may refuse with. Most follow from what it takes and who may call it.
-fn refusals(endpoint: &Endpoint) -> Vec<u16> {
+pub(super) fn refusals(endpoint: &Endpoint) -> Vec<u16> {
     let mut all = vec![406, 500, 503];
     if endpoint.doc.body.is_some() {
         all.extend([400, 413, 415]);

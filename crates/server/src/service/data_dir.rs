@@ -34,7 +34,7 @@ pub(crate) fn prepare(path: &Path) -> Result<(), StartError> {
 
 /// Makes `path` with `text`, for this user's eyes only. The file is complete or not there, and one that is there already stays:
 /// of two processes that start in one directory, `true` for exactly one.
-pub(super) fn create_private(path: &Path, text: &str) -> io::Result<bool> {
+pub(crate) fn create_private(path: &Path, text: &str) -> io::Result<bool> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let mut file = fs::OpenOptions::new()
@@ -56,8 +56,25 @@ pub(super) fn create_private(path: &Path, text: &str) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Puts `text` in the place of what `path` holds, for this user's eyes only: complete or not at all, and on the disk when this
+/// returns. One process at a time may.
+pub(crate) fn replace_private(path: &Path, text: &[u8]) -> io::Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let draft = path.with_extension("draft");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    sync_directory_of(path)
+}
+
 /// Brings the name of `path` to the disk: a file that is synced is lost all the same when its name is.
-pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
     fs::File::open(directory_of(path))?.sync_all()
 }
 

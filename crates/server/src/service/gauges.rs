@@ -84,8 +84,14 @@ fn read(service: &Service, metrics: &Metrics, sequencer: &SequencerStatus) {
         metrics.set_breaker("kms", state);
     }
     in_memory(service, metrics.keys());
-    let recorder = &service.recorder;
-    metrics.audit_group().set(recorder.depth(), recorder.refused());
+    let (group, backlog) = (&service.lone_events.group, &service.lone_events.backlog);
+    metrics
+        .audit_group()
+        .set(group.depth(), group.refused(), group.failed());
+    metrics
+        .audit()
+        .set_backlog(backlog.waiting(), backlog.taken(), backlog.dropped());
+    metrics.audit().set_relaxed(service.config.audit.relaxed.len());
     metrics.set_hash_queue(service.hasher.depth());
     service.hasher.release_if_idle();
     let (idle, size, max) = service.store.pool_size();

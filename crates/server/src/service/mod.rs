@@ -3,6 +3,8 @@
 //! The order is fixed: known answers of the ciphers, data directory, key provider, database (with patience), migrations (under a
 //! lock), cache, keys and a round trip through each. Whatever fails ends the start with one line that says how to mend it; readiness turns true last.
 
+mod alerts;
+mod analysis;
 mod audit_head;
 mod bootstrap;
 mod cache;
@@ -10,6 +12,7 @@ mod checks;
 mod data_dir;
 mod descriptors;
 mod error;
+mod export;
 mod gauges;
 mod hashing;
 mod head_keeper;
@@ -17,8 +20,10 @@ mod housekeeping;
 mod jobs;
 mod kek;
 mod log_keys;
+mod lone_events;
 mod probes;
 mod reload;
+mod retention;
 mod run;
 mod scheduler;
 mod sequencer;
@@ -26,6 +31,7 @@ mod sequencer_status;
 mod settings;
 mod signals;
 mod tombstones;
+mod witnesses;
 
 use std::sync::Arc;
 
@@ -35,25 +41,33 @@ use vutf_app::{
     jobs::Jobs,
     keys::{Keys, KeysError},
 };
+use vutf_audit::{
+    analysis::RuleSet,
+    retention::{Retention, RetentionSettings},
+};
 use vutf_crypto_keys::{KeyReader, KeyWrapper, Keyring, LoadError, Purpose, self_test::known_answers};
 use vutf_identity::Identity;
 use vutf_kernel::{Actor, Ambient, Cache, Ctx, EventId, OrganizationId, RequestId};
-use vutf_store_seaorm::{GroupOptions, GroupRecorder, Looks, SeaStore, StoreOptions, key_purposes};
+use vutf_store_seaorm::{Looks, SeaStore, StoreOptions, key_purposes};
 
 pub(crate) use self::{
+    analysis::rules as analysis_rules,
     audit_head::open as open_heads,
     cache::connect as connect_cache,
     checks::all as compliance_checks,
-    data_dir::prepare as prepare_data_dir,
+    data_dir::{create_private, prepare as prepare_data_dir, replace_private, sync_directory_of},
     jobs::Worker,
     kek::{configured_id, files_needed, open as open_kek, protection as kek_protection},
     log_keys::noted as noted_vkeys,
+    signals::Signals,
 };
 pub use self::{
     error::StartError,
+    lone_events::LoneEvents,
     run::{Running, serve, start},
     sequencer_status::SequencerStatus,
     tombstones::{ReplayError, TombstoneError, TombstoneFile},
+    witnesses::{HttpWitness, Target, WitnessPorts, WitnessState, WitnessStatus, Witnesses},
 };
 use crate::{config::Config, http::AppState, telemetry::Metrics};
 
@@ -75,9 +89,13 @@ pub struct Service {
     /// Users, sessions, tokens.
     pub identity: Identity,
     /// Writes lone audit events.
-    pub recorder: Arc<GroupRecorder>,
+    pub lone_events: Arc<LoneEvents>,
     /// Who was erased, outside the database.
     pub tombstones: Arc<TombstoneFile>,
+    /// The rules of the analysis of the audit log.
+    pub rules: Arc<RuleSet>,
+    /// How long events are kept.
+    pub retention: Arc<RetentionSettings>,
     hasher: Arc<hashing::BoundedHasher>,
 }
 
@@ -95,6 +113,7 @@ impl Service {
     pub async fn assemble(config: Arc<Config>, ambient: Ambient, schema: Schema) -> Result<Self, StartError> {
         // Before any key is made, opened or used.
         known_answers().map_err(StartError::SelfTest)?;
+        let rules = analysis::rules(&config).map_err(StartError::Server)?;
         data_dir::prepare(&config.data_dir)?;
         kek::sweep(&config, &ambient);
         let known = kek::open_if_there(&config, &ambient).await?;
@@ -109,15 +128,11 @@ impl Service {
         };
         let cache = cache::connect(&config).await?;
         let hasher = hashing::hasher(&config)?;
-        let recorder = Arc::new(GroupRecorder::spawn(
-            Arc::new(store.clone()),
-            ambient.clone(),
-            GroupOptions::of(store.technology()),
-        ));
+        let lone_events = Arc::new(LoneEvents::spawn(&store, &ambient, &config.audit));
         let identity = Identity {
             store: Arc::new(store.clone()),
-            looks: Arc::new(Looks::new(store.clone(), Arc::clone(&recorder) as _)),
-            recorder: Arc::clone(&recorder) as Arc<dyn vutf_kernel::EventRecorder>,
+            looks: Arc::new(Looks::new(store.clone(), Arc::clone(&lone_events.recorder))),
+            recorder: Arc::clone(&lone_events.recorder),
             hasher: Arc::clone(&hasher) as Arc<dyn vutf_identity::password::PasswordHasher>,
             signer: Arc::new(KeyringSigner::new(Arc::clone(&keyring), OrganizationId::DEFAULT)),
             tokens: Arc::default(),
@@ -132,7 +147,10 @@ impl Service {
             Arc::clone(&wrapper),
             ambient.clone(),
         ));
+        let retention =
+            settings::retention(&config).map_err(|error| StartError::Server(error.to_string()))?;
         let service = Self {
+            retention: Arc::new(retention),
             config,
             ambient,
             store,
@@ -140,8 +158,9 @@ impl Service {
             wrapper,
             keyring,
             identity,
-            recorder,
+            lone_events,
             tombstones,
+            rules,
             hasher,
         };
         service.expect_tombstones().await?;
@@ -172,6 +191,17 @@ impl Service {
         }
     }
 
+    /// The handles that the use cases of retention take.
+    pub fn retention(&self) -> Retention<'_> {
+        Retention {
+            store: &self.store,
+            reader: &self.store,
+            recorder: &*self.lone_events.recorder,
+            ambient: &self.ambient,
+            settings: &self.retention,
+        }
+    }
+
     /// The handles that the use cases of erasures take.
     pub fn erasure(&self) -> Erasure<'_> {
         Erasure {
@@ -197,7 +227,7 @@ impl Service {
 
     /// Closes the pools. Nothing may be under way.
     pub async fn close(&self) {
-        self.recorder.close().await;
+        self.lone_events.close().await;
         self.store.close().await;
     }
 

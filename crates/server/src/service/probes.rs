@@ -9,9 +9,9 @@ use std::{
 use async_trait::async_trait;
 use vutf_crypto_keys::{KekHealth, Keks, KeyWrapper, Keyring, Posture};
 use vutf_kernel::{Ambient, Cache, breaker::BreakerState};
-use vutf_store_seaorm::SeaStore;
+use vutf_store_seaorm::{Backlog, SeaStore};
 
-use super::{SequencerStatus, Service};
+use super::{SequencerStatus, Service, WitnessStatus, export::ExportStatus};
 use crate::http::health::{KekStatus, KeyHealth, Probe, ProbeStatus, Report};
 
 /// Below this the disk counts as full: SQLite and its log need room to finish what they began.
@@ -19,8 +19,13 @@ const DISK_FLOOR_BYTES: u64 = 64 * 1024 * 1024;
 /// Less than what a probe may take: a provider that hangs is no reason to turn requests away.
 const KMS_LIMIT: Duration = Duration::from_millis(600);
 
-pub(super) fn all(service: &Service, sequencer: Arc<SequencerStatus>) -> Vec<Arc<dyn Probe>> {
-    vec![
+pub(super) fn all(
+    service: &Service,
+    sequencer: Arc<SequencerStatus>,
+    witnesses: Option<Arc<WitnessStatus>>,
+    sinks: &[Arc<ExportStatus>],
+) -> Vec<Arc<dyn Probe>> {
+    let mut probes: Vec<Arc<dyn Probe>> = vec![
         Arc::new(DatabaseProbe(service.store.clone())),
         Arc::new(MigrationsProbe(service.store.clone())),
         Arc::new(CacheProbe(Arc::clone(&service.cache))),
@@ -31,10 +36,19 @@ pub(super) fn all(service: &Service, sequencer: Arc<SequencerStatus>) -> Vec<Arc
         }),
         Arc::new(AuditProbe {
             status: sequencer,
+            backlog: Arc::clone(&service.lone_events.backlog),
+            witnesses,
             ambient: service.ambient.clone(),
         }),
         Arc::new(DiskProbe(service.config.data_dir.clone())),
-    ]
+    ];
+    if !sinks.is_empty() {
+        probes.push(Arc::new(AuditExportProbe {
+            sinks: sinks.to_vec(),
+            ambient: service.ambient.clone(),
+        }));
+    }
+    probes
 }
 
 /// What a dependency is that was asked and whose breaker is in this state now.
@@ -174,7 +188,17 @@ pub(super) async fn kek_health(wrapper: &dyn KeyWrapper, limit: Duration) -> Vec
 /// Not required: to turn every request away would make it cheap to stop the service by touching the log.
 struct AuditProbe {
     status: Arc<SequencerStatus>,
+    backlog: Arc<Backlog>,
+    witnesses: Option<Arc<WitnessStatus>>,
     ambient: Ambient,
+}
+
+impl AuditProbe {
+    fn is_contradicted(&self) -> bool {
+        self.witnesses
+            .as_ref()
+            .is_some_and(|witnesses| witnesses.is_contradicted())
+    }
 }
 
 #[async_trait]
@@ -188,7 +212,36 @@ impl Probe for AuditProbe {
     async fn check(&self) -> ProbeStatus {
         if self.status.is_refused() {
             ProbeStatus::Failed
-        } else if self.status.is_behind(self.ambient.now()) {
+        } else if self.status.is_behind(self.ambient.now())
+            || self.backlog.waiting() > 0
+            || self.is_contradicted()
+        {
+            ProbeStatus::Degraded
+        } else {
+            ProbeStatus::Ok
+        }
+    }
+}
+
+/// Not required: who can stop a receiver of the log could stop the service.
+struct AuditExportProbe {
+    sinks: Vec<Arc<ExportStatus>>,
+    ambient: Ambient,
+}
+
+#[async_trait]
+impl Probe for AuditExportProbe {
+    fn name(&self) -> &'static str {
+        "audit_export"
+    }
+    fn required(&self) -> bool {
+        false
+    }
+    async fn check(&self) -> ProbeStatus {
+        let now = self.ambient.now();
+        if self.sinks.iter().any(|sink| sink.is_refused()) {
+            ProbeStatus::Failed
+        } else if self.sinks.iter().any(|sink| sink.is_failing(now)) {
             ProbeStatus::Degraded
         } else {
             ProbeStatus::Ok

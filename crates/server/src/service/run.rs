@@ -12,20 +12,27 @@ use vutf_app::KeyringCheckpointSigner;
 
 use super::{
     Service, StartError,
+    alerts::{self, Courier},
+    analysis::{self, Analyst},
     bootstrap::{self, Bootstrap},
-    descriptors, gauges, housekeeping,
+    descriptors,
+    export::{self, Exporters},
+    gauges, housekeeping,
     jobs::{self, Worker},
-    log_keys, probes,
+    log_keys, lone_events, probes,
     reload::Reload,
+    retention,
     scheduler::{self, Scheduler},
     sequencer::{self, Sequencer},
     settings,
     signals::Signals,
-    tombstones,
+    tombstones, witnesses,
 };
 use crate::{
     config::{Config, Loaded},
-    http::{self, AppState, Bounds, ErasurePorts, Health, JobPorts},
+    http::{
+        self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled,
+    },
     telemetry::Metrics,
 };
 
@@ -48,9 +55,15 @@ pub struct Running {
     sequencer: Sequencer,
     gauges: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    retention: JoinHandle<()>,
+    throttled: JoinHandle<()>,
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
+    witnesses: Option<witnesses::Worker>,
+    exporters: Exporters,
+    analyst: Analyst,
+    courier: Courier,
     listeners: Vec<Listener>,
 }
 
@@ -93,16 +106,23 @@ pub async fn serve(
 pub async fn start(service: Service) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Server(error.to_string()))?);
     let erasures = tombstones::prepare(&service, &metrics).await?;
+    let alert_sinks = alerts::sinks(&service.config)?;
     let bootstrap = bootstrap::prepare(&service).await?;
     let observed = Arc::clone(&metrics);
     service
-        .recorder
+        .lone_events
+        .group
         .observe(move |commit| observed.audit_group().observe(commit.events, commit.wait));
     let config = Arc::clone(&service.config);
     let signer = log_keys::signer(&service).await?;
     log_keys::note(&service, &signer);
+    let submitter = witnesses::of(&service, Arc::clone(&metrics));
+    let submitter = submitter.map_err(|error| StartError::Server(error.chain()))?;
     let sequencer = sequencer::spawn(&service, Arc::clone(&signer) as _);
-    let health = Arc::new(Health::new(probes::all(&service, Arc::clone(&sequencer.status))));
+    let witnessed = submitter.as_ref().map(|witnesses| Arc::clone(witnesses.status()));
+    let sinks = export::statuses(&config);
+    let probes = probes::all(&service, Arc::clone(&sequencer.status), witnessed, &sinks);
+    let health = Arc::new(Health::new(probes));
     let state = Arc::new(state(&service, Arc::clone(&metrics), Arc::clone(&health), signer));
     let opened = open_both(&config, &state);
     let (public, management, listeners) = match opened {
@@ -114,7 +134,13 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     };
     let scheduler = scheduler::spawn(service.clone(), Arc::clone(&metrics));
     let jobs = jobs::spawn(service.clone(), Arc::clone(&metrics));
+    let exporters = export::spawn(&service, &metrics, &sinks);
+    let analyst = analysis::spawn(service.clone(), Arc::clone(&metrics), alerts::kinds(&alert_sinks));
+    let courier = alerts::spawn(service.clone(), Arc::clone(&metrics), alert_sinks);
     let housekeeping = housekeeping::spawn(service.clone());
+    let retention = retention::spawn(service.clone());
+    let throttled = lone_events::watch_throttled(Arc::clone(&state));
+    let witnesses = submitter.map(|found| witnesses::spawn(found, config.audit.witness_interval));
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
     health.serve();
@@ -127,9 +153,15 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         sequencer,
         gauges,
         housekeeping,
+        retention,
+        throttled,
         tombstones,
         scheduler,
         jobs,
+        witnesses,
+        exporters,
+        analyst,
+        courier,
         listeners,
     })
 }
@@ -145,12 +177,23 @@ impl Running {
         }
         self.gauges.abort();
         self.housekeeping.abort();
+        self.retention.abort();
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
         self.jobs.finish(LAST_STEP).await;
+        if let Some(witnesses) = self.witnesses {
+            witnesses.finish(LAST_STEP).await;
+        }
+        self.exporters.finish(LAST_STEP).await;
+        self.courier.finish(LAST_STEP).await;
+        self.analyst.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
-        let recorder = &self.service.recorder;
-        if tokio::time::timeout(LAST_STEP, recorder.close()).await.is_err() {
+        self.throttled.abort();
+        let lone_events = Box::pin(async {
+            lone_events::record_throttled(&self.state, true).await;
+            self.service.lone_events.close().await;
+        });
+        if tokio::time::timeout(LAST_STEP, lone_events).await.is_err() {
             tracing::warn!("the last audit events were not committed in time; their callers got no answer");
         }
         self.sequencer.finish(LAST_STEP).await;
@@ -202,13 +245,24 @@ fn state(
             settings: settings::jobs(&service.config),
         },
         log_reader: Arc::new(service.store.clone()),
+        retention: RetentionPorts {
+            store: Arc::new(service.store.clone()),
+            settings: Arc::clone(&service.retention),
+        },
         log_signer: signer,
+        analysis: AnalysisPorts {
+            units: Arc::new(service.store.clone()),
+            reader: Arc::new(service.store.clone()),
+            rules: Arc::clone(&service.rules),
+        },
         wrapper: Arc::clone(&service.wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(service.store.clone()),
             tombstones: Arc::clone(&service.tombstones) as _,
         },
         reloader: Arc::new(Reload::new(service)),
+        backlog: Arc::clone(&service.lone_events.backlog),
+        throttled: Throttled::default(),
         started_at: service.ambient.now(),
     }
 }

@@ -1,6 +1,7 @@
 //! The domains' numbers, from the configuration.
 
 use vutf_app::jobs::JobSettings;
+use vutf_audit::retention::{CLASSES, Policy, RetentionSettings, TooShort};
 use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{Settings, guard::GuardPolicy, password::PasswordPolicy};
 
@@ -50,4 +51,19 @@ pub(super) fn jobs(config: &Config) -> JobSettings {
         lease: config.keys.job_lease,
         ..JobSettings::new(config.keys.reload_interval)
     }
+}
+
+/// How long events are kept.
+pub(super) fn retention(config: &Config) -> Result<RetentionSettings, TooShort> {
+    let retention = &config.audit.retention;
+    let mut policy = Policy::documented();
+    for (name, period) in retention.periods() {
+        for class in CLASSES.iter().filter(|class| class.name == name) {
+            policy = policy.keep(class, period)?;
+        }
+    }
+    Ok(RetentionSettings {
+        enabled: retention.enabled,
+        policy,
+    })
 }

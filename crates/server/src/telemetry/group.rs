@@ -17,6 +17,7 @@ pub struct GroupMetrics {
     waits: Histogram,
     queue: IntGauge,
     refused: IntCounter,
+    failed: IntCounter,
 }
 
 impl GroupMetrics {
@@ -47,6 +48,13 @@ impl GroupMetrics {
                     "Audit events that were refused, with what they record, because too many waited.",
                 )?,
             )?,
+            failed: register(
+                registry,
+                IntCounter::new(
+                    "vutf_audit_group_failed_total",
+                    "Audit events whose commit failed; what they record was withheld, or its event waits.",
+                )?,
+            )?,
         })
     }
 
@@ -57,9 +65,10 @@ impl GroupMetrics {
         self.waits.observe(wait.as_secs_f64());
     }
 
-    /// Events that wait now, and those that were refused since the start.
-    pub fn set(&self, waiting: usize, refused: u64) {
+    /// Events that wait now, and those that were refused or failed since the start.
+    pub fn set(&self, waiting: usize, refused: u64, failed: u64) {
         self.queue.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.refused.inc_by(refused.saturating_sub(self.refused.get()));
+        self.failed.inc_by(failed.saturating_sub(self.failed.get()));
     }
 }

@@ -8,7 +8,11 @@ use prometheus::{
 };
 use vutf_kernel::BreakerState;
 
-use super::{erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts};
+use super::{
+    analysis::AnalysisMetrics, audit::AuditMetrics, audit_export::AuditExportMetrics,
+    erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts,
+    witnesses::WitnessMetrics,
+};
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
 const DURATION_BUCKETS: [f64; 12] = [
@@ -16,6 +20,9 @@ const DURATION_BUCKETS: [f64; 12] = [
 ];
 /// Methods that get a label of their own; any other text would let clients make labels.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// Routes of the API whose success is no event: probes.
+const UNAUDITED: [&str; 3] = ["/api/v1/health", "/api/v1/ready", "/api/v1/live"];
 
 /// A pool of database connections at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,8 +49,12 @@ pub struct Metrics {
     audit_refused: IntGauge,
     audit_oldest: IntGauge,
     audit_group: GroupMetrics,
+    audit: AuditMetrics,
+    audit_export: AuditExportMetrics,
     keys: KeyMetrics,
+    analysis: AnalysisMetrics,
     erasures: ErasureMetrics,
+    witnesses: WitnessMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
     descriptors: IntGauge,
@@ -95,8 +106,12 @@ impl Metrics {
                 "Last sequence number of the audit log.",
             )?,
             audit_group: GroupMetrics::new(&registry)?,
+            audit: AuditMetrics::new(&registry)?,
+            audit_export: AuditExportMetrics::new(&registry)?,
             keys: KeyMetrics::new(&registry)?,
+            analysis: AnalysisMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
+            witnesses: WitnessMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
             descriptors: number("process_open_fds", "Open file descriptors.")?,
@@ -119,11 +134,29 @@ impl Metrics {
         self.durations
             .with_label_values(&[method, route])
             .observe(duration.as_secs_f64());
+        let audited = route.starts_with("/api/v1/") && !UNAUDITED.contains(&route);
+        if audited && status.starts_with('2') {
+            self.analysis.answered();
+        }
+    }
+
+    /// What is told about the analysis of the audit log.
+    pub fn analysis(&self) -> &AnalysisMetrics {
+        &self.analysis
     }
 
     /// Of audit events that share commits.
     pub fn audit_group(&self) -> &GroupMetrics {
         &self.audit_group
+    }
+
+    /// Of answers and their audit events.
+    pub fn audit(&self) -> &AuditMetrics {
+        &self.audit
+    }
+    /// Of the audit log's sinks.
+    pub fn audit_export(&self) -> &AuditExportMetrics {
+        &self.audit_export
     }
 
     /// A request begins.
@@ -175,6 +208,10 @@ impl Metrics {
     /// What is told about erasures.
     pub fn erasures(&self) -> &ErasureMetrics {
         &self.erasures
+    }
+    /// What is told about witnesses.
+    pub fn witnesses(&self) -> &WitnessMetrics {
+        &self.witnesses
     }
     /// What is told about keys.
     pub fn keys(&self) -> &KeyMetrics {
@@ -256,8 +293,12 @@ mod tests {
         metrics.set_audit(7, 41);
         metrics.set_audit_guard(true, Duration::from_secs(61));
         metrics.audit_group().observe(3, Duration::from_millis(4));
-        metrics.audit_group().set(7, 2);
-        metrics.audit_group().set(5, 3);
+        metrics.audit_group().set(7, 2, 1);
+        metrics.audit_group().set(5, 3, 4);
+        metrics.audit().unrecorded_answer();
+        metrics.audit().set_backlog(6, 8, 1);
+        metrics.audit().set_backlog(2, 9, 2);
+        metrics.audit().set_relaxed(1);
         metrics.set_hash_queue(9);
         metrics.rate_limit_degraded();
         let text = metrics.render();
@@ -275,6 +316,12 @@ mod tests {
             "vutf_audit_group_wait_seconds_bucket{le=\"0.005\"} 1",
             "vutf_audit_group_queue 5",
             "vutf_audit_group_refused_total 3",
+            "vutf_audit_group_failed_total 4",
+            "vutf_audit_unrecorded_answers_total 1",
+            "vutf_audit_backlog_events 2",
+            "vutf_audit_deferred_total 9",
+            "vutf_audit_dropped_total 2",
+            "vutf_audit_relaxed_classes 1",
             "vutf_password_hash_queue 9",
             "vutf_rate_limit_fallbacks_total 1",
         ] {

@@ -7,6 +7,9 @@
 //! - Nothing is exported to anywhere unless `telemetry.otlp_endpoint` is set.
 //! - A collector that is down or slow costs spans, never requests.
 
+mod analysis;
+mod audit;
+mod audit_export;
 mod erasure;
 mod export;
 mod group;
@@ -15,12 +18,17 @@ mod logs;
 mod metrics;
 mod process;
 mod traces;
+mod witnesses;
 
+pub use analysis::AnalysisMetrics;
+pub use audit::AuditMetrics;
+pub use audit_export::AuditExportMetrics;
 pub use erasure::ErasureMetrics;
 pub use group::GroupMetrics;
 pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};
 pub use metrics::{Metrics, PoolGauge};
 pub use traces::continue_trace;
+pub use witnesses::{WitnessGauge, WitnessMetrics};
 
 use tracing::Subscriber;
 use tracing_subscriber::{

@@ -6,16 +6,20 @@ use vutf_server::{http, openapi};
 
 /// Compares `text` with `docs/api/<name>`; with `UPDATE_GOLDEN=1` writes it.
 fn golden(name: &str, text: &str) {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../docs/api")
-        .join(name);
+    golden_at(&format!("docs/api/{name}"), text);
+}
+
+/// The same for any file of the repository.
+pub(crate) fn golden_at(name: &str, text: &str) {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, text).unwrap();
     }
     let expected = fs::read_to_string(&file).unwrap_or_default();
     assert!(
         expected == text,
-        "docs/api/{name} is not what the code says: UPDATE_GOLDEN=1 writes it"
+        "{name} is not what the code says: UPDATE_GOLDEN=1 writes it"
     );
 }
 

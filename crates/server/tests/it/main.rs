@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod coverage;
+#[cfg(test)]
 mod deploy;
 #[cfg(test)]
 mod e2e;

@@ -18,6 +18,8 @@ const TABLE: &str = "(ord BIGSERIAL, xid BIGINT NOT NULL DEFAULT (pg_current_xac
      actor_id UUID, action TEXT NOT NULL, resource_kind TEXT NOT NULL, resource_id UUID, outcome TEXT NOT NULL, \
      body BYTEA NOT NULL, parts BYTEA NOT NULL, mac BYTEA NOT NULL)";
 
+const REFERENCE: &str = "ALTER TABLE plain ADD FOREIGN KEY (organization_id) REFERENCES organizations (id)";
+
 /// What the bare rows hold: the bytes of an event that was written.
 pub(crate) struct Rows {
     body: Vec<u8>,
@@ -81,39 +83,44 @@ pub(crate) async fn plain(
     json!({"figure": "limit", "indexes": "primary key", "batch": batch, "connections": connections, "rows_per_second": rate})
 }
 
-/// What each index of the intake costs: all, and all but one.
+/// What the indexes of the intake and its foreign key cost: both, the indexes alone, and all of them but one.
 pub(crate) async fn indexes(site: &Arc<Site>, rows: &Arc<Rows>, length: Duration) -> Vec<Value> {
     let definitions = "SELECT indexdef FROM pg_indexes WHERE tablename = 'audit_intake_default' \
          AND indexdef NOT LIKE '%UNIQUE%' ORDER BY indexname";
-    let all = sql::texts(site.url(), definitions).await.unwrap();
-    let all: Vec<String> = all
+    let definitions = sql::texts(site.url(), definitions).await.unwrap();
+    let columns: Vec<&str> = definitions
         .iter()
-        .map(|row| {
-            let (_, columns) = row[0].rsplit_once("USING btree ").unwrap();
-            columns.to_owned()
-        })
+        .map(|row| row[0].rsplit_once("USING btree ").unwrap().1)
         .collect();
+    let all: Vec<String> = columns
+        .iter()
+        .map(|columns| format!("CREATE INDEX ON plain {columns}"))
+        .collect();
+    let mut shapes = vec![
+        (
+            "all of the intake's, and the foreign key".to_owned(),
+            [&all[..], &[REFERENCE.to_owned()]].concat(),
+        ),
+        ("all of the intake's".to_owned(), all.clone()),
+    ];
+    for (at, columns) in columns.iter().enumerate() {
+        let mut others = all.clone();
+        others.remove(at);
+        shapes.push((format!("without {columns}"), others));
+    }
     let mut lines = Vec::new();
-    for left_out in [None].into_iter().chain((0..all.len()).map(Some)) {
-        let some: Vec<&str> = all
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| Some(*at) != left_out)
-            .map(|(_, columns)| columns.as_str())
-            .collect();
-        let name = left_out.map_or("all of the intake's".to_owned(), |at| {
-            format!("without {}", all[at])
-        });
-        let rate = rate(site, rows, &some, 64, 1, length).await;
+    for (name, statements) in shapes {
+        let rate = rate(site, rows, &statements, 64, 1, length).await;
         lines.push(json!({"figure": "limit", "indexes": name, "batch": 64, "connections": 1, "rows_per_second": rate}));
     }
     lines
 }
 
+/// `statements` give the bare table what it has beside its primary key.
 async fn rate(
     site: &Arc<Site>,
     rows: &Arc<Rows>,
-    indexes: &[&str],
+    statements: &[String],
     batch: usize,
     connections: usize,
     length: Duration,
@@ -124,10 +131,8 @@ async fn rate(
     sql::execute(site.url(), &format!("CREATE TABLE plain {TABLE}"))
         .await
         .unwrap();
-    for columns in indexes {
-        sql::execute(site.url(), &format!("CREATE INDEX ON plain {columns}"))
-            .await
-            .unwrap();
+    for statement in statements {
+        sql::execute(site.url(), statement).await.unwrap();
     }
     let statement: Arc<str> = statement(batch).into();
     let began = Instant::now();

@@ -30,6 +30,8 @@ const MISTYPED: &str = "SELECT l.seq AS seq FROM audit_leaf l LEFT JOIN audit_in
      AND typeof(i.action) = 'text' AND typeof(i.resource_kind) = 'text' AND typeof(i.resource_id) IN ('blob', 'null') \
      AND typeof(i.outcome) = 'text' AND typeof(i.body) = 'blob' AND typeof(i.parts) = 'blob')))";
 
+const PRUNED: &str = "SELECT seq, event_id FROM audit_pruned WHERE seq BETWEEN $1 AND $2";
+
 /// Ids in one query: far below the parameters that SQLite allows.
 const IDS: usize = 500;
 
@@ -44,8 +46,35 @@ impl SeaStore {
             .filter(audit_leaf::Column::Seq.gte(from_seq))
             .order_by_asc(audit_leaf::Column::Seq)
             .limit(u64::from(limit));
+        self.with_events(&query).await
+    }
+
+    /// The entries of these numbers, in their order; those that are there.
+    pub(super) async fn entries_at(&self, seqs: &[i64]) -> Result<Vec<LogEntry>, PortError> {
+        let mut entries = Vec::with_capacity(seqs.len());
+        for chunk in seqs.chunks(IDS) {
+            let query = audit_leaf::Entity::find()
+                .filter(audit_leaf::Column::Seq.is_in(chunk.to_vec()))
+                .order_by_asc(audit_leaf::Column::Seq);
+            entries.extend(self.with_events(&query).await?);
+        }
+        Ok(entries)
+    }
+
+    /// The places of these numbers alone; those that are there.
+    pub(super) async fn leaves_at(&self, seqs: &[i64]) -> Result<Vec<Leaf>, PortError> {
+        let mut leaves = Vec::with_capacity(seqs.len());
+        for chunk in seqs.chunks(IDS) {
+            let query = audit_leaf::Entity::find().filter(audit_leaf::Column::Seq.is_in(chunk.to_vec()));
+            let rows = self.rows("audit.leaves", &query).await?;
+            leaves.extend(rows.iter().map(|row| placed(row).leaf));
+        }
+        Ok(leaves)
+    }
+
+    async fn with_events(&self, query: &Select<audit_leaf::Entity>) -> Result<Vec<LogEntry>, PortError> {
         let mut entries: Vec<LogEntry> = self
-            .rows("audit.leaves", &query)
+            .rows("audit.leaves", query)
             .await?
             .iter()
             .map(placed)
@@ -73,7 +102,33 @@ impl SeaStore {
             }
         }
         self.note_mistyped(&mut entries).await?;
+        self.note_pruned(&mut entries).await?;
         Ok(entries)
+    }
+
+    async fn note_pruned(&self, entries: &mut [LogEntry]) -> Result<(), PortError> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+            return Ok(());
+        };
+        let span = [first.leaf.seq.into(), last.leaf.seq.into()];
+        let statement = Statement::from_sql_and_values(self.backend(), PRUNED, span);
+        let rows = self
+            .read("audit.pruned", |db| db.query_all_raw(statement))
+            .await?;
+        let by: HashMap<i64, Uuid> = rows
+            .iter()
+            // An id that is none names no event.
+            .filter_map(|row| {
+                Some((
+                    row.try_get("", "seq").ok()?,
+                    row.try_get("", "event_id").unwrap_or_default(),
+                ))
+            })
+            .collect();
+        for entry in entries {
+            entry.pruned = by.get(&entry.leaf.seq).copied().map(EventId::from_uuid);
+        }
+        Ok(())
     }
 
     async fn intakes(&self, ids: &[Uuid]) -> Result<Rows<audit_intake::Model>, PortError> {
@@ -165,6 +220,7 @@ fn placed(row: &QueryResult) -> LogEntry {
     LogEntry {
         leaf,
         intake: None,
+        pruned: None,
         cursor: None,
         misfit,
     }

@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -86,6 +86,8 @@ pub struct GroupRecorder {
 struct Shared {
     observer: OnceLock<Box<Observer>>,
     refused: AtomicU64,
+    failed: AtomicU64,
+    down: AtomicBool,
 }
 
 struct Committing {
@@ -136,6 +138,11 @@ impl GroupRecorder {
         self.shared.refused.load(Ordering::Relaxed)
     }
 
+    /// Events whose commit failed, since the start: what they record was not answered.
+    pub fn failed(&self) -> u64 {
+        self.shared.failed.load(Ordering::Relaxed)
+    }
+
     /// Takes no more events, and answers when those that were taken are committed or refused. Whoever calls again waits for the
     /// first.
     pub async fn close(&self) {
@@ -165,7 +172,8 @@ impl EventRecorder for GroupRecorder {
             mpsc::error::TrySendError::Closed(_) => unavailable("the service is ending"),
         })?;
         let answer = committed.await;
-        answer.unwrap_or_else(|_gone| Err(unavailable("the commit was not finished")))
+        let written = answer.unwrap_or_else(|_gone| Err(unavailable("the commit was not finished")));
+        written.map_err(withheld)
     }
 }
 
@@ -240,7 +248,23 @@ impl Committer {
     }
 
     fn tell(&self, events: usize, oldest: Instant, written: &Result<(), PortError>) {
-        if let (Some(observer), Ok(())) = (self.shared.observer.get(), written) {
+        let shared = &self.shared;
+        if let Err(error) = written {
+            shared
+                .failed
+                .fetch_add(u64::try_from(events).unwrap_or(u64::MAX), Ordering::Relaxed);
+            if !shared.down.swap(true, Ordering::Relaxed) {
+                tracing::error!(
+                    "audit events cannot be recorded, and what they tell is not answered: {}",
+                    error.chain()
+                );
+            }
+            return;
+        }
+        if shared.down.swap(false, Ordering::Relaxed) {
+            tracing::info!("audit events are recorded again");
+        }
+        if let Some(observer) = shared.observer.get() {
             observer(GroupCommit {
                 events,
                 wait: oldest.elapsed(),
@@ -252,6 +276,14 @@ impl Committer {
 /// Whether a failure may be that of a single event; the others are those of the database.
 fn is_of_one(error: &PortError) -> bool {
     !matches!(error.fault, Fault::Unreachable | Fault::Contention)
+}
+
+/// What cannot be recorded is not answered for now, whatever the cause is (NIST SP 800-53 AU-5): not a defect of the request's.
+fn withheld(error: PortError) -> PortError {
+    match error.fault {
+        Fault::Other => PortError::new(OP, Fault::Withheld, error),
+        _ => error,
+    }
 }
 
 fn shared(written: &Result<(), Arc<PortError>>) -> Result<(), PortError> {

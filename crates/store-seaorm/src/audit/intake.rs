@@ -30,6 +30,7 @@ impl EventSink for Tx {
         let holders = self.holders(actors.collect()).await?;
         let mut intakes = Vec::with_capacity(events.len());
         for event in events {
+            self.receipts.expect(&event);
             let actor = event.actor.user_id().map(|user| (event.organization_id, user));
             let holder = actor.and_then(|actor| holders.get(&actor));
             intakes.push(self.prepare(event, holder)?);
@@ -102,7 +103,7 @@ impl Tx {
 }
 
 /// What the private parts of an event are bound to.
-pub(super) fn place(
+pub(crate) fn place(
     keyring: &Keyring,
     organization: OrganizationId,
     event: Uuid,

@@ -1,12 +1,18 @@
 //! The audit log: intake, sequencing, reading, and the proof that the database refuses changes.
 
 mod append_only;
+mod backlog;
+mod cosignatures;
 mod entries;
+mod exports;
 mod group;
 mod intake;
 mod look;
 mod parts;
 mod reader;
+mod relaxed;
+mod retention;
+mod search;
 mod sequencer;
 mod surroundings;
 mod tree;
@@ -19,12 +25,14 @@ use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, UserId};
 
 pub use self::{
     append_only::SeaAppendOnlyProbe,
+    backlog::Backlog,
     group::{GroupCommit, GroupOptions, GroupRecorder},
     look::Looks,
     parts::PrivatePart,
     reader::AuditLag,
+    relaxed::RelaxedRecorder,
 };
-pub(crate) use self::{sequencer::End as LogEnd, voucher::INTAKE};
+pub(crate) use self::{intake::place, sequencer::End as LogEnd, voucher::INTAKE};
 use crate::{
     entity::{audit_intake, audit_leaf},
     row::array,
@@ -48,6 +56,7 @@ fn intake_row(intake: &Intake, mac: Vec<u8>) -> audit_intake::ActiveModel {
         body: Set(intake.body.clone()),
         parts: Set(encode_parts(&intake.parts)),
         mac: Set(mac),
+        reason: Set(intake.reason.clone()),
     }
 }
 
@@ -72,6 +81,7 @@ fn intake_of(row: audit_intake::Model, mut subjects: Vec<Uuid>) -> StoredIntake 
         resource_kind: row.resource_kind,
         resource_id: row.resource_id,
         outcome: row.outcome,
+        reason: row.reason,
         body: row.body,
         parts,
         subjects: subjects.into_iter().map(UserId::from_uuid).collect(),

@@ -3,10 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
-    sea_query::Query,
-};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement};
 use uuid::Uuid;
 use vutf_audit::{EventFilter, Leaf, LogEntry, LogReader, Protection, Record, SealedPart, Strays};
 use vutf_crypto_keys::{KeyState, subject::key_named_by};
@@ -68,12 +65,7 @@ impl LogReader for SeaStore {
     }
 
     async fn search(&self, filter: &EventFilter, page: &PageRequest) -> Result<Page<Record>, PortError> {
-        let query = select(filter, page);
-        let rows = self.read("audit.search", |db| query.all(db)).await?;
-        let records = self.records(rows).await?;
-        Ok(Page::from_overfetch(records, page.limit, |record| {
-            record.intake.id.as_uuid()
-        }))
+        self.log_search(filter, page).await
     }
 }
 
@@ -122,7 +114,7 @@ impl SeaStore {
             .unwrap_or_default())
     }
 
-    async fn records(&self, rows: Vec<audit_intake::Model>) -> Result<Vec<Record>, PortError> {
+    pub(super) async fn records(&self, rows: Vec<audit_intake::Model>) -> Result<Vec<Record>, PortError> {
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         let mut subjects = self.subjects(&ids).await?;
         let query = audit_leaf::Entity::find().filter(audit_leaf::Column::EventId.is_in(ids));
@@ -177,40 +169,4 @@ impl SeaStore {
         }
         Ok(subjects)
     }
-}
-
-fn select(filter: &EventFilter, page: &PageRequest) -> Select<audit_intake::Entity> {
-    use audit_intake::Column;
-    let mut query = audit_intake::Entity::find()
-        .filter(Column::OrganizationId.eq(filter.organization_id.as_uuid()))
-        .order_by_asc(Column::Id)
-        .limit(u64::from(page.limit) + 1);
-    if let Some(action) = &filter.action {
-        query = query.filter(Column::Action.eq(action));
-    }
-    if let Some(actor) = filter.actor_id {
-        query = query.filter(Column::ActorId.eq(actor));
-    }
-    if let Some(ending) = filter.outcome {
-        query = query.filter(Column::Outcome.eq(ending.as_str()));
-    }
-    if let Some(from) = filter.from {
-        query = query.filter(Column::OccurredAt.gte(Timestamp::as_micros(from)));
-    }
-    if let Some(until) = filter.until {
-        query = query.filter(Column::OccurredAt.lt(Timestamp::as_micros(until)));
-    }
-    if let Some(subject) = filter.subject {
-        let events = Query::select()
-            .column(audit_subject_ref::Column::EventId)
-            .from(audit_subject_ref::Entity)
-            .and_where(audit_subject_ref::Column::OrganizationId.eq(filter.organization_id.as_uuid()))
-            .and_where(audit_subject_ref::Column::SubjectId.eq(subject.as_uuid()))
-            .to_owned();
-        query = query.filter(Column::Id.in_subquery(events));
-    }
-    if let Some(after) = page.after {
-        query = query.filter(Column::Id.gt(after));
-    }
-    query
 }

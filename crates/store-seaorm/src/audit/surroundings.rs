@@ -19,7 +19,19 @@ const TABLES: [&str; 5] = [
 ];
 
 /// What else is only ever added to: history that answers lean on beside the log.
-const HISTORIES: [&str; 2] = ["erasures", "key_transitions"];
+const HISTORIES: [&str; 11] = [
+    "audit_cosignature",
+    "audit_finding_changes",
+    "audit_findings",
+    "erasures",
+    "key_transitions",
+    "audit_hold",
+    "audit_hold_release",
+    "audit_prune_run",
+    "audit_prune_end",
+    "audit_prune_batch",
+    "audit_pruned",
+];
 
 const PASSED_OVER_SQLITE: &str = "SELECT i.id AS id FROM audit_intake i \
      WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) AND (i.ord < $1 \
@@ -42,10 +54,20 @@ const PRESENT_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('tab
 
 /// `O` and `A`: fires in an ordinary session.
 const PRESENT: &str = "WITH guarded AS (SELECT to_regclass(name) AS oid FROM (VALUES ('audit_intake'), ('audit_subject_ref'), \
-         ('audit_leaf'), ('audit_node'), ('audit_checkpoint'), ('erasures'), ('key_transitions')) AS names (name)) \
+         ('audit_leaf'), ('audit_node'), ('audit_checkpoint'), ('audit_cosignature'), \
+         ('audit_finding_changes'), ('audit_findings'), ('erasures'), ('key_transitions'), ('audit_hold'), \
+         ('audit_hold_release'), ('audit_prune_run'), ('audit_prune_end'), ('audit_prune_batch'), ('audit_pruned')) AS names (name)) \
      SELECT relname::text AS name FROM pg_class WHERE oid IN (SELECT oid FROM guarded) AND relkind IN ('r', 'p') \
      UNION ALL SELECT tgname::text FROM pg_trigger \
      WHERE tgrelid IN (SELECT oid FROM guarded) AND tgenabled IN ('O', 'A')";
+
+/// Triggers that a partition of the intake lacks. The one for each row is a copy of the parent's and has its name; the one for
+/// each statement is made with the partition.
+const BARE_PARTITIONS: &str = "SELECT c.relname::text || ': ' || wanted.name AS name FROM pg_inherits i \
+     JOIN pg_class c ON c.oid = i.inhrelid \
+     CROSS JOIN LATERAL (VALUES ('audit_intake_append_only'), (c.relname::text || '_no_truncate')) AS wanted (name) \
+     WHERE i.inhparent = to_regclass('audit_intake') AND NOT EXISTS (SELECT 1 FROM pg_trigger t \
+         WHERE t.tgrelid = c.oid AND t.tgname = wanted.name AND t.tgenabled IN ('O', 'A')) ORDER BY 1";
 
 impl SeaStore {
     pub(super) async fn log_strays(&self, head: Option<&Leaf>) -> Result<Strays, PortError> {
@@ -122,9 +144,25 @@ impl SeaStore {
             .iter()
             .chain(&HISTORIES)
             .flat_map(|table| kinds.map(|kind| format!("{table}_{kind}")));
+        let mut missing_triggers: Vec<String> = triggers.filter(missing).collect();
+        missing_triggers.extend(self.bare_partitions().await?);
         Ok(Protection {
             missing_tables: TABLES.map(str::to_owned).into_iter().filter(missing).collect(),
-            missing_triggers: triggers.filter(missing).collect(),
+            missing_triggers,
         })
+    }
+
+    async fn bare_partitions(&self) -> Result<Vec<String>, PortError> {
+        if self.backend() != DbBackend::Postgres {
+            return Ok(Vec::new());
+        }
+        let statement = Statement::from_string(self.backend(), BARE_PARTITIONS);
+        let rows = self
+            .read("audit.partitions", |db| db.query_all_raw(statement))
+            .await?;
+        Ok(rows
+            .iter()
+            .filter_map(|row| row.try_get("", "name").ok())
+            .collect())
     }
 }

@@ -21,6 +21,7 @@ pub(crate) struct Model {
     pub(crate) body: Vec<u8>,
     pub(crate) parts: Vec<u8>,
     pub(crate) mac: Vec<u8>,
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,11 +1,18 @@
 //! One entity set for both databases, private to this crate.
 
 pub(crate) mod approvals;
+pub(crate) mod audit_alerts;
+pub(crate) mod audit_analysis;
 pub(crate) mod audit_checkpoint;
+pub(crate) mod audit_cosignature;
+pub(crate) mod audit_exports;
+pub(crate) mod audit_finding_changes;
+pub(crate) mod audit_findings;
 pub(crate) mod audit_intake;
 pub(crate) mod audit_latest;
 pub(crate) mod audit_leaf;
 pub(crate) mod audit_node;
+pub(crate) mod audit_rules;
 pub(crate) mod audit_subject_ref;
 pub(crate) mod bootstrap_tokens;
 pub(crate) mod crypto_keys;

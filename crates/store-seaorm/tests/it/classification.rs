@@ -15,7 +15,8 @@ on_both!(
 async fn columns(world: &World) -> Vec<[String; 3]> {
     let sql = if world.is_postgres() {
         "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns \
-         WHERE table_schema = 'public' AND table_name <> 'seaql_migrations' ORDER BY 1, 2"
+         WHERE table_schema = 'public' AND table_name <> 'seaql_migrations' \
+         AND NOT EXISTS (SELECT 1 FROM pg_inherits WHERE inhrelid = to_regclass(quote_ident(table_name))) ORDER BY 1, 2"
     } else {
         "SELECT m.name, c.name, c.type FROM sqlite_master m JOIN pragma_table_info(m.name) c \
          WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> 'seaql_migrations' ORDER BY 1, 2"

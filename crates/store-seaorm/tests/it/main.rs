@@ -26,7 +26,9 @@ macro_rules! on_both {
     )+};
 }
 
+mod analysis;
 mod append_only;
+mod backlog;
 mod classification;
 mod contract;
 mod dba;
@@ -46,9 +48,11 @@ mod migrations;
 mod mixin;
 mod names;
 mod queries;
+mod retention;
 mod retry;
 mod sealed;
 mod sealed_columns;
+mod search;
 mod sequencer;
 mod tamper;
 mod tombstones;

@@ -50,6 +50,7 @@ async fn empty_postgres() -> Option<World> {
 fn rows(world: &World) -> Vec<String> {
     let [home, one, two, three] = [0x7000_8000_0000_0000_0001, 1, 2, 3].map(|n| world.id(Uuid::from_u128(n)));
     let blob = world.bytes(b"blob");
+    let refused = world.bytes(br#"{"outcome":{"reason":"denied","result":"refused"}}"#);
     let stamps = "created_at, updated_at, version";
     vec![
         format!("INSERT INTO leases (name, holder, epoch, expires_at) VALUES ('l', {one}, 1, 2)"),
@@ -104,6 +105,32 @@ fn rows(world: &World) -> Vec<String> {
             "INSERT INTO audit_node (level, node_index, hash) VALUES (1, 0, {blob});
              INSERT INTO audit_checkpoint (number, size, note, signed_at) VALUES (1, 1, 'n', 1);
              INSERT INTO audit_latest (id, kept, size, note, signed_at) VALUES (1, 1, 1, 'n', 1)"
+        ),
+        format!(
+            "INSERT INTO audit_findings (id, organization_id, rule, severity, happened_at, raised_at, event_id, detection) \
+               VALUES ({one}, {home}, 'r', 'low', 1, 1, {two}, '{{}}');
+             INSERT INTO audit_finding_changes (finding_id, number, organization_id, to_status, changed_at, actor, event_id) \
+               VALUES ({one}, 1, {home}, 'resolved', 1, '{{}}', {two});
+             INSERT INTO audit_rules (organization_id, rule, overrides, {stamps}) VALUES ({home}, 'r', '{{}}', 1, 1, 1);
+             INSERT INTO audit_analysis (id, evaluated, snapshot, saved_at, mac) VALUES (1, 1, {blob}, 1, {blob});
+             INSERT INTO audit_alerts (finding_id, sink, organization_id, attempts, queued_at) VALUES ({one}, 'log', {home}, 0, 1)"
+        ),
+        format!("INSERT INTO audit_exports (sink, seq, chain, format, updated_at) VALUES ('file', 0, {blob}, 'jsonl', 1)"),
+        "INSERT INTO audit_cosignature (size, witness, key_id, note, line, cosigned_at) VALUES (1, 'w', 1, 'note', 'line', 1)".to_owned(),
+        // What stands in the table outlives the migration, and its reason is taken from the body the next time.
+        format!(
+            "INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, action, resource_kind, outcome, body, parts, mac) \
+               SELECT {two}, 1, {home}, 'r', 'operator', 'a.b', 'x', 'refused', {refused}, {blob}, {blob} \
+               WHERE NOT EXISTS (SELECT 1 FROM audit_intake WHERE id = {two})"
+        ),
+        format!(
+            "INSERT INTO audit_hold (id, organization_id, reason, placed_at, placed_by_kind, event_id) \
+               VALUES ({one}, {home}, 'case', 1, 'operator', {two});
+             INSERT INTO audit_hold_release (hold_id, released_at, released_by_kind, event_id) VALUES ({one}, 1, 'operator', {three});
+             INSERT INTO audit_prune_run (id, requested_at, requested_by_kind, policy, event_id) VALUES ({one}, 1, 'operator', 'p', {two});
+             INSERT INTO audit_prune_end (run_id, ended_at) VALUES ({one}, 1);
+             INSERT INTO audit_prune_batch (event_id, run_id, class, cutoff, removed, pruned_at) VALUES ({two}, {one}, 'reads', 1, 1, 1);
+             INSERT INTO audit_pruned (seq, event_id) VALUES (0, {two})"
         ),
     ]
 }
@@ -164,6 +191,8 @@ async fn each_step_goes_up_and_down_with_rows_in_it(world: World) {
         world.sql(planted).await;
         before = after;
     }
+    let copied = "SELECT COUNT(*) FROM audit_intake WHERE reason = 'denied'";
+    assert_eq!(world.number(copied).await, 1, "a reason is copied from the body");
     let (whole, all) = (before, u32::try_from(steps).unwrap());
     for left in (0..all).rev() {
         world.store.migrate_down(1, &destroy).await.unwrap();

@@ -3,13 +3,25 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 17] = [
+const WITHOUT_MIXIN: [&str; 29] = [
     "approvals",
+    "audit_alerts",
+    "audit_analysis",
     "audit_checkpoint",
+    "audit_cosignature",
+    "audit_exports",
+    "audit_finding_changes",
+    "audit_findings",
+    "audit_hold",
+    "audit_hold_release",
     "audit_intake",
     "audit_latest",
     "audit_leaf",
     "audit_node",
+    "audit_prune_batch",
+    "audit_prune_end",
+    "audit_prune_run",
+    "audit_pruned",
     "audit_subject_ref",
     "bootstrap_tokens",
     "crypto_keys",
@@ -22,11 +34,19 @@ const WITHOUT_MIXIN: [&str; 17] = [
     "refresh_tokens",
     "user_roles",
 ];
-const WITHOUT_TENANT: [&str; 6] = [
+const WITHOUT_TENANT: [&str; 14] = [
+    "audit_analysis",
     "audit_checkpoint",
+    "audit_cosignature",
+    "audit_exports",
+    "audit_hold_release",
     "audit_latest",
     "audit_leaf",
     "audit_node",
+    "audit_prune_batch",
+    "audit_prune_end",
+    "audit_prune_run",
+    "audit_pruned",
     "leases",
     "organizations",
 ];

@@ -21,6 +21,8 @@ use vutf_testkit::{
 pub(crate) enum Place {
     Sqlite(SqliteFile),
     Postgres(TestDatabase),
+    /// The URL and the name of a PostgreSQL database that somebody else keeps.
+    Borrowed(String, String),
 }
 
 impl Place {
@@ -28,6 +30,7 @@ impl Place {
         match self {
             Self::Sqlite(file) => file.url(),
             Self::Postgres(database) => database.url().to_owned(),
+            Self::Borrowed(url, _) => url.clone(),
         }
     }
 }
@@ -92,6 +95,7 @@ impl World {
     pub(crate) fn database(&self) -> &str {
         match &self.place {
             Place::Postgres(database) => database.name(),
+            Place::Borrowed(_, name) => name,
             Place::Sqlite(_) => panic!("a file has no name in a server"),
         }
     }
@@ -158,6 +162,16 @@ impl World {
 
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         self.rows(sql).await[0].try_get_by_index(0).unwrap()
+    }
+
+    /// The bodies of the events that hold `word`, as they stand in the intake.
+    pub(crate) async fn bodies(&self, word: &str) -> Vec<String> {
+        let rows = self.rows("SELECT body FROM audit_intake ORDER BY ord").await;
+        let bodies = rows.iter().map(|row| {
+            let bytes: Vec<u8> = row.try_get_by_index(0).unwrap();
+            String::from_utf8(bytes).unwrap()
+        });
+        bodies.filter(|body| body.contains(word)).collect()
     }
 
     /// Asks until the answer is right.

@@ -12,12 +12,12 @@ use sea_orm::prelude::Uuid;
 use tokio::task::JoinSet;
 use vutf_app::UnitOfWork;
 use vutf_audit::{
-    AuditTx, Ending, EventFilter, LogEntry, LogReader, MemoryLog, MemoryTx, Record, SEQUENCER_LEASE,
-    SequencerStore, parse_body, sequence_batch, verify,
+    ActionMatch, ActorKind, AuditTx, Ending, EventFilter, LogEntry, LogReader, MemoryLog, MemoryTx, Order,
+    Record, SEQUENCER_LEASE, SequencerStore, Word, parse_body, sequence_batch, verify,
 };
 use vutf_kernel::{
-    Event, EventId, Fault, Lease, OrganizationId, Outcome, PageRequest, PortError, Timestamp, Transaction,
-    Units, UserId,
+    Action, Actor, Event, EventId, Fault, Lease, OrganizationId, Outcome, PageRequest, PortError, Receipt,
+    Resource, Timestamp, Transaction, Units, UserId,
 };
 
 use super::{
@@ -122,7 +122,33 @@ pub async fn audit_contract(store: AuditStore) {
     a_record_tells_the_event_and_its_place(&store, &mut factory, &lease).await;
     a_search_finds_what_its_filter_means(&store, &mut factory, &lease).await;
     writers_in_parallel_lose_nothing(&store, &mut factory, &lease).await;
+    a_receipt_is_given_by_the_commit(&store, &mut factory).await;
     assert_eq!(verify(store.reader(), &mut |_| {}).await.unwrap().first_bad, None);
+}
+
+/// An answer that waits for its event must not be given for one that was rolled back.
+async fn a_receipt_is_given_by_the_commit(store: &AuditStore, factory: &mut Factory) {
+    let mut event = || {
+        let receipt = Receipt::of(Action::new("user.update", "user"), None);
+        let event = Event {
+            receipt: receipt.clone(),
+            ..factory.event()
+        };
+        (event, receipt)
+    };
+    let ((kept, given), (undone, refused), (forgotten, dropped)) = (event(), event(), event());
+    let mut tx = store.begin().await;
+    tx.log().append(kept).await.unwrap();
+    assert!(!given.is_given(), "nothing is there to stay yet");
+    tx.commit().await.unwrap();
+    assert!(given.is_given() && given.holds(&Outcome::Success));
+    let mut tx = store.begin().await;
+    tx.log().append(undone).await.unwrap();
+    tx.rollback().await.unwrap();
+    let mut tx = store.begin().await;
+    tx.log().append(forgotten).await.unwrap();
+    drop(tx);
+    assert!(!refused.is_given() && !dropped.is_given());
 }
 
 /// Ends with a lease that holds for the rest of the suite.
@@ -298,70 +324,131 @@ async fn a_record_tells_the_event_and_its_place(store: &AuditStore, factory: &mu
 fn varied(factory: &mut Factory) -> Vec<Event> {
     let actors = [factory.ctx().actor, factory.ctx().actor];
     let people = [factory.id(), factory.id()].map(UserId::from_uuid);
-    let mut events: Vec<Event> = (0..24_usize)
+    let things = [factory.id(), factory.id()];
+    let requests = [factory.ctx().request_id, factory.ctx().request_id];
+    let mut events: Vec<Event> = (0..36_usize)
         .map(|number| {
             let mut event = factory.event();
-            event.action = ["user.create", "user.lock"][number % 2].into();
-            event.actor = actors[number / 2 % 2].clone();
+            event.action = ["user.create", "user.lock", "user_x.lock"][number % 3].into();
+            event.actor = match number % 7 {
+                4 => Actor::Anonymous,
+                5 => Actor::Operator,
+                6 => Actor::System {
+                    job: "contract".into(),
+                },
+                _ => actors[number / 2 % 2].clone(),
+            };
             event.subjects = people[..number % 3].to_vec();
-            if number % 4 == 3 {
-                event.outcome = Outcome::refused("denied");
-            }
+            event.resource = match number % 5 {
+                4 => Resource::kind("session"),
+                _ => Resource::one(["user", "key"][number / 5 % 2], things[number / 2 % 2]),
+            };
+            event.outcome = match number % 8 {
+                3 => Outcome::refused("denied"),
+                5 => Outcome::refused("locked"),
+                7 => Outcome::Failed {
+                    reason: "denied".into(),
+                },
+                _ => Outcome::Success,
+            };
+            event.request_id = requests[number / 6 % 2].clone();
             event
         })
         .collect();
-    for event in &mut events[20..] {
+    for event in &mut events[31..] {
         event.organization_id = NEIGHBOUR;
     }
     events
 }
 
+type Change = Box<dyn Fn(&mut EventFilter) + Send>;
+
+/// Each part of a filter alone.
+fn parts(events: &[Event]) -> Vec<Change> {
+    let actor = |n: usize| events[n].actor.user_id().map(|user| user.as_uuid());
+    let (first, second) = (actor(0), actor(2));
+    let one = events[1].subjects.first().copied();
+    let two = events[2].subjects.last().copied();
+    let resource = events[0].resource.id;
+    let request = events[7].request_id.clone();
+    let [from, until] = [5, 20].map(|n: usize| events[n].occurred_at);
+    let mut all: Vec<Change> = vec![
+        Box::new(move |f| f.actor_id = first),
+        Box::new(move |f| f.actor_id = second),
+        Box::new(move |f| f.subject = one),
+        Box::new(move |f| f.subject = two),
+        Box::new(move |f| f.resource_id = resource),
+        Box::new(move |f| f.request_id = Some(request.clone())),
+        Box::new(move |f| f.from = Some(from)),
+        Box::new(move |f| f.until = Some(until)),
+        Box::new(move |f| (f.from, f.until) = (Some(from), Some(until))),
+    ];
+    for action in ["user.create", "user.loc", "user.", "user_x.", "use."] {
+        all.push(Box::new(move |f| f.action = ActionMatch::parse(action).ok()));
+    }
+    for kind in ["user", "key", "session", "nothing"] {
+        all.push(Box::new(move |f| f.resource_kind = Word::parse(kind).ok()));
+    }
+    for reason in ["denied", "locked", "success"] {
+        all.push(Box::new(move |f| f.reason = Word::parse(reason).ok()));
+    }
+    for ending in Ending::ALL {
+        all.push(Box::new(move |f| f.outcome = Some(*ending)));
+    }
+    for kind in ActorKind::ALL {
+        all.push(Box::new(move |f| f.actor_kind = Some(*kind)));
+    }
+    all
+}
+
+/// Nothing, each part, and every two parts; each for both tenants and in both orders.
+fn filters(events: &[Event]) -> Vec<EventFilter> {
+    let parts = parts(events);
+    let mut plain = vec![EventFilter::within(HOME), EventFilter::within(NEIGHBOUR)];
+    for (number, one) in parts.iter().enumerate() {
+        for two in &parts[number..] {
+            let mut filter = EventFilter::within(if plain.len() % 9 == 0 { NEIGHBOUR } else { HOME });
+            one(&mut filter);
+            two(&mut filter);
+            plain.push(filter);
+        }
+    }
+    let turned = plain.clone().into_iter().map(|filter| EventFilter {
+        order: Order::Descending,
+        ..filter
+    });
+    plain.iter().cloned().chain(turned).collect()
+}
+
 async fn a_search_finds_what_its_filter_means(store: &AuditStore, factory: &mut Factory, lease: &Lease) {
     let events = varied(factory);
-    store.append(&events[..17]).await.unwrap();
+    store.append(&events[..25]).await.unwrap();
     store.sequence_all(lease).await;
-    store.append(&events[17..]).await.unwrap();
-    let [first, second] =
-        [&events[0], &events[2]].map(|event| event.actor.user_id().map(|user| user.as_uuid()));
-    let everything = EventFilter::within(HOME);
-    let mut filters = vec![everything.clone(), EventFilter::within(NEIGHBOUR)];
-    let mut with = |change: &dyn Fn(&mut EventFilter)| {
-        let mut filter = everything.clone();
-        change(&mut filter);
-        filters.push(filter);
-    };
-    with(&|f| f.action = Some("user.lock".into()));
-    with(&|f| f.action = Some("user.loc".into()));
-    with(&|f| f.actor_id = first);
-    with(&|f| f.actor_id = second);
-    with(&|f| f.outcome = Some(Ending::Refused));
-    with(&|f| f.subject = events[1].subjects.first().copied());
-    with(&|f| f.subject = events[2].subjects.last().copied());
-    with(&|f| f.from = Some(events[5].occurred_at));
-    with(&|f| f.until = Some(events[5].occurred_at));
-    with(&|f| (f.from, f.until) = (Some(events[5].occurred_at), Some(events[6].occurred_at)));
-    with(&|f| {
-        (f.from, f.until) = (Some(events[4].occurred_at), Some(events[19].occurred_at));
-        f.action = Some("user.create".into());
-        f.outcome = Some(Ending::Success);
-        f.actor_id = first;
-    });
+    store.append(&events[25..]).await.unwrap();
     let mut known: Vec<Record> = Vec::new();
     for entry in store.whole().await {
         known.extend(store.reader().entry(entry.leaf.event_id).await.unwrap());
     }
-    for event in &events[17..] {
+    for event in &events[25..] {
         known.extend(store.reader().entry(event.id).await.unwrap());
     }
     known.sort_by_key(|record| record.intake.id);
-    for filter in filters {
-        let expected: Vec<&Record> = known
+    let mut hits = 0;
+    for filter in filters(&events) {
+        let mut expected: Vec<&Record> = known
             .iter()
             .filter(|record| filter.matches(&record.intake))
             .collect();
-        let found = search(store, &filter, 5).await;
+        if filter.order == Order::Descending {
+            expected.reverse();
+        }
+        // Most answers in one page; some in pages that must meet.
+        let limit = if expected.len() > 60 { 100 } else { 7 };
+        let found = search(store, &filter, limit).await;
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?}");
+        hits += usize::from(!expected.is_empty());
     }
+    assert!(hits > 200, "{hits} filters found something");
     store.sequence_all(lease).await;
 }
 

@@ -1,7 +1,10 @@
 //! One contract suite a port, run against every adapter alike.
 
+pub mod analysis;
 pub mod audit;
 pub mod cache;
+pub mod cosignatures;
+pub mod exports;
 pub mod identity;
 pub mod jobs;
 pub mod keys;

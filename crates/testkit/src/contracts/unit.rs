@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use vutf_app::UnitOfWork;
-use vutf_audit::{AuditTx, LogReader, SequencerStore};
+use vutf_audit::{
+    AuditTx, LogReader, SequencerStore,
+    analysis::{AnalysisReader, AnalysisUnit, OriginReader},
+};
 use vutf_crypto_keys::{
     KeyReader, KeyRepo, KeysTx, LifecycleRepo,
     job::{JobReader, JobRepo, JobsTx, SealedRows},
@@ -13,6 +16,9 @@ use vutf_kernel::{EventSink, Leases, PortError, Transaction, Units};
 /// A database with every port of the service.
 pub trait Store:
     Units<dyn UnitOfWork>
+    + Units<dyn AnalysisUnit>
+    + AnalysisReader
+    + OriginReader
     + IdentityStore
     + SequencerStore
     + LogReader
@@ -25,6 +31,9 @@ pub trait Store:
 
 impl<T> Store for T where
     T: Units<dyn UnitOfWork>
+        + Units<dyn AnalysisUnit>
+        + AnalysisReader
+        + OriginReader
         + IdentityStore
         + SequencerStore
         + LogReader

@@ -24,6 +24,7 @@ pub struct ServerBuilder {
     program: PathBuf,
     home: PathBuf,
     settings: BTreeMap<String, String>,
+    arguments: Vec<String>,
     file_blocks: Option<u32>,
 }
 
@@ -52,6 +53,7 @@ impl ServerProcess {
             program: program.to_owned(),
             home: home.to_owned(),
             settings: settings.map(|(name, value)| (name.into(), value.into())).into(),
+            arguments: vec!["serve".to_owned()],
             file_blocks: None,
         }
         .data_dir(&home.join("data"))
@@ -82,6 +84,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Another command than `serve` that runs until it is told to end, for example `["witness", "serve"]`.
+    #[must_use]
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         self
     }
 
@@ -136,7 +145,8 @@ impl ServerBuilder {
         let (log, stdout) = (self.home.join("log"), self.home.join("stdout"));
         let stderr = File::options().create(true).append(true).open(&log)?;
         let log_start = read_text(&log).len();
-        let mut command = self.prepared(&["serve", "--json"]);
+        let arguments = self.arguments.iter().map(String::as_str);
+        let mut command = self.prepared(&arguments.chain(["--json"]).collect::<Vec<_>>());
         command.stdin(Stdio::null()).stdout(File::create(&stdout)?);
         // A group of its own: the terminal's Ctrl-C ends the owner, and the watchdog does the rest.
         command.stderr(stderr).process_group(0);

@@ -1,60 +1,80 @@
-//! `audit export`: the log as JSON lines, checked while it is written.
+//! `audit export`: the log as lines of a format, checked while it is written.
 
-use vutf_audit::{LogEntry, access::action::EXPORT, chain_after, leaf_hash, parse_body};
+use serde_json::json;
+use vutf_audit::{
+    Anchor,
+    access::action::EXPORT,
+    export::{Format, batch},
+};
 
 use super::{Looker, tail::chain_before};
-use crate::cli::{
-    failure::{Failure, Outcome},
-    output::Output,
-    progress::Progress,
+use crate::{
+    cli::{
+        failure::{Failure, Outcome},
+        output::{self, Output},
+        progress::Progress,
+    },
+    config::Config,
 };
 
 const BATCH: u32 = 500;
 
-/// Writes what the log holds now: an export that follows a busy log would never end.
-pub(super) async fn run(looker: &Looker<'_>, from: i64, out: &mut Output) -> Outcome {
+/// What is written out.
+pub(super) struct Export {
+    pub(super) format: Format,
+    pub(super) from: i64,
+    pub(super) until: Option<i64>,
+    pub(super) resume: Option<Anchor>,
+}
+
+/// Writes what the log holds now: an export that follows a busy log would never end. On standard error, last, the token by
+/// which the next one goes on.
+pub(super) async fn run(looker: &Looker<'_>, asked: Export, config: &Config, out: &mut Output) -> Outcome {
     let last = looker.last().await?;
+    let end = asked
+        .until
+        .map_or(last, |until| last.min(until.saturating_sub(1)));
+    let from = asked
+        .resume
+        .map_or(asked.from, |anchor| anchor.seq.saturating_add(1));
     let log = looker.open(EXPORT, from).await?;
-    if from > last {
-        return Ok(());
+    let mut reached = asked.resume;
+    if reached.is_none() && from > 0 && from <= end {
+        reached = Some(Anchor {
+            seq: from - 1,
+            chain: chain_before(log, from).await?,
+        });
     }
-    let total = u64::try_from(last - from).unwrap_or_default();
+    let (source, total) = (
+        config.audit_source(),
+        u64::try_from(end - from).unwrap_or_default(),
+    );
     let progress = Progress::new("exporting", total, !out.is_json());
-    let mut chain = chain_before(log, from).await?;
     let mut next = from;
-    while next <= last {
-        let entries = log.entries(next, BATCH).await?;
-        if entries.is_empty() {
-            break;
+    // A token is held against the log even when there is nothing behind it.
+    while next <= end || (next == from && asked.resume.is_some()) {
+        let (records, found) = batch(log, reached, BATCH).await?;
+        for record in records.iter().take_while(|record| record.seq <= end) {
+            out.text(&asked.format.line(record, &source))?;
+            reached = Some(record.anchor());
+            next = record.seq.saturating_add(1);
         }
-        for entry in entries.iter().take_while(|entry| entry.leaf.seq <= last) {
-            check(entry, next, &chain)?;
-            out.text(&super::record(entry, &chain))?;
-            chain = entry.leaf.chain;
-            next += 1;
+        if let Some(found) = found.filter(|found| found.seq <= end || next == from) {
+            out.flush()?;
+            let problem = format!("{found}; the export ends before it. Run `violentutf-api audit verify`");
+            return Err(Failure::Failed(problem));
+        }
+        if records.is_empty() || next > end {
+            break;
         }
         progress.reached(u64::try_from(next - from).unwrap_or_default());
     }
-    Ok(())
-}
-
-/// What is written must be provable by whoever reads it.
-fn check(entry: &LogEntry, expected: i64, previous: &[u8; 32]) -> Outcome {
-    let leaf = &entry.leaf;
-    let problem = match &entry.intake {
-        _ if leaf.seq != expected => Some("an entry is missing"),
-        None => Some("the event is gone"),
-        Some(intake) if leaf_hash(&intake.body) != leaf.leaf_hash => {
-            Some("the body is not the one that was hashed")
-        }
-        Some(_) if chain_after(previous, &leaf.leaf_hash) != leaf.chain => Some("the chain is broken"),
-        Some(intake) if parse_body(&intake.body).is_err() => Some("the body cannot be read"),
-        Some(_) => None,
-    };
-    match problem {
-        None => Ok(()),
-        Some(problem) => Err(Failure::Failed(format!(
-            "seq {expected}: {problem}; the export ends before it. Run `violentutf-api audit verify`"
-        ))),
+    drop(progress);
+    out.flush()?;
+    if let Some(reached) = reached {
+        let plain = format!("resume: {reached}");
+        let value = json!({"resume": reached.to_string()}).to_string();
+        output::complain(if out.is_json() { &value } else { &plain });
     }
+    Ok(())
 }

@@ -2,25 +2,31 @@
 //! event, and works on a copy that cannot be written; whoever sees events is in the log themself, which takes the keys.
 
 mod accept_head;
+mod access_graph;
+mod analysis;
 mod bundle;
+mod diff;
 mod export;
 mod files;
+mod holds;
 mod prove;
+mod retention;
+mod sinks;
 mod tail;
+mod timeline;
 mod verify;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
 use vutf_app::UnitOfWork;
-use vutf_audit::{Access, EventProof, LogEntry, LogReader, access::whole, parse_body};
+use vutf_audit::{Access, EventProof, LogEntry, LogReader, access::overview, export::jsonl, parse_body};
 use vutf_kernel::{
-    Action, Actor, Ambient, Ctx, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
+    Action, Actor, Ambient, Ctx, Detail, Event, EventId, EventRecorder, OrganizationId, PortError, RequestId,
     transact,
 };
 use vutf_store_seaorm::SeaStore;
 
 use super::{
-    args::{Audit, Verify},
+    args::{Audit, Sinks, Verify},
     database,
     failure::{Failure, Outcome},
     output::Output,
@@ -41,7 +47,47 @@ pub(super) async fn run(action: Audit, sources: &Sources, out: &mut Output) -> O
         Audit::Prove { event, directory } => prove::run(&looker, event, &directory, out).await,
         Audit::AcceptHead => accept_head::run(&looker, &service, out).await,
         Audit::Tail { follow } => tail::run(&looker, follow, out).await,
-        Audit::Export { from } => export::run(&looker, from, out).await,
+        Audit::Findings {
+            status,
+            severity,
+            rule,
+        } => {
+            let wanted = analysis::Wanted {
+                status,
+                severity,
+                rule,
+            };
+            analysis::findings(&looker, &service.config, wanted, out).await
+        }
+        Audit::Rules => analysis::rules(&looker, &service.config, out).await,
+        Audit::Retention { action } => retention::run(action, &service, out).await,
+        Audit::Holds { action } => holds::run(action, &service, out).await,
+        Audit::Export {
+            format,
+            from,
+            until,
+            resume,
+        } => {
+            let asked = export::Export {
+                format,
+                from,
+                until,
+                resume,
+            };
+            export::run(&looker, asked, &service.config, out).await
+        }
+        Audit::Sinks { action } => match action {
+            Sinks::List => sinks::list(&looker, out).await,
+            Sinks::Reset { sink, after } => sinks::restart(&looker, &sink, after, out).await,
+        },
+        Audit::Timeline {
+            whose,
+            id,
+            span,
+            limit,
+        } => timeline::run(&looker, whose, id, &span, limit, out).await,
+        Audit::AccessGraph { span, dot } => access_graph::run(&looker, &span, dot, out).await,
+        Audit::Diff { from, to, sizes } => diff::run(&looker, from, to, sizes, out).await,
     };
     service.close().await;
     done
@@ -89,7 +135,17 @@ impl<'a> Looker<'a> {
 
     /// The log, once it is recorded that somebody looks at it.
     async fn open(&self, action: Action, from_seq: i64) -> Result<&dyn LogReader, Failure> {
-        whole(&self.ctx(), self.access(), action, from_seq)
+        let from = [("from_seq", Detail::Number(from_seq))];
+        self.open_part(action, from).await
+    }
+
+    /// The same, with what is to be known about the part that is looked at.
+    async fn open_part(
+        &self,
+        action: Action,
+        facts: impl IntoIterator<Item = (&'static str, Detail)>,
+    ) -> Result<&dyn LogReader, Failure> {
+        overview(&self.ctx(), self.access(), action, facts)
             .await
             .map_err(|error| Failure::of(&error))
     }
@@ -133,15 +189,5 @@ fn record(entry: &LogEntry, previous: &[u8; 32]) -> String {
     let body = body
         .and_then(|bytes| std::str::from_utf8(bytes).ok())
         .filter(|text| parse_body(text.as_bytes()).is_ok());
-    let head: Value = json!({
-        "seq": entry.leaf.seq,
-        "leaf_hash": hex::encode(entry.leaf.leaf_hash),
-        "previous": hex::encode(previous),
-    });
-    let head = head.to_string();
-    format!(
-        "{},\"body\":{}}}",
-        head.trim_end_matches('}'),
-        body.unwrap_or("null")
-    )
+    jsonl(entry.leaf.seq, &entry.leaf.leaf_hash, previous, body)
 }

@@ -116,8 +116,15 @@ fn told(report: &Report, anchors: &[Anchor]) -> String {
             names.join(", ")
         ),
     };
+    let pruned = match (report.pruned, report.unconfirmed) {
+        (0, _) => String::new(),
+        (pruned, 0) => format!("  pruned    {pruned} of them, as the log tells\n"),
+        (pruned, unconfirmed) => format!(
+            "  pruned    {pruned} of them, as the log tells; of {unconfirmed} the event that tells it has no place yet\n"
+        ),
+    };
     format!(
-        "{}\n  checked   {}, {}\n  head      {head}\n  pending   {}{unplaced}\n{unguarded}",
+        "{}\n  checked   {}, {}\n{pruned}  head      {head}\n  pending   {}{unplaced}\n{unguarded}",
         verdict(report, anchors),
         count(report.checked, "event"),
         count(report.checkpoints, "checkpoint"),
@@ -137,6 +144,8 @@ fn described(report: &Report, anchors: &[Anchor]) -> Value {
     json!({
         "ok": is_ok(report),
         "checked": report.checked,
+        "pruned": report.pruned,
+        "unconfirmed": report.unconfirmed,
         "checkpoints": report.checkpoints,
         "head": head,
         "pending": report.pending,

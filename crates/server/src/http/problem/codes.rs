@@ -326,6 +326,18 @@ pub const CODES: &[Code] = &[
         "There is no such request",
         "`GET /api/v1/keys/requests` lists them.",
     ),
+    code(
+        "finding_not_found",
+        404,
+        "There is no such finding",
+        "`GET /api/v1/audit/findings` lists them.",
+    ),
+    code(
+        "rule_not_found",
+        404,
+        "There is no such detection rule",
+        "`GET /api/v1/audit/rules` lists them.",
+    ),
     code("unknown_route", 404, "There is no such route", "See `/docs`."),
     generic(
         "method_not_allowed",
@@ -374,6 +386,12 @@ pub const CODES: &[Code] = &[
         409,
         "The key was rotated at the same time",
         "Read the key; rotate again only if you must.",
+    ),
+    code(
+        "export_gap",
+        409,
+        "The audit log does not go on from there",
+        "Run `violentutf-api audit verify`; begin anew with `from_seq` once it is known why.",
     ),
     code(
         "changed_meanwhile",
@@ -455,10 +473,34 @@ pub const CODES: &[Code] = &[
         "`GET /api/v1/keys/jobs` shows it; resume or cancel it.",
     ),
     code(
+        "hold_released",
+        409,
+        "The hold is released already",
+        "`GET /api/v1/audit/holds` tells when and by whom.",
+    ),
+    code(
+        "retention_disabled",
+        409,
+        "Nothing is pruned",
+        "Set `audit.retention.enabled`, or ask with `dry_run`.",
+    ),
+    code(
+        "run_under_way",
+        409,
+        "A run is under way",
+        "`GET /api/v1/audit/retention/runs` shows it.",
+    ),
+    code(
         "job_state",
         409,
         "The job's state does not allow this",
         "Read the job's `state`.",
+    ),
+    code(
+        "finding_status",
+        409,
+        "The finding's status does not allow this",
+        "Read the finding's `status`.",
     ),
     code(
         "no_active_key",

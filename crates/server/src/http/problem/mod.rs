@@ -30,7 +30,6 @@ pub struct Problem {
     retry_after: Option<Duration>,
     allow: Option<String>,
     lists_versions: bool,
-    audited: bool,
 }
 
 impl Problem {
@@ -50,7 +49,6 @@ impl Problem {
             retry_after,
             allow: None,
             lists_versions: false,
-            audited: false,
         }
     }
 
@@ -110,20 +108,6 @@ impl Problem {
             lists_versions: true,
             ..self
         }
-    }
-
-    /// The use case has written the refusal to the audit log itself.
-    #[must_use]
-    pub fn audited(self) -> Self {
-        Self {
-            audited: true,
-            ..self
-        }
-    }
-
-    /// Whether the refusal is in the audit log already.
-    pub fn is_audited(&self) -> bool {
-        self.audited
     }
 
     /// The stable code without its prefix, e.g. `invalid_json`.

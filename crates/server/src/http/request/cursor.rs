@@ -1,8 +1,16 @@
 //! Pagination on the wire: `limit`, an opaque signed `cursor`, and `{"items": […], "next_cursor": …}`.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Array, ObjectBuilder, Ref, RefOr, Schema,
+        schema::{SchemaType, Type},
+    },
+};
 use uuid::Uuid;
 use vutf_crypto_keys::Keyring;
 use vutf_kernel::{Class, Ctx, OrganizationId, Page, PageRequest};
@@ -13,12 +21,38 @@ use crate::http::problem::{FieldError, Problem};
 pub const KEY: &str = "cursor";
 
 /// A part of a list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct List<T> {
-    /// The items, in ascending order of id.
+    /// The items, in the order of the list.
     pub items: Vec<T>,
     /// Pass as `cursor` for the next part; `null` at the end.
     pub next_cursor: Option<String>,
+}
+
+/// By hand: the derived one gives the lists of all things the same name, and leaves out what the things are.
+impl<T: ToSchema> PartialSchema for List<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = Array::new(Ref::from_schema_name(T::name()));
+        let next = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some("Pass as `cursor` for the next part; `null` at the end."));
+        ObjectBuilder::new()
+            .description(Some("A part of a list."))
+            .property("items", items)
+            .required("items")
+            .property("next_cursor", next)
+            .into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for List<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
 }
 
 /// The cursors of one list of one tenant: one that another list gave out is refused.

@@ -68,6 +68,30 @@ impl FromRequest for TilePath {
     }
 }
 
+/// The `{rule}` of the path: the id of a detection rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfRule(pub String);
+
+impl FromRequest for OfRule {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("rule").unwrap_or_default();
+        ready(rule(text).map(Self).ok_or_else(|| {
+            let detail = "use the id of a rule, e.g. mass-read";
+            let error = FieldError::new("rule", "invalid_parameter", detail);
+            Problem::new(Class::Invalid, "invalid_parameter").errors(vec![error])
+        }))
+    }
+}
+
+/// Letters, digits and hyphens.
+fn rule(text: &str) -> Option<String> {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    ((1..=48).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
+}
+
 /// Only the hyphenated form: one thing has one address.
 fn parse(text: &str) -> Option<Uuid> {
     (text.len() == 36).then(|| text.parse().ok()).flatten()
@@ -76,6 +100,14 @@ fn parse(text: &str) -> Option<Uuid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_words_with_hyphens_are_ids_of_rules() {
+        assert_eq!(rule("mass-read").as_deref(), Some("mass-read"));
+        for bad in ["", "Mass-Read", "../x", "a b", "a.b", &"x".repeat(49)] {
+            assert!(rule(bad).is_none(), "{bad}");
+        }
+    }
 
     #[test]
     fn only_the_hyphenated_form_is_an_id() {

@@ -1,10 +1,11 @@
 //! Use cases' errors as problems.
 
 use vutf_app::{jobs::JobsError, keys::KeysError};
-use vutf_audit::{AccessError, ProveError};
+use vutf_audit::{
+    AccessError, ProveError, analysis::AnalysisError, export::ExportError, retention::RetentionError,
+};
 use vutf_identity::{
     bootstrap::BootstrapError,
-    records_refusal,
     role::{assign::AssignError, list::ListRolesError},
     session::{
         AuthenticateError, list::ListSessionsError, login::LoginError, logout::LogoutError,
@@ -51,8 +52,7 @@ macro_rules! refusals {
     ($($error:ty),+ $(,)?) => {$(
         impl From<$error> for Problem {
             fn from(error: $error) -> Self {
-                let made = problem(error.class(), error.code(), error.to_string(), error.port());
-                if error.port().is_none() && records_refusal(error.class()) { made.audited() } else { made }
+                problem(error.class(), error.code(), error.to_string(), error.port())
             }
         }
     )+};
@@ -62,6 +62,7 @@ refusals! {
     AccessError,
     ProveError,
     AssignError,
+    AuthenticateError,
     BootstrapError,
     CertificateError,
     CreateError,
@@ -69,6 +70,7 @@ refusals! {
     DisableError,
     EnableError,
     EraseError,
+    ExportError,
     JobsError,
     KeysError,
     ListError,
@@ -81,6 +83,7 @@ refusals! {
     RefreshError,
     RegisterError,
     RestoreError,
+    RetentionError,
     RevokeSessionError,
     RevokeSessionsError,
     UnlockError,
@@ -88,9 +91,17 @@ refusals! {
     ViewError,
 }
 
-impl From<AuthenticateError> for Problem {
-    /// Nobody has written this to the audit log: the guard will.
-    fn from(error: AuthenticateError) -> Self {
+impl From<AnalysisError> for Problem {
+    fn from(error: AnalysisError) -> Self {
+        if let AnalysisError::Invalid {
+            pointer,
+            code,
+            detail,
+        } = error
+        {
+            let error = FieldError::new(pointer, code, detail);
+            return Self::new(Class::Invalid, "invalid_value").errors(vec![error]);
+        }
         problem(error.class(), error.code(), error.to_string(), error.port())
     }
 }

@@ -363,3 +363,225 @@ fn a_head_that_cannot_be_read_is_not_none() {
     site.run(&["audit", "verify"]).ok();
     assert_eq!(site.run(&["audit", "verify", "--anchor", "7:00"]).code, Some(2));
 }
+
+/// The id of the account that was made first.
+fn first_account(site: &Site) -> String {
+    let lines = site.run(&["user", "list", "--json"]).ok();
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    first["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_story_of_a_person_is_told_on_the_machine() {
+    let site = logged();
+    let ada = first_account(&site);
+    let lines = site.run(&["audit", "timeline", "subject", &ada, "--json"]).ok();
+    let told: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let actions: Vec<&str> = told.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["user.list", "user.create_admin"]);
+    assert_eq!((&told[0]["kind"], &told[0]["count"]), (&"read".into(), &2.into()));
+    assert_eq!(told[0]["actor"]["type"], "operator");
+    let text = site
+        .run(&["audit", "timeline", "subject", &ada, "--limit", "1"])
+        .ok();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(
+        text.contains("audit.timeline") && text.contains("count 2"),
+        "the look before: {text}"
+    );
+    let nothing = site.run(&["audit", "timeline", "actor", &ada]).ok();
+    assert_eq!(nothing, "");
+    let early = [
+        "audit",
+        "timeline",
+        "subject",
+        &ada,
+        "--until",
+        "2020-01-01T00:00:00Z",
+    ];
+    assert_eq!(site.run(&early).ok(), "");
+    let turned = [
+        "audit",
+        "timeline",
+        "subject",
+        &ada,
+        "--since",
+        "2026-01-02T00:00:00Z",
+        "--until",
+        "2026-01-01T00:00:00Z",
+    ];
+    assert!(site.run(&turned).failed(2).contains("--since"));
+}
+
+#[test]
+fn the_access_graph_is_text_json_and_graphviz() {
+    let site = logged();
+    let ada = first_account(&site);
+    let graph = site.run(&["audit", "access-graph", "--json"]).json();
+    let edges = graph["edges"].as_array().unwrap();
+    let edge = edges.iter().find(|edge| edge["subject"] == ada.as_str()).unwrap();
+    assert_eq!(edge["actor"]["type"], "operator");
+    assert_eq!(
+        (&edge["reads"], &edge["changes"]),
+        (&1.into(), &1.into()),
+        "{graph}"
+    );
+    assert!(graph["events"].as_u64().unwrap() > 5);
+    let text = site.run(&["audit", "access-graph"]).ok();
+    assert!(text.contains("ACTOR") && text.contains(&ada), "{text}");
+    let dot = site.run(&["audit", "access-graph", "--dot"]).ok();
+    assert!(
+        dot.starts_with("digraph access {") && dot.contains(&format!("\"operator\" -> \"{ada}\"")),
+        "{dot}"
+    );
+    let exported = site.run(&["audit", "export"]).ok();
+    assert!(!exported.contains("audit.graph"), "it has no place yet");
+    let mut server = site.server.spawn().unwrap();
+    placed(&site);
+    assert_eq!(server.terminate().unwrap(), Some(0));
+    let exported = site.run(&["audit", "export"]).ok();
+    assert_eq!(
+        exported.matches("\"audit.graph\"").count(),
+        3,
+        "each look is an event"
+    );
+}
+
+#[test]
+fn what_was_added_between_two_heads_is_counted() {
+    let site = logged();
+    let export = site.run(&["audit", "export"]).ok();
+    let last = export.lines().count() - 1;
+    let whole = site
+        .run(&["audit", "diff", "--sizes", "0", &(last + 1).to_string(), "--json"])
+        .json();
+    assert_eq!(whole["entries"], last + 1);
+    assert_eq!(whole["actions"]["user.create_admin"], 2);
+    let head = site.run(&["audit", "verify", "--json"]).json();
+    assert_eq!(whole["chain"], head["head"]["chain"], "it leads to the head");
+    let rest = site
+        .run(&["audit", "diff", "1", &last.to_string(), "--json"])
+        .json();
+    assert_eq!(rest["entries"], last - 1);
+    let text = site.run(&["audit", "diff", "1", &last.to_string()]).ok();
+    assert!(text.contains("outcomes") && text.contains("success"), "{text}");
+    assert_eq!(
+        site.run(&["audit", "diff", "3", "3", "--json"]).json()["entries"],
+        0
+    );
+    assert!(
+        site.run(&["audit", "diff", "3", "2"])
+            .failed(2)
+            .contains("older head")
+    );
+    let beyond = (last + 1).to_string();
+    assert!(
+        site.run(&["audit", "diff", "1", &beyond])
+            .failed(1)
+            .contains("no entry")
+    );
+}
+/// The token on standard error.
+fn token(done: &Done) -> String {
+    let told = done.err.lines().last().unwrap();
+    told.strip_prefix("resume: ").unwrap().to_owned()
+}
+
+#[test]
+fn an_export_goes_on_behind_its_token_in_every_format() {
+    let site = logged();
+    let all = site.run(&["audit", "export"]);
+    let lines: Vec<&str> = all.out.lines().collect();
+    let first = site.run(&["audit", "export", "--until", "3"]);
+    assert_eq!(first.out.lines().collect::<Vec<_>>(), lines[..3]);
+    let rest = site.run(&[
+        "audit",
+        "export",
+        "--resume",
+        &token(&first),
+        "--until",
+        &lines.len().to_string(),
+    ]);
+    assert_eq!(rest.out.lines().collect::<Vec<_>>(), lines[3..]);
+    assert_eq!(token(&rest), token(&all));
+    for format in ["ocsf", "cef", "ecs", "syslog"] {
+        let done = site.run(&["audit", "export", "--format", format, "--until", "3"]);
+        assert_eq!(token(&done), token(&first), "{format}");
+        let leaf = |line: &str| {
+            serde_json::from_str::<Value>(line).unwrap()["leaf_hash"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        let text = done.ok();
+        let pairs = text.lines().zip(&lines);
+        assert!(
+            pairs.clone().all(|(line, entry)| line.contains(&leaf(entry))),
+            "{text}"
+        );
+        assert_eq!(pairs.count(), 3);
+    }
+    let json = site.run(&["audit", "export", "--json", "--until", "1"]);
+    assert!(json.err.starts_with("{\"resume\":\"0:"), "{}", json.err);
+}
+
+#[test]
+fn a_token_of_another_log_ends_the_export_and_one_that_is_none_is_wrong_usage() {
+    let site = logged();
+    let foreign = format!("2:{}", "0".repeat(64));
+    let told = site.run(&["audit", "export", "--resume", &foreign]).failed(1);
+    assert!(told.contains("seq 3"), "{told}");
+    let beyond = format!("9999:{}", "0".repeat(64));
+    let told = site.run(&["audit", "export", "--resume", &beyond]).failed(1);
+    assert!(told.contains("seq 9999"), "{told}");
+    for wrong in [
+        &["--resume", "2:00"][..],
+        &["--resume", &foreign, "--from", "1"],
+        &["--format", "xml"],
+        &["--until", "-1"],
+    ] {
+        let arguments: Vec<&str> = ["audit", "export"].iter().chain(wrong).copied().collect();
+        assert_eq!(site.run(&arguments).code, Some(2), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_pruned_leaves_as_a_tombstone_and_the_script_goes_over_it() {
+    let site = logged();
+    tamper(
+        &site,
+        "DELETE FROM audit_intake WHERE id = (SELECT event_id FROM audit_leaf WHERE seq = 2)",
+    )
+    .await;
+    let export = site.run(&["audit", "export"]).ok();
+    let line: Value = serde_json::from_str(export.lines().nth(2).unwrap()).unwrap();
+    assert_eq!((&line["seq"], &line["body"]), (&2.into(), &Value::Null));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/verify_export.py");
+    let mut python = std::process::Command::new("python3")
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut python.stdin.take().unwrap(), export.as_bytes()).unwrap();
+    let told = Done::of(python.wait_with_output().unwrap()).ok();
+    assert!(
+        told.starts_with("ok: head seq ") && told.contains(", 1 pruned"),
+        "{told}"
+    );
+}
+
+#[test]
+fn sinks_are_listed_and_one_that_is_not_known_is_not_reset() {
+    let site = logged();
+    assert!(
+        site.run(&["audit", "sinks", "list"])
+            .ok()
+            .contains("Nothing was exported")
+    );
+    let told = site.run(&["audit", "sinks", "reset", "file"]).failed(1);
+    assert!(told.contains("\"file\""), "{told}");
+}

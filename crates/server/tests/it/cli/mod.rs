@@ -8,9 +8,11 @@ mod erasures;
 mod kek;
 mod keys;
 mod postgres;
+mod retention;
 mod schema;
 mod suites;
 mod usage;
+mod witness;
 
 use std::{
     io::Write as _,

@@ -3,9 +3,13 @@
 //! Tests named `drill_…` load, kill and restart processes: they run one at a time (see `.config/nextest.toml`).
 
 mod aborts;
+mod audit_modes;
 mod bad_start;
 mod database_outage;
 mod erasure;
+mod export;
+mod export_kill;
+mod export_receivers;
 mod first_start;
 mod full_disk;
 mod fuzz_requests;
@@ -21,6 +25,7 @@ mod races;
 mod redis_outage;
 mod replicas;
 mod terminate;
+mod witnesses;
 pub(crate) mod world;
 
 use world::{Admin, World, eventually, say};

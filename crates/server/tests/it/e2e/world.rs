@@ -189,3 +189,18 @@ pub(crate) async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) 
 pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stderr(), "measured: {line}");
 }
+
+/// A sample of the operators' listener, by its name and labels.
+pub(crate) async fn metric(management: &ApiClient, series: &str) -> Option<i64> {
+    let answer = management.get("/metrics").expect(200).await.ok()?;
+    let text = String::from_utf8(answer.body).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+    line.parse().ok()
+}
+
+/// How many entries a sink of the audit log has not acknowledged yet.
+pub(crate) async fn lag(management: &ApiClient, sink: &str) -> Option<i64> {
+    metric(management, &format!("vutf_audit_export_lag{{sink=\"{sink}\"}}")).await
+}

@@ -51,13 +51,30 @@ async fn is_limited(world: &World) {
         assert!(state.starts_with(&format!(r#""login";r={left};t="#)), "{state}");
     }
     let events = world.events().len();
-    let answer = world.send(post("/api/v1/auth/login", &body)).await;
+    for _ in 0..5 {
+        let answer = world.send(post("/api/v1/auth/login", &body)).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (429, "VUTF_RATE_LIMITED")
+        );
+        assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
+    }
+    let login = |reason: &str| {
+        (
+            "session.login".to_owned(),
+            "refused".to_owned(),
+            reason.to_owned(),
+        )
+    };
     assert_eq!(
-        (answer.status, answer.code().as_str()),
-        (429, "VUTF_RATE_LIMITED")
+        world.events()[events..],
+        [login("rate_limited")],
+        "the first is recorded at once, the others by their number when the minute is over"
     );
-    assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
-    assert_eq!(world.events().len(), events, "a 429 only counts in the metrics");
+    let more = world.state.throttled.ended(&world.state.identity.ambient, true);
+    assert_eq!(more.len(), 1);
+    assert_eq!(more[0].details["repeated"], vutf_kernel::Detail::Number(4));
+    assert_eq!(more[0].outcome, vutf_kernel::Outcome::refused("rate_limited"));
 }
 
 #[actix_web::test]
@@ -74,7 +91,7 @@ async fn without_the_cache_the_process_counts_alone() {
             .state
             .metrics
             .render()
-            .contains("vutf_rate_limit_fallbacks_total 4")
+            .contains("vutf_rate_limit_fallbacks_total 8")
     );
 }
 

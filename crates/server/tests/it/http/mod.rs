@@ -5,5 +5,6 @@ mod flow;
 mod limits;
 mod probes;
 mod protocol;
+mod recorded;
 mod unparsed;
 pub(crate) mod world;

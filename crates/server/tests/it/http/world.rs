@@ -23,7 +23,12 @@ use vutf_app::{
     erasure::{Certificate, ErasureReader, Tombstone, Tombstones},
     jobs::JobSettings,
 };
-use vutf_audit::{MemoryLog, tlog::KeyName};
+use vutf_audit::{
+    MemoryLog,
+    analysis::{MemoryAnalysis, RuleSet},
+    retention::{Policy, RetentionSettings},
+    tlog::KeyName,
+};
 use vutf_crypto_keys::{
     Keyring,
     job::MemoryJobs,
@@ -41,9 +46,10 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AppState, ErasurePorts, Health, JobPorts},
+    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled},
     telemetry::Metrics,
 };
+use vutf_store_seaorm::Backlog;
 
 pub(crate) const PASSWORD: &str = "a long and winding pass phrase";
 
@@ -143,6 +149,12 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
     health.serve();
     let state = AppState {
         started_at: identity.ambient.now(),
+        backlog: Arc::new(Backlog::spawn(
+            Arc::clone(&identity.recorder),
+            identity.ambient.clone(),
+            100,
+        )),
+        throttled: Throttled::default(),
         identity,
         cache,
         counts_alone: std::sync::atomic::AtomicBool::default(),
@@ -160,7 +172,19 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
             settings: JobSettings::new(Duration::from_mins(1)),
         },
         log_reader: Arc::new(MemoryLog::unsealed()),
+        retention: RetentionPorts {
+            store: Arc::new(MemoryLog::unsealed()),
+            settings: Arc::new(RetentionSettings {
+                enabled: false,
+                policy: Policy::documented(),
+            }),
+        },
         log_signer: Arc::new(log_signer(&keyring)),
+        analysis: AnalysisPorts {
+            units: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),
+            reader: Arc::new(MemoryAnalysis::new(MemoryLog::unsealed())),
+            rules: Arc::new(RuleSet::built_in().unwrap()),
+        },
         wrapper: Arc::new(wrapper),
         erasures: ErasurePorts {
             reader: Arc::new(NoErasures),

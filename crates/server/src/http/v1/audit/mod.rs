@@ -2,16 +2,23 @@
 
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod exports;
+pub(crate) mod findings;
+pub(crate) mod holds;
 pub(crate) mod log;
 pub(crate) mod proof;
+pub(crate) mod query;
+pub(crate) mod retention;
+pub(crate) mod rules;
 pub(crate) mod status;
+pub(crate) mod timeline;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vutf_audit::{Body, Record, parse_body};
+use vutf_audit::{Body, Record, access::LISTED_SUBJECTS, parse_body};
 use vutf_kernel::{Actor, Detail, UserId};
 
 use crate::http::problem::Problem;
@@ -39,9 +46,11 @@ pub(crate) struct EventBody {
     resource: ResourceBody,
     /// How it ended.
     outcome: OutcomeBody,
-    /// Whose personal data was touched.
+    /// Whose personal data was touched; in a list the first 20 of them.
     #[schema(value_type = Vec<Uuid>)]
     subjects: Vec<UserId>,
+    /// How many people's data was touched.
+    subject_count: usize,
     /// Facts that are not personal.
     #[schema(value_type = Object)]
     details: BTreeMap<String, Detail>,
@@ -69,7 +78,7 @@ pub(crate) struct ResourceBody {
 pub(crate) struct OutcomeBody {
     /// `success`, `refused` or `failed`.
     #[schema(example = "refused")]
-    result: &'static str,
+    result: String,
     /// A stable word, if it was not done.
     reason: Option<String>,
 }
@@ -81,14 +90,17 @@ impl EventBody {
         Ok(Self::new(body, record))
     }
 
+    /// The same as one of many: it names no more people than the record of the look does.
+    pub(crate) fn listed(record: &Record) -> Result<Self, Problem> {
+        let mut body = Self::read(record)?;
+        body.subjects.truncate(LISTED_SUBJECTS);
+        Ok(body)
+    }
+
     fn new(body: Body, record: &Record) -> Self {
-        use vutf_kernel::Outcome::{Failed, Refused, Success};
         let leaf = record.leaf.as_ref();
-        let result = body.outcome.as_str();
-        let reason = match body.outcome {
-            Success => None,
-            Refused { reason } | Failed { reason } => Some(reason.into_owned()),
-        };
+        let result = body.outcome.as_str().to_owned();
+        let reason = body.outcome.reason().map(str::to_owned);
         Self {
             id: body.id.as_uuid(),
             seq: leaf.map(|leaf| leaf.seq),
@@ -101,6 +113,7 @@ impl EventBody {
                 id: body.resource.id,
             },
             outcome: OutcomeBody { result, reason },
+            subject_count: body.subjects.len(),
             subjects: body.subjects,
             details: body.details,
             sealed: body.private.into_keys().collect(),

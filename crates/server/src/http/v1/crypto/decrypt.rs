@@ -21,7 +21,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     doc: Doc::new("crypto", "Decrypt, for whoever says the same context")
         .takes::<CiphertextBatch>()
         .answers::<Results<PlaintextBody>>(200)
-        .refuses(&[400, 404, 409, 413, 415]),
+        .refuses(&[400, 404, 413, 415]),
 };
 
 /// A plaintext.

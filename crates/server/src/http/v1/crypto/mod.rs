@@ -149,13 +149,10 @@ impl From<ItemError> for Refusal {
 }
 
 impl From<CryptoUseError> for Problem {
-    /// The use case has written every refusal to the audit log, with the key's name.
     fn from(error: CryptoUseError) -> Self {
         match error.port() {
             Some(port) => Self::port(port),
-            None => Self::new(error.class(), error.code())
-                .detail(error.to_string())
-                .audited(),
+            None => Self::new(error.class(), error.code()).detail(error.to_string()),
         }
     }
 }

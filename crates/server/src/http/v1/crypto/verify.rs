@@ -26,7 +26,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     )
     .takes::<ClaimBatch>()
     .answers::<Results<ValidBody>>(200)
-    .refuses(&[400, 404, 409, 413, 415]),
+    .refuses(&[400, 404, 413, 415]),
 };
 
 /// A batch of MACs, or a batch of signatures, to verify.

@@ -1,5 +1,6 @@
 //! One's own account.
 
+pub(crate) mod audit;
 pub(crate) mod sessions;
 pub(crate) mod update;
 pub(crate) mod view;

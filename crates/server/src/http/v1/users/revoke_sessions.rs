@@ -22,8 +22,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     rate: RateClass::Admin,
     doc: Doc::new("users", "End all sessions of a user")
         .answers::<UserBody>(200)
-        .tagged()
-        .refuses(&[409]),
+        .tagged(),
 };
 
 pub(crate) async fn handle(

@@ -49,10 +49,10 @@ async fn a_registry_that_somebody_else_has_written_is_told_until_it_is_put_back(
         let sql = format!("UPDATE crypto_keys SET state = '{state}' WHERE purpose = 'mac:cursor'");
         sql::execute(&site.world.database_url(), &sql).await.unwrap();
     };
-    for (state, told) in [("deactivated", 1.0), ("active", 0.0)] {
+    for (state, told) in [("deactivated", true), ("active", false)] {
         edit(state).await;
         eventually("the change is told", async || {
-            metric(&site, "vutf_key_registry_refused").await == told
+            (metric(&site, "vutf_key_registry_refused").await > 0.0) == told
         })
         .await;
     }

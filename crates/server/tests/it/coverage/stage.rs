@@ -1,0 +1,352 @@
+//! What the walk goes over: a service, those who call it, and whatever a scene needs to be there.
+
+use serde_json::{Value, json};
+use vutf_server::http::route::{Access, Endpoint, RateClass};
+use vutf_testkit::{
+    client::{Answer, ApiClient, Person, Tokens},
+    process::{ServerBuilder, ServerProcess},
+};
+
+use super::{Log, Step, TOO_MANY, UNKNOWN, What, audited, scenes, scenes::Wish, take};
+use crate::e2e::world::{Admin, World, sequenced};
+
+/// A service on SQLite.
+pub(super) struct Site {
+    /// Outlives the service.
+    _world: World,
+    builder: ServerBuilder,
+    server: ServerProcess,
+    pub(super) api: ApiClient,
+}
+
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub(super) id: String,
+    pub(super) person: Person,
+    pub(super) tokens: Tokens,
+}
+
+/// The service, and who has been there from the beginning.
+pub(super) struct Stage {
+    pub(super) site: Site,
+    /// A super administrator.
+    pub(super) admin: Caller,
+    /// A custodian beside them, for what takes two.
+    pub(super) second: Caller,
+    /// A user without any permission over others.
+    pub(super) nobody: Caller,
+    /// The last request to destroy a key.
+    asked: Option<String>,
+    /// One that was approved.
+    pub(super) approved: Option<String>,
+    count: u32,
+}
+
+impl Stage {
+    /// Makes the first administrator by walking over the route that does, and everybody else.
+    pub(super) async fn raise(problems: &mut Vec<String>) -> (Self, Vec<Step>) {
+        let world = World::sqlite()
+            .with("VUTF__RATE_LIMIT__ENABLED", "false")
+            .with("VUTF__KEYS__RELOAD_INTERVAL", "1s")
+            .with("VUTF__AUDIT__RETENTION__ENABLED", "true");
+        let builder = world.server();
+        let server = builder.spawn().unwrap();
+        let api = ApiClient::new(server.base_url()).unwrap();
+        let token = server.bootstrap_token().unwrap();
+        let nobody = Caller {
+            id: String::new(),
+            person: Person::new("admin"),
+            tokens: Tokens {
+                access: String::new(),
+                refresh: String::new(),
+                session: String::new(),
+            },
+        };
+        let site = Site {
+            _world: world,
+            builder,
+            server,
+            api,
+        };
+        let mut stage = Self {
+            site,
+            admin: nobody.clone(),
+            second: nobody.clone(),
+            nobody,
+            asked: None,
+            approved: None,
+            count: 0,
+        };
+        let steps = stage.bootstrap(&token, problems).await;
+        stage.admin = stage.sign_in(stage.admin.person.clone()).await;
+        stage.second = stage.made("second", &["key_custodian"]).await;
+        stage.nobody = stage.made("nobody", &[]).await;
+        for purpose in ["encrypt:walk", "hmac:walk", "sign:walk"] {
+            stage
+                .posted("/api/v1/keys", &json!({"purpose": purpose}), 201)
+                .await;
+        }
+        (stage, steps)
+    }
+
+    /// The refusals first: it succeeds once.
+    async fn bootstrap(&mut self, token: &str, problems: &mut Vec<String>) -> Vec<Step> {
+        let endpoint = audited().next().unwrap();
+        assert_eq!(endpoint.path, "/api/v1/bootstrap", "it comes first");
+        let Person {
+            username,
+            email,
+            password,
+        } = self.admin.person.clone();
+        let body =
+            |token: &str| json!({"token": token, "username": username, "email": email, "password": password});
+        let mut steps = Vec::new();
+        for (status, token) in [
+            (400, token),
+            (413, token),
+            (415, token),
+            (401, "wrong"),
+            (201, token),
+            (409, token),
+        ] {
+            let wish = Wish::to(endpoint.path)
+                .json(body(token))
+                .spoiled(endpoint, status);
+            take(self, endpoint, &wish, status, &mut steps, problems).await;
+        }
+        steps
+    }
+
+    pub(super) fn next_id(&mut self) -> String {
+        format!("walk-{}", self.next())
+    }
+    pub(super) fn next(&mut self) -> u32 {
+        self.count += 1;
+        self.count
+    }
+
+    /// An account of its own for a scene.
+    pub(super) async fn someone(&mut self) -> Caller {
+        let name = format!("person{}", self.next());
+        self.made(&name, &[]).await
+    }
+
+    async fn made(&self, name: &str, roles: &[&str]) -> Caller {
+        let person = Person::new(name);
+        let body = json!({
+            "username": person.username, "email": person.email, "password": person.password, "roles": roles,
+        });
+        self.posted("/api/v1/users", &body, 201).await;
+        self.sign_in(person).await
+    }
+
+    pub(super) async fn sign_in(&self, person: Person) -> Caller {
+        let tokens = self.site.api.login(&person).expect(200).await.unwrap();
+        let tokens = tokens.tokens().unwrap();
+        let me = self.site.api.me(&tokens).expect(200).await.unwrap();
+        Caller {
+            id: me.id().unwrap(),
+            person,
+            tokens,
+        }
+    }
+
+    /// By the administrator, who must succeed.
+    pub(super) async fn posted(&self, path: &str, body: &Value, status: u16) -> Value {
+        let call = self
+            .site
+            .api
+            .post(path)
+            .bearer(&self.admin.tokens.access)
+            .json(body);
+        call.expect(status).await.unwrap().json().unwrap_or_default()
+    }
+
+    /// The entity tag of what is at `path` now.
+    pub(super) async fn tag(&self, path: &str) -> String {
+        let call = self.site.api.get(path).bearer(&self.admin.tokens.access);
+        let answer = call.expect(200).await.unwrap();
+        answer.header("etag").unwrap().to_owned()
+    }
+
+    /// A new key; its id.
+    pub(super) async fn key(&mut self, kind: &str, active: bool) -> String {
+        let purpose = format!("{kind}:k{}", self.next());
+        self.key_for(&purpose, active).await
+    }
+    pub(super) async fn key_for(&self, purpose: &str, active: bool) -> String {
+        let body = json!({"purpose": purpose, "activate": active});
+        let made = self.posted("/api/v1/keys", &body, 201).await;
+        made["id"].as_str().unwrap().to_owned()
+    }
+    pub(super) async fn act(&self, key: &str, verb: &str, status: u16) -> Value {
+        let path = format!("/api/v1/keys/{key}/{verb}");
+        self.posted(&path, &scenes::why(), status).await
+    }
+
+    /// The active key for a purpose that the service itself needs.
+    pub(super) async fn own_key(&self, purpose: &str) -> String {
+        let list = self
+            .site
+            .api
+            .get("/api/v1/keys")
+            .bearer(&self.admin.tokens.access);
+        let list = list.expect(200).await.unwrap().json().unwrap();
+        let mut all = list["items"].as_array().unwrap().iter();
+        let found = all.find(|key| key["purpose"] == purpose && key["state"] == "active");
+        found.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// An open request to destroy a key; its id.
+    pub(super) async fn request(&mut self) -> String {
+        let key = self.key("hmac", true).await;
+        self.act(&key, "deactivate", 200).await;
+        let request = self.act(&key, "destroy", 202).await;
+        let id = request["id"].as_str().unwrap().to_owned();
+        self.asked = Some(id.clone());
+        id
+    }
+
+    /// A job that is under way, slow enough to stay so; its id.
+    pub(super) async fn job(&mut self) -> String {
+        self.no_job().await;
+        let key = self.own_key("field:passwords").await;
+        let rotate = format!("/api/v1/keys/{key}/rotate");
+        let call = self.site.api.post(&rotate).bearer(&self.admin.tokens.access);
+        call.expect(200).await.unwrap();
+        let job = self.posted("/api/v1/keys/jobs", &scenes::work(), 202).await;
+        job["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Ends whatever job is under way.
+    pub(super) async fn no_job(&self) {
+        let list = self
+            .site
+            .api
+            .get("/api/v1/keys/jobs")
+            .bearer(&self.admin.tokens.access);
+        let list = list.expect(200).await.unwrap().json().unwrap();
+        for job in list["items"].as_array().unwrap() {
+            let over = ["done", "failed", "cancelled"]
+                .iter()
+                .any(|state| job["state"] == *state);
+            if !over {
+                let path = format!("/api/v1/keys/jobs/{}/cancel", job["id"].as_str().unwrap());
+                let call = self.site.api.post(&path).bearer(&self.admin.tokens.access);
+                // It may have come to its end meanwhile.
+                call.send().await.unwrap();
+            }
+        }
+    }
+
+    /// Any event's id.
+    pub(super) async fn event(&self) -> String {
+        let call = self.site.api.get("/api/v1/audit/events?limit=1");
+        let found = call.bearer(&self.admin.tokens.access).expect(200).await.unwrap();
+        found.json().unwrap()["items"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub(super) fn remember(&mut self, endpoint: &Endpoint, answer: &Answer) {
+        if endpoint.path.ends_with("/approve") && answer.status == 200 {
+            self.approved = self.asked.clone();
+        }
+    }
+
+    /// The same service with a budget of one call of each class and registration closed: what is refused there, and its log.
+    pub(super) async fn restrained(mut self, problems: &mut Vec<String>) -> (Vec<Step>, Log) {
+        assert_eq!(self.site.server.terminate().unwrap(), Some(0));
+        let strict = |builder: ServerBuilder| {
+            let budgets = [
+                "DEFAULT",
+                "LOGIN",
+                "REGISTER",
+                "REFRESH",
+                "USER_LIST",
+                "USER_CREATE",
+                "ADMIN",
+                "CRYPTO",
+            ];
+            let builder = builder
+                .env("VUTF__RATE_LIMIT__ENABLED", "true")
+                .env("VUTF__IDENTITY__REGISTRATION", "closed");
+            budgets.iter().fold(builder, |builder, name| {
+                builder.env(&format!("VUTF__RATE_LIMIT__{name}"), "1")
+            })
+        };
+        let open = self.site.builder.clone();
+        self.site.builder = strict(open.clone());
+        self.restart();
+        // What ends a session is refused for its number then.
+        self.site.api.me(&self.admin.tokens).expect(200).await.unwrap();
+        let mut steps = Vec::new();
+        for endpoint in audited() {
+            self.exhaust(endpoint, &mut steps, problems).await;
+        }
+        // Nobody could ask for the log under these budgets.
+        assert_eq!(self.site.server.terminate().unwrap(), Some(0));
+        self.site.builder = open;
+        self.restart();
+        let log = exported(&self.site, &self.admin).await;
+        (steps, log)
+    }
+
+    fn restart(&mut self) {
+        self.site.server = self.site.builder.spawn().unwrap();
+        self.site.api = self.site.api.at(self.site.server.base_url());
+    }
+
+    async fn exhaust(
+        &mut self,
+        endpoint: &'static Endpoint,
+        steps: &mut Vec<Step>,
+        problems: &mut Vec<String>,
+    ) {
+        if endpoint.rate == RateClass::Unlimited {
+            return;
+        }
+        let path = endpoint
+            .path
+            .replace("{id}", UNKNOWN)
+            .replace("{purpose}", "field:users");
+        let wish = match endpoint.access {
+            Access::Anonymous => Wish::to(path),
+            Access::Session | Access::Permission(_) => Wish::to(path).by(&self.admin),
+        };
+        if endpoint.path == "/api/v1/auth/register" {
+            let person = Person::new("late");
+            let closed = wish.clone().json(scenes::account(&person));
+            take(self, endpoint, &closed, 403, steps, problems).await;
+        }
+        // At most one is within the budget of the class.
+        for _ in 0..2 {
+            let request_id = self.next_id();
+            let answer = wish.send(&self.site.api, endpoint, &request_id).await;
+            if answer.status == TOO_MANY {
+                steps.push(Step {
+                    endpoint,
+                    what: What::Answer,
+                    request_id,
+                    status: TOO_MANY,
+                    user: wish.user,
+                });
+                return;
+            }
+        }
+        problems.push(format!("{} is not limited", endpoint.path));
+    }
+}
+
+async fn exported(site: &Site, admin: &Caller) -> Log {
+    let admin = Admin {
+        person: admin.person.clone(),
+        tokens: admin.tokens.clone(),
+    };
+    sequenced(&site.api, &admin).await;
+    let done = site.builder.command(&["audit", "export"]).unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    Log::parse(&String::from_utf8(done.stdout).unwrap())
+}
