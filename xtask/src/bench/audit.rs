@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// Seconds of each load.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// How often each load is repeated; the best one counts.
+    #[arg(long, default_value_t = 1)]
+    rounds: u64,
     /// Only one part: load, verify, proof or request.
     #[arg(long, default_value = "")]
     only: String,
@@ -32,6 +35,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (events, seconds) = (options.events.to_string(), options.seconds.to_string());
+    let rounds = options.rounds.to_string();
     if options.only != "request" {
         let arguments = [
             "--events",
@@ -61,7 +65,7 @@ fn tell(line: &Value) -> Result<()> {
     };
     say(&match line["figure"].as_str().unwrap_or_default() {
         "load" => format!(
-            "{:10} {:>4} writers{:>12}: {:>7.0} events/s, groups of {:>4.1}; answered p50 {:>6.2} p99 {:>7.2} ms; commit to signed \
+            "{:10} {:>4} writers{:>12}: {:>7.0} events/s, {:.0} µs of CPU each, groups of {:>4.1}; answered p50 {:>6.2} p99 {:>7.2} ms; commit to signed \
              checkpoint p50 {:>6.2} p99 {:>7.2} ms",
             line["way"].as_str().unwrap_or_default(),
             line["writers"],
@@ -70,6 +74,7 @@ fn tell(line: &Value) -> Result<()> {
                 .map(|pace| format!(" at {pace}/s"))
                 .unwrap_or_default(),
             number("/events_per_second")?,
+            number("/cpu_us_per_event")?,
             number("/group")?,
             number("/answer_ms/p50")?,
             number("/answer_ms/p99")?,
@@ -84,11 +89,13 @@ fn tell(line: &Value) -> Result<()> {
             number("/rows_per_second")?,
         ),
         "verification" => format!(
-            "verification of {} events: {:.0} events/s in the database, {:.0} events/s over a bundle in memory of {} bytes",
+            "verification of {} events: {:.0} events/s in the database; over a bundle in memory of {} bytes {:.0} \
+             events/s, {:.0} in a second of CPU time",
             line["events"],
             number("/database_events_per_second")?,
-            number("/bundle_events_per_second")?,
             line["bundle_bytes"],
+            number("/bundle_events_per_second")?,
+            number("/bundle_events_per_cpu_second")?,
         ),
         "proof" => format!(
             "inclusion proof out of {} entries: p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
@@ -96,6 +103,11 @@ fn tell(line: &Value) -> Result<()> {
             number("/ms/p50")?,
             number("/ms/p99")?,
             number("/ms/max")?,
+        ),
+        "machine" => format!(
+            "{}; load average {}",
+            line["postgres"].as_str().unwrap_or_default(),
+            line["load_average"].as_str().unwrap_or_default()
         ),
         _ => line.to_string(),
     });

@@ -10,6 +10,7 @@
     reason = "a measurement that cannot be made ends"
 )]
 
+mod cpu;
 mod limit;
 mod load;
 mod place;
@@ -19,7 +20,7 @@ mod site;
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use vutf_testkit::servers::{Postgres, PostgresOptions, find_binaries};
 
 use self::{load::Load, site::Site};
@@ -45,6 +46,8 @@ fn main() {
 struct Settings {
     seconds: Duration,
     events: u64,
+    /// Of each load; the best one counts, as other work on the machine only makes it worse.
+    rounds: u64,
     only: String,
 }
 
@@ -53,6 +56,7 @@ impl Settings {
         Self {
             seconds: Duration::from_secs(number("--seconds").unwrap_or(10)),
             events: number("--events").unwrap_or(200_000),
+            rounds: number("--rounds").unwrap_or(1),
             only: argument("--only").unwrap_or_default(),
         }
     }
@@ -71,10 +75,18 @@ fn number(name: &str) -> Option<u64> {
 }
 
 async fn measure(postgres: &Postgres, settings: &Settings) {
+    say(&json!({"figure": "machine", "load_average": cpu::load_average(), "postgres": postgres.version()}));
     if settings.wants("load") {
         let site = Arc::new(Site::on(postgres).await);
         for load in Load::ALL {
-            say(&load.run(&site, settings.seconds).await);
+            let mut best = load.run(&site, settings.seconds).await;
+            for _ in 1..settings.rounds {
+                let again = load.run(&site, settings.seconds).await;
+                if load.is_better(&again, &best) {
+                    best = again;
+                }
+            }
+            say(&best);
         }
         let rows = Arc::new(limit::Rows::like(&site).await);
         for batch in [1, 64, 256] {
@@ -97,6 +109,7 @@ async fn measure(postgres: &Postgres, settings: &Settings) {
         say(&proofs::proofs(&site, settings.events).await);
         site.store.close().await;
     }
+    say(&json!({"figure": "machine", "load_average": cpu::load_average(), "postgres": postgres.version()}));
 }
 
 fn say(line: &Value) {
