@@ -48,8 +48,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let found = lines("vutf-store-seaorm", "audit", &arguments)?;
         for line in &found {
             tell(line)?;
+            if let Some(beside) = beside(line) {
+                say(&beside);
+            }
         }
-        goals(&found);
     }
     if "request".contains(&options.only) {
         request(options)?;
@@ -114,37 +116,16 @@ fn tell(line: &Value) -> Result<()> {
     Ok(())
 }
 
-/// The loads beside the limit of as many rows in a statement.
-fn goals(found: &[Value]) {
-    let limit = |batch: u64, connections: u64| {
-        let mut limits = found.iter().filter(|line| {
-            line["batch"] == batch && line["connections"] == connections && line["indexes"] == "primary key"
-        });
-        limits.next().and_then(|line| line["rows_per_second"].as_f64())
-    };
-    let loads = found
-        .iter()
-        .filter(|line| line["figure"] == "load" && line["pace"].is_null());
-    for line in loads {
-        let way = line["way"].as_str().unwrap_or_default();
-        let writers = line["writers"].as_u64().unwrap_or_default();
-        let beside = match (way, writers) {
-            ("record", 1) => (1, 1),
-            ("record", 64) => (64, 1),
-            ("record", 512) => (256, 1),
-            ("append 1", 1 | 8) => (1, writers),
-            ("append 64", 1 | 8) => (64, writers),
-            _ => continue,
-        };
-        if let (Some(limit), Some(ours)) = (limit(beside.0, beside.1), line["events_per_second"].as_f64()) {
-            say(&format!(
-                "{way:10} {writers:>4} writers: {:.2} of the bare INSERT of {} rows over {} connections",
-                ours / limit,
-                beside.0,
-                beside.1
-            ));
-        }
-    }
+/// What the bare INSERTs of the same bytes did that took turns with a load.
+fn beside(line: &Value) -> Option<String> {
+    let limit = line.get("limit")?;
+    Some(format!(
+        "           {:.2} of the bare INSERT of {} rows over {} connections, {:.0} rows/s",
+        limit["ratio"].as_f64()?,
+        limit["rows"],
+        limit["connections"],
+        limit["rows_per_second"].as_f64()?,
+    ))
 }
 
 /// How much of a request its read event is: the recorder's own clock over that of the requests.

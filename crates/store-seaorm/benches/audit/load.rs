@@ -13,10 +13,15 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 use vutf_audit::AuditTx;
-use vutf_kernel::{Ambient, EventRecorder as _};
-use vutf_store_seaorm::{GroupOptions, GroupRecorder};
+use vutf_kernel::{Ambient, EventRecorder as _, Secret};
+use vutf_store_seaorm::{GroupOptions, GroupRecorder, StoreOptions, Technology};
 
-use crate::{cpu, percentile, place, sequencer, site::Site};
+use crate::{
+    Settings, cpu,
+    limit::{self, Rows},
+    percentile, place, sequencer,
+    site::Site,
+};
 
 /// How events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +72,54 @@ impl Load {
         }
     }
 
+    /// The best of all rounds, and of the bare INSERTs that take turns with them: as many rows in a statement as there are in a
+    /// transaction here, over as many connections.
+    pub(crate) async fn beside_limit(
+        &self,
+        site: &Arc<Site>,
+        rows: &Arc<Rows>,
+        settings: &Settings,
+    ) -> Value {
+        let (mut best, mut limit): (Option<Value>, Option<f64>) = (None, None);
+        for _ in 0..settings.rounds.max(1) {
+            let ran = self.run(site, settings.seconds).await;
+            if self.pace.is_none() {
+                let (batch, connections) = self.shape(&ran);
+                let bare = limit::plain(site, rows, batch, connections, settings.seconds / 2).await;
+                limit = Some(limit.map_or(bare, |limit| limit.max(bare)));
+            }
+            if best.as_ref().is_none_or(|best| self.is_better(&ran, best)) {
+                best = Some(ran);
+            }
+        }
+        let mut best = best.unwrap();
+        if let Some(limit) = limit {
+            let (batch, connections) = self.shape(&best);
+            let ratio = best["events_per_second"].as_f64().unwrap() / limit;
+            best["limit"] =
+                json!({"rows": batch, "connections": connections, "rows_per_second": limit, "ratio": ratio});
+        }
+        best
+    }
+
+    /// Rows in a transaction, and connections.
+    fn shape(&self, ran: &Value) -> (usize, usize) {
+        let options = StoreOptions::new(Secret::new(String::new()));
+        let connections = usize::try_from(options.max_connections).unwrap();
+        match self.way {
+            Way::Append(rows) => (rows, self.writers.min(connections)),
+            Way::Record => {
+                let group = ran["group"].as_f64().unwrap().round();
+                (
+                    group as usize,
+                    GroupOptions::of(Technology::Postgres).commits.min(self.writers),
+                )
+            }
+        }
+    }
+
     /// A load as fast as it can: more events. One at a pace: the sooner the checkpoint.
-    pub(crate) fn is_better(&self, new: &Value, old: &Value) -> bool {
+    fn is_better(&self, new: &Value, old: &Value) -> bool {
         let number = |line: &Value, path: &str| line.pointer(path).and_then(Value::as_f64).unwrap();
         match self.pace {
             None => number(new, "/events_per_second") > number(old, "/events_per_second"),

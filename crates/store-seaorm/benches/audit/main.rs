@@ -43,11 +43,11 @@ fn main() {
     runtime.block_on(measure(&postgres, &settings));
 }
 
-struct Settings {
-    seconds: Duration,
+pub(crate) struct Settings {
+    pub(crate) seconds: Duration,
     events: u64,
     /// Of each load; the best one counts, as other work on the machine only makes it worse.
-    rounds: u64,
+    pub(crate) rounds: u64,
     only: String,
 }
 
@@ -78,21 +78,11 @@ async fn measure(postgres: &Postgres, settings: &Settings) {
     say(&json!({"figure": "machine", "load_average": cpu::load_average(), "postgres": postgres.version()}));
     if settings.wants("load") {
         let site = Arc::new(Site::on(postgres).await);
-        for load in Load::ALL {
-            let mut best = load.run(&site, settings.seconds).await;
-            for _ in 1..settings.rounds {
-                let again = load.run(&site, settings.seconds).await;
-                if load.is_better(&again, &best) {
-                    best = again;
-                }
-            }
-            say(&best);
-        }
+        // Something to take the bytes from.
+        Load::ALL[0].run(&site, Duration::from_secs(1)).await;
         let rows = Arc::new(limit::Rows::like(&site).await);
-        for batch in [1, 64, 256] {
-            for connections in [1, 8] {
-                say(&limit::plain(&site, &rows, batch, connections, settings.seconds / 2).await);
-            }
+        for load in Load::ALL {
+            say(&load.beside_limit(&site, &rows, settings).await);
         }
         for line in limit::indexes(&site, &rows, settings.seconds / 3).await {
             say(&line);
