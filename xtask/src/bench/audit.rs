@@ -37,14 +37,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let (events, seconds) = (options.events.to_string(), options.seconds.to_string());
     let rounds = options.rounds.to_string();
     if options.only != "request" {
-        let arguments = [
-            "--events",
-            &events,
-            "--seconds",
-            &seconds,
-            "--only",
-            &options.only,
-        ];
+        let mut arguments = vec!["--events", &events, "--seconds", &seconds, "--rounds", &rounds];
+        arguments.extend(["--only", &options.only]);
         let found = lines("vutf-store-seaorm", "audit", &arguments)?;
         for line in &found {
             tell(line)?;
