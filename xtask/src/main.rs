@@ -2,15 +2,18 @@
 
 mod bench;
 mod ci;
+mod client;
 mod demo;
 mod deny;
 mod fuzz;
 mod generated;
+mod interop;
 mod layers;
 mod licence;
 mod output;
 mod runner;
 mod secrets;
+mod service;
 mod template;
 mod test;
 mod tidy;
@@ -62,6 +65,12 @@ enum Task {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Have what the service writes judged by programs that others wrote.
+    Interop {
+        /// What.
+        #[command(subcommand)]
+        what: interop::Interop,
+    },
     /// Run the fuzz targets with cargo-fuzz, each for a while.
     Fuzz(fuzz::Options),
     /// Run every check that needs no server: formatting, lints, layers, tidy, generated files, dependencies, secrets.
@@ -89,6 +98,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Deny => report("deny", &deny::check()?)?,
         Task::Secrets => report("secrets", &secrets::check()?)?,
         Task::Bench { what } => bench::run(&what)?,
+        Task::Interop { what } => return interop::run(&what),
         Task::Fuzz(options) => fuzz::run(&options)?,
         Task::Ci => return Ok(ci::run()),
     }

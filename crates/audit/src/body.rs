@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use vutf_kernel::{Actor, Detail, EventId, OrganizationId, Outcome, Resource, Timestamp, UserId};
 
-use crate::canonical::{MAX_EXACT, Value};
+use crate::canonical::{MAX_EXACT, Members, Value, sorts_alike};
 
 /// The version of the shape, member `v`.
 const VERSION: u64 = 1;
@@ -73,61 +73,98 @@ pub fn parse_body(bytes: &[u8]) -> Result<Body, BodyError> {
 impl Body {
     /// The canonical bytes (RFC 8785). Equal bodies give equal bytes, on every machine.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let subjects = self.subjects.iter().map(|id| Value::text(id.to_string()));
-        let details = self
-            .details
-            .iter()
-            .map(|(name, detail)| (name.as_str(), detail_value(detail)));
-        let private = self
-            .private
-            .iter()
-            .map(|(name, hash)| (name.as_str(), Value::text(URL_SAFE_NO_PAD.encode(hash))));
-        Value::object([
-            ("v", Value::Number(1)),
-            ("id", Value::text(self.id.to_string())),
-            ("occurred_at", Value::text(self.occurred_at.rfc3339())),
-            ("organization_id", Value::text(self.organization_id.to_string())),
-            ("request_id", Value::text(self.request_id.as_str())),
-            ("actor", actor_value(&self.actor)),
-            ("action", Value::text(self.action.as_str())),
-            ("resource", resource_value(&self.resource)),
-            ("outcome", outcome_value(&self.outcome)),
-            ("subjects", Value::List(subjects.collect())),
-            ("details", Value::object(details)),
-            ("private", Value::object(private)),
-        ])
-        .to_bytes()
+        let mut out = String::with_capacity(USUAL);
+        let mut entry = Members::begin(&mut out);
+        entry.text("action", &self.action);
+        write_actor(&self.actor, entry.name("actor"));
+        let details = self.details.iter();
+        write_named(details, entry.name("details"), |name, detail, members| {
+            members.value(name, &detail_value(detail));
+        });
+        entry.plain("id", self.id);
+        entry.plain("occurred_at", self.occurred_at.rfc3339());
+        entry.plain("organization_id", self.organization_id);
+        write_outcome(&self.outcome, entry.name("outcome"));
+        let private = self.private.iter();
+        write_named(private, entry.name("private"), |name, hash, members| {
+            members.plain(name, URL_SAFE_NO_PAD.encode(hash));
+        });
+        entry.text("request_id", &self.request_id);
+        write_resource(&self.resource, entry.name("resource"));
+        write_ids(&self.subjects, entry.name("subjects"));
+        entry.value("v", &Value::Number(1));
+        entry.end();
+        out.into_bytes()
     }
 }
 
-fn actor_value(actor: &Actor) -> Value<'_> {
-    let kind = ("type", Value::text(actor.kind()));
+/// Bytes of most entries, at most.
+const USUAL: usize = 1_024;
+
+fn write_actor(actor: &Actor, out: &mut String) {
+    let mut members = Members::begin(out);
     match actor {
-        Actor::Anonymous | Actor::Operator => Value::object([kind]),
-        Actor::User { user_id, session_id } => Value::object([
-            kind,
-            ("user_id", Value::text(user_id.to_string())),
-            ("session_id", Value::text(session_id.to_string())),
-        ]),
-        Actor::System { job } => Value::object([kind, ("job", Value::text(&**job))]),
+        Actor::Anonymous | Actor::Operator => members.plain("type", actor.kind()),
+        Actor::User { user_id, session_id } => {
+            members.plain("session_id", session_id);
+            members.plain("type", actor.kind());
+            members.plain("user_id", user_id);
+        }
+        Actor::System { job } => {
+            members.text("job", job);
+            members.plain("type", actor.kind());
+        }
     }
+    members.end();
 }
 
-fn resource_value(resource: &Resource) -> Value<'_> {
-    let id = resource.id.map(|id| ("id", Value::text(id.to_string())));
-    Value::object([("kind", Value::text(&*resource.kind))].into_iter().chain(id))
+fn write_resource(resource: &Resource, out: &mut String) {
+    let mut members = Members::begin(out);
+    if let Some(id) = resource.id {
+        members.plain("id", id);
+    }
+    members.text("kind", &resource.kind);
+    members.end();
 }
 
-fn outcome_value(outcome: &Outcome) -> Value<'_> {
-    let reason = match outcome {
-        Outcome::Success => None,
-        Outcome::Refused { reason } | Outcome::Failed { reason } => Some(("reason", Value::text(&**reason))),
-    };
-    Value::object(
-        [("result", Value::text(outcome.as_str()))]
-            .into_iter()
-            .chain(reason),
-    )
+fn write_outcome(outcome: &Outcome, out: &mut String) {
+    let mut members = Members::begin(out);
+    if let Outcome::Refused { reason } | Outcome::Failed { reason } = outcome {
+        members.text("reason", reason);
+    }
+    members.plain("result", outcome.as_str());
+    members.end();
+}
+
+fn write_ids(ids: &[UserId], out: &mut String) {
+    out.push('[');
+    for (at, id) in ids.iter().enumerate() {
+        out.push_str(if at > 0 { ",\"" } else { "\"" });
+        out.push_str(
+            id.as_uuid()
+                .hyphenated()
+                .encode_lower(&mut uuid::Uuid::encode_buffer()),
+        );
+        out.push('"');
+    }
+    out.push(']');
+}
+
+/// Names of a map are sorted as UTF-8.
+fn write_named<'a, T: 'a>(
+    named: impl Iterator<Item = (&'a String, &'a T)>,
+    out: &mut String,
+    mut write: impl FnMut(&str, &T, &mut Members<'_>),
+) {
+    let mut named: Vec<_> = named.collect();
+    if !named.iter().all(|(name, _)| sorts_alike(name)) {
+        named.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    }
+    let mut members = Members::begin(out);
+    for (name, value) in named {
+        write(name, value, &mut members);
+    }
+    members.end();
 }
 
 fn detail_value(detail: &Detail) -> Value<'_> {

@@ -150,7 +150,71 @@ fn what_is_wrong_is_named() {
     assert!(matches!(parse(":3,", ":3.5,"), Err(BodyError::Shape(_))));
 }
 
+/// The same entry as a [`Value`], which the writer of RFC 8785 sorts by itself.
+fn as_value(body: &Body) -> crate::canonical::Value<'_> {
+    use crate::canonical::Value;
+    fn id<'a>(id: impl ToString) -> Value<'a> {
+        Value::text(id.to_string())
+    }
+    let actor = match &body.actor {
+        Actor::Anonymous | Actor::Operator => vec![],
+        Actor::User { user_id, session_id } => vec![("user_id", id(user_id)), ("session_id", id(session_id))],
+        Actor::System { job } => vec![("job", Value::text(&**job))],
+    };
+    let kind = ("type", Value::text(body.actor.kind()));
+    let reason = match &body.outcome {
+        Outcome::Success => None,
+        Outcome::Refused { reason } | Outcome::Failed { reason } => Some(("reason", Value::text(&**reason))),
+    };
+    let details = body
+        .details
+        .iter()
+        .map(|(name, detail)| (name.as_str(), detail_value(detail)));
+    let private = body.private.iter();
+    let private = private.map(|(name, hash)| (name.as_str(), Value::text(URL_SAFE_NO_PAD.encode(hash))));
+    let resource_id = body.resource.id.map(|uuid| ("id", id(uuid)));
+    let kind_of = ("kind", Value::text(&*body.resource.kind));
+    let result = ("result", Value::text(body.outcome.as_str()));
+    Value::object([
+        ("v", Value::Number(1)),
+        ("id", id(body.id)),
+        ("occurred_at", id(body.occurred_at.rfc3339())),
+        ("organization_id", id(body.organization_id)),
+        ("request_id", Value::text(body.request_id.as_str())),
+        ("actor", Value::object(actor.into_iter().chain([kind]))),
+        ("action", Value::text(body.action.as_str())),
+        (
+            "resource",
+            Value::object([kind_of].into_iter().chain(resource_id)),
+        ),
+        ("outcome", Value::object([result].into_iter().chain(reason))),
+        ("subjects", Value::List(body.subjects.iter().map(id).collect())),
+        ("details", Value::object(details)),
+        ("private", Value::object(private)),
+    ])
+}
+
+/// Beyond the basic plane the order of names by UTF-8 is not the one of RFC 8785.
+#[test]
+fn names_of_details_are_sorted_by_utf_16() {
+    let details = ["\u{fb33}", "\u{1f600}", "a"].map(|name| (name.to_owned(), Detail::Bool(true)));
+    let body = Body {
+        details: details.into(),
+        ..sample()
+    };
+    let text = String::from_utf8(body.to_bytes()).unwrap();
+    assert!(
+        text.contains("{\"a\":true,\"\u{1f600}\":true,\"\u{fb33}\":true}"),
+        "{text}"
+    );
+}
+
 proptest! {
+    #[test]
+    fn entries_are_written_as_rfc_8785_sorts_them(body in bodies()) {
+        prop_assert_eq!(body.to_bytes(), as_value(&body).to_bytes());
+    }
+
     #[test]
     fn bodies_round_trip(body in bodies()) {
         prop_assert_eq!(parse_body(&body.to_bytes()).unwrap(), body);

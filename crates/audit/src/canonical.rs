@@ -84,23 +84,89 @@ fn write_object(members: &[(Cow<'_, str>, Value<'_>)], out: &mut String) {
 /// Section 3.2.2.2: only what must be escaped is, in its shortest form, hexadecimal in lower case.
 fn write_text(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            c if u32::from(c) < 0x20 => {
-                out.push_str(if u32::from(c) < 0x10 { "\\u000" } else { "\\u001" });
-                out.extend(char::from_digit(u32::from(c) & 0xf, 16));
-            }
-            c => out.push(c),
+    let mut rest = text;
+    // Runs that need no escape are copied whole. What needs one is a single byte, so that the cuts lie between characters.
+    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        let (plain, after) = rest.split_at(at);
+        out.push_str(plain);
+        let mut after = after.chars();
+        if let Some(c) = after.next() {
+            write_escaped(c, out);
+        }
+        rest = after.as_str();
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+fn write_escaped(c: char, out: &mut String) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\u{8}' => out.push_str("\\b"),
+        '\t' => out.push_str("\\t"),
+        '\n' => out.push_str("\\n"),
+        '\u{c}' => out.push_str("\\f"),
+        '\r' => out.push_str("\\r"),
+        c => {
+            out.push_str(if u32::from(c) < 0x10 { "\\u000" } else { "\\u001" });
+            out.extend(char::from_digit(u32::from(c) & 0xf, 16));
         }
     }
-    out.push('"');
+}
+
+/// Writes an object of known names member by member, without a [`Value`] of it: an entry is written for every event, and read and
+/// written again for every entry that is verified. Names are given in their order (section 3.2.3), as they need no escape.
+pub(crate) struct Members<'a> {
+    out: &'a mut String,
+    empty: bool,
+}
+
+impl<'a> Members<'a> {
+    /// Begins an object.
+    pub(crate) fn begin(out: &'a mut String) -> Self {
+        out.push('{');
+        Self { out, empty: true }
+    }
+
+    /// Where the value of the next member is to be written.
+    pub(crate) fn name(&mut self, name: &str) -> &mut String {
+        if !self.empty {
+            self.out.push(',');
+        }
+        self.empty = false;
+        write_text(name, self.out);
+        self.out.push(':');
+        self.out
+    }
+
+    /// A member that is text.
+    pub(crate) fn text(&mut self, name: &str, text: &str) {
+        write_text(text, self.name(name));
+    }
+
+    /// A member that is the text of an id or an instant, which needs no escape.
+    pub(crate) fn plain(&mut self, name: &str, text: impl std::fmt::Display) {
+        use std::fmt::Write as _;
+        // Writing to a `String` cannot fail.
+        let _written = write!(self.name(name), "\"{text}\"");
+    }
+
+    /// A member of any kind.
+    pub(crate) fn value(&mut self, name: &str, value: &Value<'_>) {
+        write(value, self.name(name));
+    }
+
+    /// Ends it.
+    pub(crate) fn end(self) {
+        self.out.push('}');
+    }
+}
+
+/// Whether names that are sorted as UTF-8 are sorted by UTF-16 code units as well: the two differ only where characters beyond the
+/// basic plane meet those from U+E000 on.
+pub(crate) fn sorts_alike(name: &str) -> bool {
+    name.bytes().all(|b| b < 0xee)
 }
 
 #[cfg(test)]

@@ -320,6 +320,7 @@ impl SeaStore {
             ambient: self.inner.ambient.clone(),
             appended: Arc::clone(&self.inner.appended),
             appends: false,
+            end: None,
             receipts: Receipts::default(),
         }
     }

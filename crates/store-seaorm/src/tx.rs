@@ -14,7 +14,7 @@ use vutf_identity::{
 };
 use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Receipts, Transaction};
 
-use crate::{connection::Connection, error::port};
+use crate::{audit::LogEnd, connection::Connection, error::port};
 
 /// A read-write transaction. Dropped without a commit it rolls back.
 pub(crate) struct Tx {
@@ -26,6 +26,8 @@ pub(crate) struct Tx {
     pub(crate) appended: Arc<Notify>,
     /// Whether events were added.
     pub(crate) appends: bool,
+    /// The end of the log, once the sequencer has read it.
+    pub(crate) end: Option<LogEnd>,
     pub(crate) receipts: Receipts,
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask bench WHAT`: figures for the documents. Nothing passes or fails by them.
 
+mod audit;
 mod audit_search;
 mod crypto;
 mod kek;
@@ -7,11 +8,13 @@ mod keys;
 mod reencrypt;
 mod start;
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
 use clap::Subcommand;
 use serde_json::Value;
 
-use crate::workspace::{cargo, output_of};
+use crate::workspace::{cargo, output_of, target};
 
 /// What is measured.
 #[derive(Debug, Subcommand)]
@@ -22,6 +25,8 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 7)]
         rounds: usize,
     },
+    /// The audit log on PostgreSQL with fsync: events a second and the time to a checkpoint, beside the bare INSERTs.
+    Audit(audit::Options),
     /// Searches in a long audit log on both databases, and what each index costs whoever writes.
     AuditSearch(audit_search::Options),
     /// Named keys over HTTP beside OpenBao's transit engine: items a second, and CPU time an item.
@@ -53,6 +58,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(what: &Bench) -> Result<()> {
     match what {
         Bench::Start { rounds } => start::run(*rounds),
+        Bench::Audit(options) => audit::run(options),
         Bench::AuditSearch(options) => audit_search::run(options),
         Bench::Crypto(options) => crypto::run(options),
         Bench::Reencrypt { rows } => reencrypt::run(*rows),
@@ -74,4 +80,13 @@ fn lines_with(package: &str, features: &str, bench: &str, arguments: &[&str]) ->
     let text = output_of(command.args(arguments))?;
     let json = text.lines().filter(|line| line.starts_with('{'));
     json.map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+/// The service, built for release.
+fn release() -> Result<PathBuf> {
+    let status = cargo()
+        .args(["build", "--release", "--package", "vutf-server"])
+        .status()?;
+    ensure!(status.success(), "the release build failed");
+    Ok(target()?.join("release/violentutf-api"))
 }

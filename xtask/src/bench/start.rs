@@ -11,10 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{
-    output::say,
-    workspace::{cargo, root},
-};
+use crate::{output::say, workspace::root};
 
 /// Between two looks at the listener; the error of a figure.
 const POLL: Duration = Duration::from_millis(1);
@@ -49,16 +46,12 @@ pub(crate) fn run(rounds: usize) -> Result<()> {
 
 fn build() -> Result<PathBuf> {
     let started = Instant::now();
-    let status = cargo()
-        .args(["build", "--release", "--package", "vutf-server"])
-        .status()?;
-    ensure!(status.success(), "the release build failed");
+    let program = super::release()?;
     say(&format!(
         "release build: {} s (only a clean one is a figure)",
         started.elapsed().as_secs()
     ));
-    let target = crate::workspace::target()?;
-    Ok(target.join("release/violentutf-api"))
+    Ok(program)
 }
 
 /// Starts, waits for `ready`, and ends it; answers the time and the memory when idle, in bytes.

@@ -31,7 +31,7 @@ impl LoneEvents {
         let group = Arc::new(GroupRecorder::spawn(
             units,
             ambient.clone(),
-            GroupOptions::default(),
+            GroupOptions::of(store.technology()),
         ));
         let strict = Arc::clone(&group) as Arc<dyn EventRecorder>;
         let limit = usize::try_from(audit.backlog).unwrap_or(usize::MAX);

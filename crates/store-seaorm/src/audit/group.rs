@@ -1,7 +1,8 @@
 //! Group commit: events that accompany no other change share a transaction.
 //!
-//! A commit costs a write to disk, whatever it holds. One committer takes what waits and commits it at once; what arrives
-//! meanwhile waits for the next commit, and for nothing else. Whoever raised an event is answered after its commit.
+//! A commit costs a write to disk, whatever it holds. What waits is taken and committed at once; what arrives meanwhile waits for
+//! the next commit, and for nothing else. Whoever raised an event is answered after its commit. Where the database has several
+//! writers, the next group is written while the one before it reaches the disk.
 
 use std::{
     sync::{
@@ -14,11 +15,13 @@ use std::{
 use async_trait::async_trait;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 use vutf_app::UnitOfWork;
 use vutf_audit::AuditTx;
 use vutf_kernel::{Ambient, Event, EventRecorder, Fault, PortError, Units, transact};
+
+use crate::Technology;
 
 const OP: &str = "audit.record";
 
@@ -29,6 +32,8 @@ pub struct GroupOptions {
     pub queue: usize,
     /// Events in one transaction.
     pub batch: usize,
+    /// Transactions at once.
+    pub commits: usize,
 }
 
 impl Default for GroupOptions {
@@ -36,6 +41,22 @@ impl Default for GroupOptions {
         Self {
             queue: 4_096,
             batch: 256,
+            commits: 1,
+        }
+    }
+}
+
+impl GroupOptions {
+    /// The documented defaults for a database. PostgreSQL: the disk writes one group while the next one is on its way; more than
+    /// two only make the groups smaller. SQLite has one writer.
+    pub fn of(technology: Technology) -> Self {
+        let commits = match technology {
+            Technology::Postgres => 2,
+            Technology::Sqlite => 1,
+        };
+        Self {
+            commits,
+            ..Self::default()
         }
     }
 }
@@ -91,6 +112,7 @@ impl GroupRecorder {
             ambient,
             shared: Arc::clone(&shared),
             batch: options.batch,
+            commits: options.commits.max(1),
         };
         let task = tokio::spawn(Arc::new(committer).run(waiting, stopped));
         Self {
@@ -160,12 +182,18 @@ struct Committer {
     ambient: Ambient,
     shared: Arc<Shared>,
     batch: usize,
+    commits: usize,
 }
 
 impl Committer {
     async fn run(self: Arc<Self>, mut queue: mpsc::Receiver<Waiting>, mut stopped: oneshot::Receiver<()>) {
         let mut taken = Vec::with_capacity(self.batch);
+        // Each in a task of its own: a panic is the end of this group and of no other.
+        let mut under_way = JoinSet::new();
         loop {
+            if under_way.len() >= self.commits {
+                let _panicked = under_way.join_next().await;
+            }
             let open = !queue.is_closed();
             let count = tokio::select! {
                 count = queue.recv_many(&mut taken, self.batch) => count,
@@ -175,12 +203,12 @@ impl Committer {
                 }
             };
             if count == 0 {
-                return;
+                break;
             }
             let group = std::mem::take(&mut taken);
-            // In a task of its own: a panic is the end of this group and of no other.
-            let _panicked = tokio::spawn(Arc::clone(&self).commit(group)).await;
+            under_way.spawn(Arc::clone(&self).commit(group));
         }
+        while under_way.join_next().await.is_some() {}
     }
 
     async fn commit(self: Arc<Self>, group: Vec<Waiting>) {

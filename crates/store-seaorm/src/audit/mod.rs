@@ -23,8 +23,6 @@ use uuid::Uuid;
 use vutf_audit::{Cursor, Intake, Leaf, SealedPart, StoredIntake, decode_parts, encode_parts};
 use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, UserId};
 
-pub(crate) use self::intake::place;
-pub(crate) use self::voucher::INTAKE;
 pub use self::{
     append_only::SeaAppendOnlyProbe,
     backlog::Backlog,
@@ -34,6 +32,7 @@ pub use self::{
     reader::AuditLag,
     relaxed::RelaxedRecorder,
 };
+pub(crate) use self::{intake::place, sequencer::End as LogEnd, voucher::INTAKE};
 use crate::{
     entity::{audit_intake, audit_leaf},
     row::array,

@@ -1,7 +1,10 @@
 //! Places in the log, given after the commit by the holder of a lease.
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryOrder, Statement, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryResult,
+    Statement, Value,
+};
 use uuid::Uuid;
 use vutf_audit::{
     Cursor, Leaf, Pending, SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing,
@@ -11,7 +14,12 @@ use vutf_audit::{
 use vutf_kernel::{EventId, Lease, PortError};
 
 use super::{leaf_of, leaf_row, tree, voucher::voucher};
-use crate::{SeaStore, entity::audit_leaf, error::port, tx::Tx};
+use crate::{
+    SeaStore,
+    entity::{audit_intake, audit_leaf},
+    error::port,
+    tx::Tx,
+};
 
 /// Rows in one INSERT: 6 parameters each, far below the 32,766 that SQLite and the 65,535 that PostgreSQL allow.
 const INSERT_ROWS: usize = 500;
@@ -23,27 +31,44 @@ const PENDING_SQLITE: &str =
 /// PostgreSQL: a row may be placed once every transaction with a smaller id has ended, or one with a smaller cursor could
 /// still appear behind the head. Restored rows may lie beyond the head although they have their place, once this cluster has
 /// caught up with their transaction ids.
+///
+/// `OFFSET 0` keeps the planner from making a join of it, which would read the whole log for each batch; the limit follows as
+/// text, so that it knows how few rows are wanted.
 const PENDING: &str = "SELECT i.xid, i.ord, i.id, i.body, i.mac FROM audit_intake i \
      WHERE (i.xid, i.ord) > ($1, $2) AND i.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
-     AND NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) ORDER BY i.xid, i.ord LIMIT $3";
+     AND NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id OFFSET 0) ORDER BY i.xid, i.ord LIMIT";
 
-/// Whether rows carry transaction ids that this cluster has not given out: they were restored from a dump of another one.
-const RESTORED: &str = "SELECT 1 AS x FROM audit_intake \
-     WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint LIMIT 1";
-
-/// After such a restore cursors of old and new rows cannot be compared: look for rows without a leaf instead.
+/// After a restore from a dump of another cluster, cursors of old and new rows cannot be compared: look for rows without a leaf
+/// instead.
 const PENDING_RESTORED: &str = "SELECT i.xid, i.ord, i.id, i.body, i.mac FROM audit_intake i \
      WHERE (i.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
          OR i.xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint) \
      AND NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) ORDER BY i.xid, i.ord LIMIT $1";
 
-const STANDING: &str = "SELECT xid, ord, mac FROM audit_intake WHERE id = $1";
+/// The last leaf with its event's row; one row of NULLs while the log is empty. `restored`: whether rows carry transaction ids
+/// that this cluster has not given out, so that they came from a dump of another one. The largest id is looked up in the index:
+/// to ask for any row beyond reads the table, as there is none.
+const END: &str = "SELECT l.seq, l.event_id, l.leaf_hash, l.chain, l.xid, l.ord, \
+     i.xid AS intake_xid, i.ord AS intake_ord, i.mac AS mac, \
+     CASE WHEN (SELECT n.xid FROM audit_intake n ORDER BY n.xid DESC, n.ord DESC LIMIT 1) \
+         >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN 1 ELSE 0 END AS restored \
+     FROM (SELECT 1 AS one) AS always \
+     LEFT JOIN (SELECT * FROM audit_leaf ORDER BY seq DESC LIMIT 1) AS l ON TRUE \
+     LEFT JOIN audit_intake i ON i.id = l.event_id";
 
-#[derive(FromQueryResult)]
-struct StandingRow {
-    xid: i64,
-    ord: i64,
-    mac: Vec<u8>,
+const END_SQLITE: &str = "SELECT l.seq, l.event_id, l.leaf_hash, l.chain, l.xid, l.ord, \
+     i.xid AS intake_xid, i.ord AS intake_ord, i.mac AS mac, 0 AS restored \
+     FROM (SELECT 1 AS one) AS always \
+     LEFT JOIN (SELECT * FROM audit_leaf ORDER BY seq DESC LIMIT 1) AS l ON TRUE \
+     LEFT JOIN audit_intake i ON i.id = l.event_id";
+
+/// The end of the log, read once a transaction: the lease's row is locked, so that nobody else appends.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    head: Option<Leaf>,
+    /// Of the head's event.
+    standing: Option<Standing>,
+    restored: bool,
 }
 
 #[derive(FromQueryResult)]
@@ -67,35 +92,35 @@ impl SequencerStore for SeaStore {
 #[async_trait]
 impl SequencerTx for Tx {
     async fn head(&mut self) -> Result<Option<Leaf>, PortError> {
-        last_leaf(&self.db).await
+        Ok(self.end().await?.head)
     }
 
     async fn standing(&mut self, event: EventId) -> Result<Option<Standing>, PortError> {
-        let statement = Statement::from_sql_and_values(self.backend, STANDING, [event.as_uuid().into()]);
-        let found = StandingRow::find_by_statement(statement).one(&self.db).await;
-        let found = found.map_err(port("audit.standing"))?;
-        Ok(found.map(|StandingRow { xid, ord, mac }| Standing {
-            cursor: Cursor { xid, ord },
-            vouched: !mac.is_empty(),
-        }))
+        let end = self.end().await?;
+        let of_head = end.head.as_ref().is_some_and(|head| head.event_id == event);
+        if of_head {
+            return Ok(end.standing);
+        }
+        let query = audit_intake::Entity::find().filter(audit_intake::Column::Id.eq(event.as_uuid()));
+        let row = query.one(&self.db).await.map_err(port("audit.standing"))?;
+        Ok(row.map(|row| standing(row.xid, row.ord, &row.mac)))
     }
 
     async fn pending(&mut self, limit: u32) -> Result<Vec<Pending>, PortError> {
-        let limit = i64::from(limit);
-        let statement =
-            |sql: &str, values: Vec<Value>| Statement::from_sql_and_values(self.backend, sql, values);
-        let statement = if self.backend == DbBackend::Postgres && self.was_restored().await? {
-            statement(PENDING_RESTORED, vec![limit.into()])
-        } else {
-            let head = last_leaf(&self.db).await?;
-            let after = head.map_or(Cursor { xid: -1, ord: -1 }, |leaf| leaf.cursor);
-            match self.backend {
-                DbBackend::Postgres => {
-                    statement(PENDING, vec![after.xid.into(), after.ord.into(), limit.into()])
-                }
-                _ => statement(PENDING_SQLITE, vec![after.ord.into(), limit.into()]),
+        let end = self.end().await?;
+        let after = end.head.map_or(Cursor { xid: -1, ord: -1 }, |leaf| leaf.cursor);
+        let (sql, values): (String, Vec<Value>) = match (self.backend, end.restored) {
+            (DbBackend::Postgres, true) => (PENDING_RESTORED.into(), vec![i64::from(limit).into()]),
+            (DbBackend::Postgres, false) => {
+                let sql = format!("{PENDING} {limit}");
+                (sql, vec![after.xid.into(), after.ord.into()])
             }
+            _ => (
+                PENDING_SQLITE.into(),
+                vec![after.ord.into(), i64::from(limit).into()],
+            ),
         };
+        let statement = Statement::from_sql_and_values(self.backend, sql, values);
         let rows = PendingRow::find_by_statement(statement)
             .all(&self.db)
             .await
@@ -116,6 +141,7 @@ impl SequencerTx for Tx {
     }
 
     async fn append(&mut self, leaves: &[Leaf], nodes: &[TreeNode]) -> Result<(), PortError> {
+        self.end = None;
         for rows in leaves.chunks(INSERT_ROWS) {
             audit_leaf::Entity::insert_many(rows.iter().map(leaf_row))
                 .exec_without_returning(&self.db)
@@ -140,21 +166,61 @@ impl Tx {
         })
     }
 
-    async fn was_restored(&self) -> Result<bool, PortError> {
-        let statement = Statement::from_string(self.backend, RESTORED);
-        self.db
-            .query_one_raw(statement)
+    async fn end(&mut self) -> Result<End, PortError> {
+        if let Some(end) = &self.end {
+            return Ok(end.clone());
+        }
+        let sql = match self.backend {
+            DbBackend::Postgres => END,
+            _ => END_SQLITE,
+        };
+        let row = self
+            .db
+            .query_one_raw(Statement::from_string(self.backend, sql))
             .await
-            .map(|row| row.is_some())
-            .map_err(port("audit.restored"))
+            .map_err(port("audit.head"))?;
+        let end = row.as_ref().map_or(Ok(End::EMPTY), End::read)?;
+        self.end = Some(end.clone());
+        Ok(end)
     }
 }
 
-async fn last_leaf(db: &impl ConnectionTrait) -> Result<Option<Leaf>, PortError> {
-    let last = audit_leaf::Entity::find()
-        .order_by_desc(audit_leaf::Column::Seq)
-        .one(db)
-        .await
-        .map_err(port("audit.head"))?;
-    last.as_ref().map(leaf_of).transpose()
+impl End {
+    const EMPTY: Self = Self {
+        head: None,
+        standing: None,
+        restored: false,
+    };
+
+    fn read(row: &QueryResult) -> Result<Self, PortError> {
+        let restored: i32 = row.try_get("", "restored").map_err(port("audit.head"))?;
+        let seq: Option<i64> = row.try_get("", "seq").map_err(port("audit.head"))?;
+        let mut end = Self {
+            restored: restored != 0,
+            ..Self::EMPTY
+        };
+        if seq.is_some() {
+            let leaf = audit_leaf::Model::from_query_result(row, "").map_err(port("audit.head"))?;
+            end.head = Some(leaf_of(&leaf)?);
+            let found = StandingRow::from_query_result(row, "").map_err(port("audit.standing"))?;
+            if let (Some(xid), Some(ord), Some(mac)) = (found.intake_xid, found.intake_ord, found.mac) {
+                end.standing = Some(standing(xid, ord, &mac));
+            }
+        }
+        Ok(end)
+    }
+}
+
+#[derive(FromQueryResult)]
+struct StandingRow {
+    intake_xid: Option<i64>,
+    intake_ord: Option<i64>,
+    mac: Option<Vec<u8>>,
+}
+
+fn standing(xid: i64, ord: i64, mac: &[u8]) -> Standing {
+    Standing {
+        cursor: Cursor { xid, ord },
+        vouched: !mac.is_empty(),
+    }
 }

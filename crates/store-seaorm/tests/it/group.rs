@@ -22,6 +22,7 @@ use crate::world::World;
 on_both!(
     what_is_acknowledged_is_committed_and_commits_are_shared,
     nobody_else_pays_for_an_event_that_cannot_be_written,
+    a_group_does_not_wait_for_the_one_before,
     a_full_queue_refuses_at_once_and_writes_nothing,
     the_end_writes_what_was_taken_and_takes_no_more,
     a_caller_who_leaves_leaves_the_event,
@@ -165,9 +166,41 @@ async fn nobody_else_pays_for_an_event_that_cannot_be_written(world: World) {
     );
 }
 
+async fn a_group_does_not_wait_for_the_one_before(world: World) {
+    let before = stored(&world).await;
+    let options = GroupOptions {
+        commits: 2,
+        ..GroupOptions::default()
+    };
+    let set = set(&world, options, 0);
+    let mut tasks = JoinSet::new();
+    for (at, event) in events(2).into_iter().enumerate() {
+        set.record(&mut tasks, event);
+        // The second transaction is begun though the first one has not got on.
+        set.begun(at + 1).await;
+    }
+    set.record(&mut tasks, events(3).remove(2));
+    set.waiting(1).await;
+    assert_eq!(set.gate.begun.load(Ordering::SeqCst), 2);
+    set.gate.permits.add_permits(1_000);
+    set.recorder.close().await;
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap().unwrap();
+    }
+    assert_eq!(stored(&world).await, before + 3);
+}
+
 async fn a_full_queue_refuses_at_once_and_writes_nothing(world: World) {
     let before = stored(&world).await;
-    let set = set(&world, GroupOptions { queue: 4, batch: 2 }, 0);
+    let set = set(
+        &world,
+        GroupOptions {
+            queue: 4,
+            batch: 2,
+            commits: 1,
+        },
+        0,
+    );
     let mut tasks = JoinSet::new();
     let mut all = events(20).into_iter();
     set.record(&mut tasks, all.next().unwrap());

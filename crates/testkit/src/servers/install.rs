@@ -44,6 +44,15 @@ pub fn install(components: &[Component]) -> Result<()> {
     Ok(())
 }
 
+/// The Python that has the library tlog-scales, which is installed unless it is there.
+///
+/// # Errors
+/// The last lines of pip, for example without a network.
+pub fn tlog_scales() -> Result<PathBuf> {
+    venv::make(&venv::TLOG_SCALES)?;
+    venv::installed(&venv::TLOG_SCALES).context("tlog-scales was not installed")
+}
+
 fn install_packages(components: &[Component]) -> Result<()> {
     if components.is_empty() {
         return Ok(());

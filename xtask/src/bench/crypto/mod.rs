@@ -1,7 +1,6 @@
 //! The service's named keys beside OpenBao's transit engine: the same requests, the same client, the same cores, in one run, each
 //! with its audit on.
 
-mod client;
 mod site;
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -10,10 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use self::site::{Ours, Scenario, Site, Transit};
-use crate::{
-    output::say,
-    workspace::{cargo, output_of, target},
-};
+use crate::{client, output::say, workspace::output_of};
 
 /// How it is measured.
 #[derive(Debug, clap::Args)]
@@ -60,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     );
     let program = match &options.program {
         Some(program) => program.clone(),
-        None => build()?,
+        None => super::release()?,
     };
     let transit = (!options.alone).then(Transit::start).transpose()?;
     let beside = transit.as_ref().and_then(Transit::files);
@@ -162,14 +158,6 @@ impl Figures {
     fn cpu_per_item(&self) -> f64 {
         self.cpu / self.items
     }
-}
-
-fn build() -> Result<PathBuf> {
-    let status = cargo()
-        .args(["build", "--release", "--package", "vutf-server"])
-        .status()?;
-    ensure!(status.success(), "the release build failed");
-    Ok(target()?.join("release/violentutf-api"))
 }
 
 /// User and system time of a process, in seconds.

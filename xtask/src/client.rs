@@ -15,14 +15,14 @@ use anyhow::{Context as _, Result, ensure};
 
 /// One HTTP/1.1 request, as bytes.
 #[derive(Clone)]
-pub(super) struct Request {
+pub(crate) struct Request {
     port: u16,
     bytes: Vec<u8>,
 }
 
 impl Request {
     /// With one header beside those that HTTP needs.
-    pub(super) fn new(port: u16, method: &str, path: &str, header: &str, body: &str) -> Self {
+    pub(crate) fn new(port: u16, method: &str, path: &str, header: &str, body: &str) -> Self {
         let length = body.len();
         let head = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{header}\r\n");
         let rest = if method == "GET" {
@@ -37,21 +37,21 @@ impl Request {
     }
 
     /// Sends it once.
-    pub(super) fn once(&self) -> Result<(u16, Vec<u8>)> {
+    pub(crate) fn once(&self) -> Result<(u16, Vec<u8>)> {
         Connection::open(self.port)?.exchange(&self.bytes)
     }
 }
 
 /// What a run came to.
-pub(super) struct Ran {
-    pub(super) took: Duration,
+pub(crate) struct Ran {
+    pub(crate) took: Duration,
     /// Of single requests, sorted.
-    pub(super) latencies: Vec<Duration>,
+    pub(crate) latencies: Vec<Duration>,
 }
 
 /// Sends `request` again and again over `connections` at once, for `length` after a warm-up; `begin` is called between the two. Every
 /// answer must be a success and hold `expected`.
-pub(super) fn run(
+pub(crate) fn run(
     request: &Request,
     expected: &str,
     connections: usize,
