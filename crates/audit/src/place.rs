@@ -175,12 +175,12 @@ impl Edge {
             .kept_at
             .is_none_or(|kept| how.now.since(kept) >= how.keep_every);
         let kept = self.signed.as_ref().map_or(0, |signed| signed.kept) + u64::from(keep);
-        let signed = sign_checkpoint(signer, size, tree.root(), kept, how.now)?;
-        tx.publish(&signed, keep).await?;
+        let checkpoint = sign_checkpoint(signer, size, tree.root(), kept, how.now)?;
+        tx.publish(&checkpoint, keep).await?;
         if keep {
             self.kept_at = Some(how.now);
         }
-        self.signed = Some(signed);
+        self.signed = Some(checkpoint);
         Ok(true)
     }
 }

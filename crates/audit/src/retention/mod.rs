@@ -20,7 +20,7 @@ pub mod ports;
 mod run;
 mod seqs;
 
-pub use access::{Retention, RetentionError, RetentionSettings, action};
+pub use access::{ClassStatus, Retention, RetentionError, RetentionSettings, action};
 pub use class::{CLASSES, EventClass, FLOOR, Kept};
 pub use evidence::{PRUNE, Removal, Removed};
 pub use hold::{Doer, Hold, HoldReason, HoldScope};

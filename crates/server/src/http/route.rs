@@ -157,6 +157,10 @@ impl Endpoint {
     pub fn template(&self) -> &'static str {
         self.path.trim_end_matches('*')
     }
+    /// Whether it answers for every id, known or not: nothing is known of a stranger, and that is the answer.
+    pub fn answers_any_id(&self) -> bool {
+        self.path.starts_with("/api/v1/audit/timeline/")
+    }
     /// Whether it takes a tile of the audit log from its path.
     pub fn takes_tile(&self) -> bool {
         self.path.contains("{tile}")
@@ -200,8 +204,6 @@ pub struct Doc {
     pub preconditioned: bool,
     /// Refusals beyond those that follow from the rest.
     pub refusals: &'static [u16],
-    /// Whether it answers for every id, known or not.
-    pub any_id: bool,
 }
 
 /// `limit` and `cursor`.
@@ -225,13 +227,7 @@ impl Doc {
             conditional: false,
             preconditioned: false,
             refusals: &[],
-            any_id: false,
         }
-    }
-    /// Answers for every id, known or not.
-    #[must_use]
-    pub const fn any_id(self) -> Self {
-        Self { any_id: true, ..self }
     }
     /// Takes a JSON body.
     #[must_use]

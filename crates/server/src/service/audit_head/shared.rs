@@ -27,7 +27,7 @@ impl SharedHead {
 #[async_trait]
 impl HeadStore for SharedHead {
     async fn read(&self) -> Result<Option<NotedHead>, HeadError> {
-        let Some(bytes) = self.cache.fetch(KEY).await.map_err(failed)? else {
+        let Some(bytes) = self.cache.fetch(KEY).await.map_err(|error| failed(&error))? else {
             return Ok(None);
         };
         let text = String::from_utf8(bytes).map_err(|error| HeadError(error.to_string()))?;
@@ -38,11 +38,14 @@ impl HeadStore for SharedHead {
 
     async fn write(&self, head: &NotedHead) -> Result<(), HeadError> {
         let text = head.to_string();
-        self.cache.put(KEY, text.as_bytes(), KEPT).await.map_err(failed)
+        self.cache
+            .put(KEY, text.as_bytes(), KEPT)
+            .await
+            .map_err(|error| failed(&error))
     }
 
     async fn remove(&self) -> Result<(), HeadError> {
-        self.cache.remove(KEY).await.map_err(failed)
+        self.cache.remove(KEY).await.map_err(|error| failed(&error))
     }
 
     fn place(&self) -> String {
@@ -54,7 +57,7 @@ impl HeadStore for SharedHead {
     }
 }
 
-fn failed(error: PortError) -> HeadError {
+fn failed(error: &PortError) -> HeadError {
     HeadError(error.chain())
 }
 

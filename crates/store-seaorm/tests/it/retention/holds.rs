@@ -217,7 +217,7 @@ async fn a_hold_is_released_once(world: World) {
     let keeper = Keeper::new(world).await;
     let hold = keeper.place(HoldScope::default()).await;
     let listed = keeper.retention().holds(&keeper.ctx).await.unwrap();
-    assert_eq!(listed, [hold.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&hold));
     let released = keeper.retention().release(&keeper.ctx, hold.id).await.unwrap();
     assert_eq!(keeper.retention().holds(&keeper.ctx).await.unwrap(), [released]);
     let again = keeper

@@ -51,7 +51,10 @@ async fn fill(keeper: &Keeper) -> Vec<i64> {
 }
 
 /// All but the instant, which goes on.
-fn numbers(report: &PlanReport) -> Vec<(&'static str, u64, u64, Option<i64>, Option<i64>)> {
+/// Class, how many may go and are held, first and last.
+type Numbers = (&'static str, u64, u64, Option<i64>, Option<i64>);
+
+fn numbers(report: &PlanReport) -> Vec<Numbers> {
     let classes = report.classes.iter();
     classes
         .map(|class| {

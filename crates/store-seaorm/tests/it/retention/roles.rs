@@ -1,5 +1,6 @@
 //! PostgreSQL: the service works as a role that can neither change nor remove an audit record.
 
+use vutf_audit::retention::RetentionStore as _;
 use vutf_audit::{LogReader as _, retention::HoldScope, verify};
 use vutf_testkit::factory::Factory;
 
@@ -66,7 +67,6 @@ async fn the_service_works_as_a_role_that_owns_nothing() {
     assert_eq!(keeper.run().await.unwrap().count(), 12);
     keeper.retention().release(&keeper.ctx, hold.id).await.unwrap();
     assert_eq!(keeper.run().await.unwrap().count(), 5);
-    use vutf_audit::retention::RetentionStore as _;
     let long_ago = vutf_kernel::Timestamp::parse_rfc3339("2024-02-01T00:00:00Z").unwrap();
     assert_eq!(store.make_months(long_ago).await.unwrap().len(), 4);
     assert_eq!(store.drop_empty_months().await.unwrap().len(), 4);

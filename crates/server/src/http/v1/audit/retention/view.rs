@@ -1,7 +1,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
-use vutf_audit::retention::{Kept, action};
+use vutf_audit::retention::{ClassStatus, Kept, Policy, action};
 use vutf_identity::role::permission;
 use vutf_kernel::Timestamp;
 
@@ -65,11 +65,18 @@ pub(crate) struct ClassBody {
 pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
     let retention = state.retention();
     let policy = &retention.settings.policy;
-    let classes = retention
-        .status(&caller)
-        .await?
-        .into_iter()
-        .map(|status| ClassBody {
+    let classes = retention.status(&caller).await?.into_iter();
+    let classes = classes.map(|status| ClassBody::of(&status, policy));
+    Ok(HttpResponse::Ok().json(RetentionBody {
+        enabled: retention.settings.enabled,
+        policy: policy.version(),
+        classes: classes.collect(),
+    }))
+}
+
+impl ClassBody {
+    fn of(status: &ClassStatus, policy: &Policy) -> Self {
+        Self {
             name: status.class.name,
             about: status.class.about,
             actions: status.class.actions,
@@ -81,12 +88,8 @@ pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result
             events: status.count,
             oldest: status.oldest.map(Timestamp::rfc3339),
             cutoff: status.cutoff.map(Timestamp::rfc3339),
-        });
-    Ok(HttpResponse::Ok().json(RetentionBody {
-        enabled: retention.settings.enabled,
-        policy: policy.version(),
-        classes: classes.collect(),
-    }))
+        }
+    }
 }
 
 const DAY: u64 = 86_400;

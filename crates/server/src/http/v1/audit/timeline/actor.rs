@@ -20,7 +20,6 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     rate: RateClass::Admin,
     doc: Doc::new("audit", "See what a user did, newest first")
         .query(SPAN)
-        .any_id()
         .answers::<List<LineBody>>(200),
 };
 
