@@ -230,7 +230,9 @@ async fn beside(reader: &dyn LogReader, head: Option<&Leaf>) -> Result<Option<Fi
         let detail = format!("event {event} has no place yet, and was not written by this service");
         Finding::new(next, FindingKind::Forged, detail)
     });
-    Ok(passed_over.or(orphan).or(forged))
+    let outside = strays.outside_tree;
+    let outside = outside.map(|misfit| Finding::new(next, misfit.kind, misfit.detail));
+    Ok(passed_over.or(orphan).or(forged).or(outside))
 }
 
 /// Body, leaf hash and chain hash witness one another: whichever two agree tell which one was changed.

@@ -37,13 +37,15 @@ const PENDING_RESTORED: &str = "SELECT i.xid, i.ord, i.id, i.body, i.mac FROM au
          OR i.xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint) \
      AND NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) ORDER BY i.xid, i.ord LIMIT $1";
 
-const STANDING: &str = "SELECT xid, ord, mac FROM audit_intake WHERE id = $1";
+/// Whoever empties the MAC of the head's event alone does not make the log look like one from before there were keys.
+const STANDING: &str = "SELECT i.xid, i.ord, length(i.mac) > 0 OR EXISTS (SELECT 1 FROM audit_leaf l \
+     JOIN audit_intake v ON v.id = l.event_id WHERE length(v.mac) > 0) AS vouched FROM audit_intake i WHERE i.id = $1";
 
 #[derive(FromQueryResult)]
 struct StandingRow {
     xid: i64,
     ord: i64,
-    mac: Vec<u8>,
+    vouched: bool,
 }
 
 #[derive(FromQueryResult)]
@@ -74,9 +76,9 @@ impl SequencerTx for Tx {
         let statement = Statement::from_sql_and_values(self.backend, STANDING, [event.as_uuid().into()]);
         let found = StandingRow::find_by_statement(statement).one(&self.db).await;
         let found = found.map_err(port("audit.standing"))?;
-        Ok(found.map(|StandingRow { xid, ord, mac }| Standing {
+        Ok(found.map(|StandingRow { xid, ord, vouched }| Standing {
             cursor: Cursor { xid, ord },
-            vouched: !mac.is_empty(),
+            vouched,
         }))
     }
 
@@ -128,7 +130,7 @@ impl SequencerTx for Tx {
 
 impl Tx {
     fn pending_of(&self, row: PendingRow) -> Result<Pending, PortError> {
-        let voucher = voucher(&self.keyring, &row.body, &row.mac)?;
+        let voucher = voucher(&self.keyring, row.id, &row.body, &row.mac)?;
         Ok(Pending {
             event_id: EventId::from_uuid(row.id),
             body: row.body,
