@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use vutf_kernel::PortError;
 
 use crate::{
-    Anchor, Body, Finding, FindingKind, GENESIS, Leaf, LogEntry, LogReader, Misfit, StoredIntake,
+    Anchor, Body, Cursor, Finding, FindingKind, GENESIS, Leaf, LogEntry, LogReader, Misfit, StoredIntake,
     chain_after, leaf_hash, parse_body,
     tlog::{Checkpoint, VerifierKey},
     verify_tree::TreeCheck,
@@ -129,7 +129,9 @@ impl Verifier {
         let body = check_form(&intake.body)?;
         check_columns(&entry.leaf, intake, &body)?;
         check_parts(intake, &body)?;
-        check_cursor(entry)
+        check_cursor(entry)?;
+        let head = self.report.head.as_ref();
+        head.map_or(Ok(()), |head| check_order(&head.cursor, &entry.leaf.cursor))
     }
 }
 
@@ -285,6 +287,16 @@ pub(crate) fn check_cursor(entry: &LogEntry) -> Result<(), Misfit> {
         return Ok(());
     }
     let detail = "leaf and event differ in xid or ord";
+    Err(Misfit::new(FindingKind::CursorChanged, detail))
+}
+
+/// Entries are placed in the order of their cursors. In a database that was restored elsewhere transactions are counted anew, but
+/// rows are not: only who lies behind in both was put there.
+fn check_order(before: &Cursor, here: &Cursor) -> Result<(), Misfit> {
+    if here.xid > before.xid || here.ord > before.ord {
+        return Ok(());
+    }
+    let detail = "xid and ord lie before those of the entry before";
     Err(Misfit::new(FindingKind::CursorChanged, detail))
 }
 

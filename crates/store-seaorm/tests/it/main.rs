@@ -31,6 +31,7 @@ mod classification;
 mod contract;
 mod dba;
 mod dba_keys;
+mod drill_tamper;
 mod erasure;
 mod group;
 mod jobs;
@@ -51,6 +52,8 @@ mod sealed;
 mod sealed_columns;
 mod sequencer;
 mod tamper;
+#[path = "../tamper_drill/mod.rs"]
+mod tamper_drill;
 mod tombstones;
 mod voucher;
 mod world;
