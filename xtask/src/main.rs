@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod demo;
 mod deny;
+mod drill;
 mod fuzz;
 mod generated;
 mod layers;
@@ -62,6 +63,12 @@ enum Task {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Run what shows, at length, that the audit log keeps its promises.
+    Drill {
+        /// Which.
+        #[command(subcommand)]
+        what: drill::Drill,
+    },
     /// Run the fuzz targets with cargo-fuzz, each for a while.
     Fuzz(fuzz::Options),
     /// Run every check that needs no server: formatting, lints, layers, tidy, generated files, dependencies, secrets.
@@ -89,6 +96,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Deny => report("deny", &deny::check()?)?,
         Task::Secrets => report("secrets", &secrets::check()?)?,
         Task::Bench { what } => bench::run(&what)?,
+        Task::Drill { what } => return drill::run(&what),
         Task::Fuzz(options) => fuzz::run(&options)?,
         Task::Ci => return Ok(ci::run()),
     }

@@ -92,6 +92,9 @@ const PLANNERS: [Planner; 14] = [
     rows::insert,
 ];
 
+/// Mutations between two times that the database is cleared.
+const CLEAR_EVERY: usize = 50;
+
 /// Tells what there is to change.
 struct Log<'a> {
     site: &'a Site,
@@ -155,6 +158,9 @@ pub(crate) async fn run(mut site: Site, plan: Plan, tell: &mut dyn FnMut(usize))
     let mut dice = Dice::new(plan.seed);
     for round in 0..plan.mutations {
         tell(round);
+        if round.is_multiple_of(CLEAR_EVERY) {
+            site.administrator.clear_away().await;
+        }
         let mutation = next(&mut dice, &Log::of(&site), PLANNERS[round % PLANNERS.len()]);
         apply(&site, &mutation, round, &mut outcome).await;
     }

@@ -85,21 +85,48 @@ pub(super) fn reseal(dice: &mut Dice, log: &Log<'_>) -> Option<Mutation> {
             let vouched = !log.dump.0[INTAKE][log.dump.intake_of(log.event(at))][4]
                 .bytes()
                 .is_empty();
-            if at >= other || !vouched {
-                return None;
+            if at < other && vouched {
+                return reseal_exchanged(dice, log, at, other);
             }
-            let mut mutation = log.change(
-                "reseal: after two events changed places",
-                log.seen_after(seq),
-                |after| {
-                    after.0[LEAF].swap(at, other);
-                    seal(after);
-                },
-            )?;
-            sign_anew(dice, log, &mut mutation, log.size);
-            Some(mutation)
+            None
         }
     }
+}
+
+/// With their cursors, which are then out of order as well, or without.
+fn reseal_exchanged(dice: &mut Dice, log: &Log<'_>, at: usize, other: usize) -> Option<Mutation> {
+    let seq = i64::try_from(at).unwrap();
+    let in_order = dice.coin();
+    let kind = if in_order {
+        "reseal: after two events and their cursors changed places"
+    } else {
+        "reseal: after two events changed places"
+    };
+    let mut mutation = log.change(kind, log.seen_after(seq), |after| {
+        if in_order {
+            let (a, b) = (
+                log.dump.intake_of(log.event(at)),
+                log.dump.intake_of(log.event(other)),
+            );
+            for column in [1, 2] {
+                let rows = &mut after.0[INTAKE];
+                let (x, y) = (rows[a][column].clone(), rows[b][column].clone());
+                (rows[a][column], rows[b][column]) = (y, x);
+            }
+            for column in [4, 5] {
+                let leaves = &mut after.0[LEAF];
+                let (x, y) = (leaves[at][column].clone(), leaves[other][column].clone());
+                (leaves[at][column], leaves[other][column]) = (y, x);
+            }
+        }
+        after.0[LEAF].swap(at, other);
+        seal(after);
+    })?;
+    sign_anew(dice, log, &mut mutation, log.size);
+    if !in_order {
+        mutation.seq = mutation.seq.min(seq + 1);
+    }
+    Some(mutation)
 }
 
 /// Another outcome, in the body and beside it; the MAC of the true body, or none.
