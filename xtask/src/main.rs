@@ -5,6 +5,7 @@ mod ci;
 mod client;
 mod demo;
 mod deny;
+mod drill;
 mod fuzz;
 mod generated;
 mod interop;
@@ -71,6 +72,12 @@ enum Task {
         #[command(subcommand)]
         what: interop::Interop,
     },
+    /// Run what shows, at length, that the audit log keeps its promises.
+    Drill {
+        /// Which.
+        #[command(subcommand)]
+        what: drill::Drill,
+    },
     /// Run the fuzz targets with cargo-fuzz, each for a while.
     Fuzz(fuzz::Options),
     /// Run every check that needs no server: formatting, lints, layers, tidy, generated files, dependencies, secrets.
@@ -99,6 +106,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Secrets => report("secrets", &secrets::check()?)?,
         Task::Bench { what } => bench::run(&what)?,
         Task::Interop { what } => return interop::run(&what),
+        Task::Drill { what } => return drill::run(&what),
         Task::Fuzz(options) => fuzz::run(&options)?,
         Task::Ci => return Ok(ci::run()),
     }

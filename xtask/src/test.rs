@@ -25,6 +25,20 @@ pub(crate) struct Options {
     /// Never install packages; do without what is missing.
     #[arg(long)]
     no_install: bool,
+    /// Passed to the tests by a task that runs some of them.
+    #[arg(skip)]
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Options {
+    /// Only the tests whose names contain `filter`, which find `environment` set; what they print is shown.
+    pub(crate) fn of(filter: &str, environment: Vec<(&'static str, String)>) -> Self {
+        Self {
+            filter: Some(filter.to_owned()),
+            no_install: false,
+            environment,
+        }
+    }
 }
 
 /// Runs the tests and prints the summary. Ctrl-C ends this process; the watchdogs of the servers clear up.
@@ -40,7 +54,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     components.pass_to(&mut command);
     command
         .env(settings::BINARY, &programs.service)
-        .env(settings::SKIP_LOG, skip_log.path());
+        .env(settings::SKIP_LOG, skip_log.path())
+        .envs(options.environment.iter().map(|(name, value)| (name, value)));
     let mut outcome = runner.run(&mut command)?;
     if options.filter.is_none() && has_doctests(root())? {
         let doctests = Runner::CargoTest.run(

@@ -443,6 +443,7 @@ impl LogReader for MemoryLog {
             // References stand in the events themselves here.
             orphan_reference: None,
             forged: None,
+            outside_tree: None,
         })
     }
 

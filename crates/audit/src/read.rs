@@ -27,7 +27,7 @@ pub struct LogEntry {
 }
 
 /// Rows that belong to no entry and should not be there; one of each kind, if there is one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strays {
     /// An event without a place, although a later one has its own.
     pub passed_over: Option<EventId>,
@@ -35,6 +35,8 @@ pub struct Strays {
     pub orphan_reference: Option<EventId>,
     /// An event without a place that this service did not write, as far as its key is at hand.
     pub forged: Option<EventId>,
+    /// A node or a checkpoint that lies where no tree has one, so that nothing else would meet it.
+    pub outside_tree: Option<Misfit>,
 }
 
 /// What is missing of the database's own protection, by name.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use vutf_kernel::{EventId, PortError};
 
 use crate::{
-    Anchor, Body, Finding, FindingKind, GENESIS, Leaf, LogEntry, LogReader, Misfit, StoredIntake,
+    Anchor, Body, Cursor, Finding, FindingKind, GENESIS, Leaf, LogEntry, LogReader, Misfit, StoredIntake,
     chain_after, leaf_hash, parse_body,
     retention::{PRUNE, PruneLedger},
     tlog::{Checkpoint, VerifierKey},
@@ -163,10 +163,13 @@ impl Verifier {
 
     fn judge_here(&self, entry: &LogEntry) -> Result<(), Misfit> {
         let previous = self.report.head.as_ref().map_or(&GENESIS, |head| &head.chain);
+        let head = self.report.head.as_ref();
         if is_pruned(entry) {
-            return check_link(previous, entry);
+            check_link(previous, entry)?;
+        } else {
+            check_entry(previous, entry)?;
         }
-        check_entry(previous, entry).map(|_| ())
+        head.map_or(Ok(()), |head| check_order(&head.cursor, &entry.leaf.cursor))
     }
 }
 
@@ -309,7 +312,9 @@ async fn beside(reader: &dyn LogReader, head: Option<&Leaf>) -> Result<Option<Fi
         let detail = format!("event {event} has no place yet, and was not written by this service");
         Finding::new(next, FindingKind::Forged, detail)
     });
-    Ok(passed_over.or(orphan).or(forged))
+    let outside = strays.outside_tree;
+    let outside = outside.map(|misfit| Finding::new(next, misfit.kind, misfit.detail));
+    Ok(passed_over.or(orphan).or(forged).or(outside))
 }
 
 /// Body, leaf hash and chain hash witness one another: whichever two agree tell which one was changed.
@@ -362,6 +367,16 @@ pub(crate) fn check_cursor(entry: &LogEntry) -> Result<(), Misfit> {
         return Ok(());
     }
     let detail = "leaf and event differ in xid or ord";
+    Err(Misfit::new(FindingKind::CursorChanged, detail))
+}
+
+/// Entries are placed in the order of their cursors. In a database that was restored elsewhere transactions are counted anew, but
+/// rows are not: only who lies behind in both was put there.
+fn check_order(before: &Cursor, here: &Cursor) -> Result<(), Misfit> {
+    if here.xid > before.xid || here.ord > before.ord {
+        return Ok(());
+    }
+    let detail = "xid and ord lie before those of the entry before";
     Err(Misfit::new(FindingKind::CursorChanged, detail))
 }
 

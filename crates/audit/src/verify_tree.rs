@@ -33,7 +33,8 @@ pub(crate) struct TreeCheck {
     numbered: u64,
     /// Checkpoints below this size have been read.
     read_to: u64,
-    exhausted: bool,
+    /// The size of the last kept checkpoint that was judged, or of the largest tree that was noted elsewhere.
+    signed_to: u64,
     pub(crate) checked: u64,
 }
 
@@ -42,21 +43,21 @@ impl TreeCheck {
         let mut known = known.to_vec();
         known.sort_by_key(|known| known.size);
         Self {
+            signed_to: known.last().map_or(0, |known| known.size),
             keys: keys.to_vec(),
             known: known.into(),
             ..Self::default()
         }
     }
 
-    /// Reads the checkpoints that the next `entries` entries need.
+    /// Reads the checkpoints that the next `entries` entries need. Called after those entries were read, so that a checkpoint
+    /// which was made with one of them is there, however busy the log is.
     pub(crate) async fn prepare(&mut self, reader: &dyn TreeReader, entries: u64) -> Result<(), PortError> {
         let until = self.tree.size().saturating_add(entries);
-        while !self.exhausted && self.read_to <= until {
+        while self.read_to <= until {
             let more = reader.checkpoints(self.read_to, BATCH).await?;
-            match more.last() {
-                Some(last) => self.read_to = last.size.saturating_add(1),
-                None => self.exhausted = true,
-            }
+            let Some(last) = more.last() else { break };
+            self.read_to = last.size.saturating_add(1);
             self.kept.extend(more);
         }
         Ok(())
@@ -83,6 +84,7 @@ impl TreeCheck {
                 return Err(finding(kept.size, FindingKind::CheckpointChanged, detail));
             }
             self.judge(&kept)?;
+            self.signed_to = self.signed_to.max(kept.size);
         }
         while let Some(known) = self.known.pop_front_if(|known| known.size <= size) {
             let same = known.size < size || known.root == self.tree.root();
@@ -97,12 +99,7 @@ impl TreeCheck {
     /// A checkpoint of the tree as it is now.
     fn judge(&mut self, kept: &SignedCheckpoint) -> Result<(), Finding> {
         let wrong = |detail: &str| finding(kept.size, FindingKind::CheckpointChanged, detail);
-        let said = if self.keys.is_empty() {
-            let note = Note::parse(&kept.note).map_err(|error| wrong(&error.to_string()))?;
-            Checkpoint::parse(note.text()).map_err(|error| wrong(&error.to_string()))?
-        } else {
-            open_checkpoint(&kept.note, &self.keys).map_err(|error| wrong(&error.to_string()))?
-        };
+        let said = self.open(kept).map_err(|error| wrong(&error))?;
         let size = self.tree.size();
         let root = if size == 0 { EMPTY_ROOT } else { self.tree.root() };
         if said.size != kept.size || said.size != size || said.root != root {
@@ -149,15 +146,7 @@ impl TreeCheck {
             )));
         }
         if let Some(kept) = self.kept.front() {
-            let detail = format!(
-                "the log ends here, though a checkpoint of {} entries was signed",
-                kept.size
-            );
-            return Ok(Some(finding(
-                size.saturating_add(1),
-                FindingKind::LeafMissing,
-                &detail,
-            )));
+            return Ok(Some(self.beyond(kept)));
         }
         for (level, count) in (1_u8..).zip(self.counts) {
             if let Some(node) = reader.nodes(level, count, 1).await?.first() {
@@ -174,7 +163,7 @@ impl TreeCheck {
                 )))
             }
             Some(latest) => self.finish_latest(reader, &latest).await,
-            None if self.numbered > 0 => {
+            None if self.signed_to > 0 => {
                 let detail = "the newest checkpoint is gone";
                 Ok(Some(finding(size, FindingKind::CheckpointChanged, detail)))
             }
@@ -192,35 +181,58 @@ impl TreeCheck {
             return Ok(self.judge(latest).err());
         }
         if latest.size > size {
-            let detail = format!(
-                "the log ends here, though a checkpoint of {} entries was signed",
-                latest.size
-            );
-            return Ok(Some(finding(
-                size.saturating_add(1),
-                FindingKind::LeafMissing,
-                &detail,
-            )));
+            return Ok(Some(self.beyond(latest)));
         }
         // What was placed without a checkpoint, or placed since the walk began: its root comes from nodes that were checked.
-        let root = crate::tree::root(reader, latest.size).await;
-        let said = open_or_read(latest, &self.keys);
-        Ok(match (root, said) {
-            (Err(crate::tree::TreeError::Port(error)), _) => return Err(error),
-            (Ok(root), Some(said)) if said.size == latest.size && said.root == root => None,
-            _ => {
-                let detail = "the newest checkpoint is not that of the log at its size";
-                Some(finding(latest.size, FindingKind::CheckpointChanged, detail))
-            }
-        })
+        let wrong = |size: u64, detail: &str| Ok(Some(finding(size, FindingKind::CheckpointChanged, detail)));
+        let said = match self.open(latest) {
+            Ok(said) => said,
+            Err(error) => return wrong(latest.size, &error),
+        };
+        if said.size < self.signed_to {
+            let detail = format!(
+                "the newest checkpoint is older than one of {} entries",
+                self.signed_to
+            );
+            return wrong(said.size, &detail);
+        }
+        match crate::tree::root(reader, said.size).await {
+            Err(crate::tree::TreeError::Port(error)) => Err(error),
+            Ok(root) if said.size == latest.size && said.root == root => Ok(None),
+            _ => wrong(
+                said.size,
+                "the newest checkpoint is not that of the log at its size",
+            ),
+        }
     }
-}
 
-fn open_or_read(signed: &SignedCheckpoint, keys: &[VerifierKey]) -> Option<Checkpoint> {
-    if keys.is_empty() {
-        return Checkpoint::parse(Note::parse(&signed.note).ok()?.text()).ok();
+    /// A checkpoint of more entries than there are: the log was cut off, unless the note says another size than its row.
+    fn beyond(&self, signed: &SignedCheckpoint) -> Finding {
+        let size = self.tree.size();
+        match self.open(signed) {
+            Ok(said) if said.size == signed.size => {
+                let detail = format!(
+                    "the log ends here, though a checkpoint of {} entries was signed",
+                    said.size
+                );
+                finding(size.saturating_add(1), FindingKind::LeafMissing, &detail)
+            }
+            Ok(said) => {
+                let detail = "a checkpoint stands under another size than its own";
+                finding(said.size, FindingKind::CheckpointChanged, detail)
+            }
+            Err(error) => finding(size, FindingKind::CheckpointChanged, &error),
+        }
     }
-    open_checkpoint(&signed.note, keys).ok()
+
+    /// What a checkpoint says, if one of the keys signed it, or why it is not believed.
+    fn open(&self, signed: &SignedCheckpoint) -> Result<Checkpoint, String> {
+        if self.keys.is_empty() {
+            let note = Note::parse(&signed.note).map_err(|error| error.to_string())?;
+            return Checkpoint::parse(note.text()).map_err(|error| error.to_string());
+        }
+        open_checkpoint(&signed.note, &self.keys).map_err(|error| error.to_string())
+    }
 }
 
 /// At the last entry below a node, or that a checkpoint covers.

@@ -306,7 +306,7 @@ fn forked(rows: &mut Rows, seq: usize) -> String {
 fn whatever_is_changed_in_tree_and_checkpoints_is_named() {
     type Change = fn(&mut Rows);
     let signer = TestSigner::new(1);
-    let changes: [(&str, (i64, FindingKind), Change); 9] = [
+    let changes: [(&str, (i64, FindingKind), Change); 12] = [
         ("a node", (255, FindingKind::NodeChanged), |rows| {
             rows.nodes[0].hash[0] ^= 1
         }),
@@ -366,6 +366,30 @@ fn whatever_is_changed_in_tree_and_checkpoints_is_named() {
                 rows.latest.as_mut().unwrap().note = rows.checkpoints[3].note.clone();
             },
         ),
+        (
+            "an older checkpoint as the newest, with the number of those that are kept",
+            (67, FindingKind::CheckpointChanged),
+            |rows| {
+                let kept = rows.latest.as_ref().unwrap().kept;
+                let older = rows.checkpoints[3].clone();
+                rows.latest = Some(vutf_audit::SignedCheckpoint { kept, ..older });
+            },
+        ),
+        (
+            "the newest checkpoint under a size beyond the end",
+            (599, FindingKind::CheckpointChanged),
+            |rows| rows.latest.as_mut().unwrap().size = 10_000,
+        ),
+        (
+            "the cursors of two entries exchanged, so that each agrees with its event",
+            (301, FindingKind::CursorChanged),
+            |rows| {
+                let (a, b) = (rows.leaves[300].cursor, rows.leaves[400].cursor);
+                (rows.leaves[300].cursor, rows.leaves[400].cursor) = (b, a);
+                rows.cursors.insert(rows.leaves[300].event_id, b);
+                rows.cursors.insert(rows.leaves[400].event_id, a);
+            },
+        ),
     ];
     for (name, expected, change) in changes {
         let (log, head) = now(signed_log(600, &signer));
@@ -383,6 +407,28 @@ fn whatever_is_changed_in_tree_and_checkpoints_is_named() {
         findings(&older, &signer, &known),
         Some((400, FindingKind::LeafMissing))
     );
+}
+
+/// In the database it may be older than it was: what was noted says how far it had come.
+#[test]
+fn a_newest_checkpoint_that_is_older_than_the_noted_one_is_told() {
+    let signer = TestSigner::new(1);
+    let (log, head) = now(signed_log(600, &signer));
+    let last = log.tamper(|rows| {
+        let last = rows.checkpoints.last().unwrap().clone();
+        rows.latest = Some(last.clone());
+        last
+    });
+    assert!(last.size < 600);
+    assert_eq!(
+        findings(&log, &signer, &[]),
+        None,
+        "as if the rest had been placed without one"
+    );
+    let known = [checkpoint_of(&head, &signer)];
+    let seq = i64::try_from(last.size).unwrap() - 1;
+    let expected = Some((seq, FindingKind::CheckpointChanged));
+    assert_eq!(findings(&log, &signer, &known), expected);
 }
 
 type Files = BTreeMap<String, Vec<u8>>;

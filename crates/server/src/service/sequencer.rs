@@ -237,7 +237,11 @@ impl Loop {
         let lease = self.lease.as_ref();
         if lease.is_none_or(|lease| lease.expires_at.since(now) < self.settings.lease / 2) {
             let (holder, ttl) = (self.holder, self.settings.lease);
+            let before = lease.map(|lease| lease.epoch);
             self.lease = self.store.acquire(SEQUENCER_LEASE, holder, now, ttl).await?;
+            if let Some(lease) = self.lease.as_ref().filter(|lease| Some(lease.epoch) != before) {
+                tracing::info!(%holder, epoch = lease.epoch, "this process sequences the audit log now");
+            }
         }
         Ok(())
     }

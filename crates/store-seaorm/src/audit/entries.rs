@@ -28,7 +28,10 @@ const MISTYPED: &str = "SELECT l.seq AS seq FROM audit_leaf l LEFT JOIN audit_in
      typeof(i.xid) = 'integer' AND typeof(i.occurred_at) = 'integer' AND typeof(i.organization_id) = 'blob' \
      AND typeof(i.request_id) = 'text' AND typeof(i.actor_kind) = 'text' AND typeof(i.actor_id) IN ('blob', 'null') \
      AND typeof(i.action) = 'text' AND typeof(i.resource_kind) = 'text' AND typeof(i.resource_id) IN ('blob', 'null') \
-     AND typeof(i.outcome) = 'text' AND typeof(i.body) = 'blob' AND typeof(i.parts) = 'blob')))";
+     AND typeof(i.outcome) = 'text' AND typeof(i.body) = 'blob' AND typeof(i.parts) = 'blob' AND typeof(i.mac) = 'blob')))";
+
+const VOUCHED_BEFORE: &str = "SELECT 1 AS x FROM audit_leaf l JOIN audit_intake i ON i.id = l.event_id \
+     WHERE l.seq < $1 AND length(i.mac) > 0 LIMIT 1";
 
 const PRUNED: &str = "SELECT seq, event_id FROM audit_pruned WHERE seq BETWEEN $1 AND $2";
 
@@ -85,19 +88,13 @@ impl SeaStore {
             .collect();
         let mut intakes = self.intakes(&ids).await?;
         let mut references = self.references(&ids).await?;
-        let judges = has_key(&self.inner.keyring);
+        if has_key(&self.inner.keyring) {
+            self.judge_vouchers(&mut entries, &intakes).await?;
+        }
         for entry in &mut entries {
             let id = entry.leaf.event_id.as_uuid();
             let people = references.remove(&id).unwrap_or_else(|| Ok(Vec::new()));
             if let (None, Some(row)) = (&entry.misfit, intakes.remove(&id)) {
-                if judges
-                    && row
-                        .as_ref()
-                        .is_ok_and(|row| is_forged(&self.inner.keyring, &entry.leaf, row))
-                {
-                    let detail = "its MAC is not that of the body";
-                    entry.misfit = Some(Misfit::new(FindingKind::ColumnChanged, detail));
-                }
                 fill(entry, row, people);
             }
         }
@@ -129,6 +126,37 @@ impl SeaStore {
             entry.pruned = by.get(&entry.leaf.seq).copied().map(EventId::from_uuid);
         }
         Ok(())
+    }
+
+    /// A MAC that is none of the row, and none where an earlier entry has one: only the first keys were made without.
+    async fn judge_vouchers(
+        &self,
+        entries: &mut [LogEntry],
+        intakes: &Rows<audit_intake::Model>,
+    ) -> Result<(), PortError> {
+        let mut vouched = false;
+        for entry in entries.iter_mut().filter(|entry| entry.misfit.is_none()) {
+            let Some(Ok(row)) = intakes.get(&entry.leaf.event_id.as_uuid()) else {
+                continue;
+            };
+            let detail = if !row.mac.is_empty() {
+                vouched = true;
+                is_forged(&self.inner.keyring, &entry.leaf, row).then_some("its MAC is not that of the body")
+            } else {
+                vouched = vouched || self.is_vouched_before(entry.leaf.seq).await?;
+                vouched.then_some("its MAC is gone")
+            };
+            entry.misfit = detail.map(|detail| Misfit::new(FindingKind::ColumnChanged, detail));
+        }
+        Ok(())
+    }
+
+    async fn is_vouched_before(&self, seq: i64) -> Result<bool, PortError> {
+        let statement = Statement::from_sql_and_values(self.backend(), VOUCHED_BEFORE, [seq.into()]);
+        let found = self
+            .read("audit.vouched", |db| db.query_one_raw(statement))
+            .await?;
+        Ok(found.is_some())
     }
 
     async fn intakes(&self, ids: &[Uuid]) -> Result<Rows<audit_intake::Model>, PortError> {
@@ -200,7 +228,7 @@ impl SeaStore {
 /// Only what the leaf vouches for is judged by its MAC: another body is told as such.
 fn is_forged(keyring: &Keyring, leaf: &Leaf, row: &audit_intake::Model) -> bool {
     leaf_hash(&row.body) == leaf.leaf_hash
-        && matches!(voucher(keyring, &row.body, &row.mac), Ok(Voucher::Forged))
+        && matches!(voucher(keyring, row.id, &row.body, &row.mac), Ok(Voucher::Forged))
 }
 
 fn unreadable(table: &str) -> Misfit {

@@ -68,8 +68,7 @@ impl Tx {
     }
 
     async fn insert(&self, intakes: &[Intake]) -> Result<(), PortError> {
-        let bodies: Vec<&[u8]> = intakes.iter().map(|intake| intake.body.as_slice()).collect();
-        let macs = self.vouch(&bodies).await?;
+        let macs = self.vouch(intakes).await?;
         self.insert_with(intakes, macs).await
     }
 

@@ -1,10 +1,7 @@
 //! Places in the log, given after the commit by the holder of a lease.
 
 use async_trait::async_trait;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryResult,
-    Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryResult, Statement, Value};
 use uuid::Uuid;
 use vutf_audit::{
     Cursor, Leaf, Pending, SEQUENCER_LEASE, SequencerStore, SequencerTx, SignedCheckpoint, Standing,
@@ -14,12 +11,7 @@ use vutf_audit::{
 use vutf_kernel::{EventId, Lease, PortError};
 
 use super::{leaf_of, leaf_row, tree, voucher::voucher};
-use crate::{
-    SeaStore,
-    entity::{audit_intake, audit_leaf},
-    error::port,
-    tx::Tx,
-};
+use crate::{SeaStore, entity::audit_leaf, error::port, tx::Tx};
 
 /// Rows in one INSERT: 6 parameters each, far below the 32,766 that SQLite and the 65,535 that PostgreSQL allow.
 const INSERT_ROWS: usize = 500;
@@ -45,11 +37,13 @@ const PENDING_RESTORED: &str = "SELECT i.xid, i.ord, i.id, i.body, i.mac FROM au
          OR i.xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint) \
      AND NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) ORDER BY i.xid, i.ord LIMIT $1";
 
-/// The last leaf with its event's row; one row of NULLs while the log is empty. `restored`: whether rows carry transaction ids
+/// The last leaf with its event's row; one row of NULLs while the log is empty. `vouched`: whoever empties the MAC of that row
+/// alone does not make the log look like one from before there were keys. `restored`: whether rows carry transaction ids
 /// that this cluster has not given out, so that they came from a dump of another one. The largest id is looked up in the index:
 /// to ask for any row beyond reads the table, as there is none.
 const END: &str = "SELECT l.seq, l.event_id, l.leaf_hash, l.chain, l.xid, l.ord, \
-     i.xid AS intake_xid, i.ord AS intake_ord, i.mac AS mac, \
+     i.xid AS intake_xid, i.ord AS intake_ord, length(i.mac) > 0 OR EXISTS (SELECT 1 FROM audit_leaf v \
+         JOIN audit_intake w ON w.id = v.event_id WHERE length(w.mac) > 0) AS vouched, \
      CASE WHEN (SELECT n.xid FROM audit_intake n ORDER BY n.xid DESC, n.ord DESC LIMIT 1) \
          >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN 1 ELSE 0 END AS restored \
      FROM (SELECT 1 AS one) AS always \
@@ -57,10 +51,14 @@ const END: &str = "SELECT l.seq, l.event_id, l.leaf_hash, l.chain, l.xid, l.ord,
      LEFT JOIN audit_intake i ON i.id = l.event_id";
 
 const END_SQLITE: &str = "SELECT l.seq, l.event_id, l.leaf_hash, l.chain, l.xid, l.ord, \
-     i.xid AS intake_xid, i.ord AS intake_ord, i.mac AS mac, 0 AS restored \
+     i.xid AS intake_xid, i.ord AS intake_ord, length(i.mac) > 0 OR EXISTS (SELECT 1 FROM audit_leaf v \
+         JOIN audit_intake w ON w.id = v.event_id WHERE length(w.mac) > 0) AS vouched, 0 AS restored \
      FROM (SELECT 1 AS one) AS always \
      LEFT JOIN (SELECT * FROM audit_leaf ORDER BY seq DESC LIMIT 1) AS l ON TRUE \
      LEFT JOIN audit_intake i ON i.id = l.event_id";
+
+const STANDING: &str = "SELECT i.xid AS intake_xid, i.ord AS intake_ord, length(i.mac) > 0 OR EXISTS (SELECT 1 FROM audit_leaf v \
+         JOIN audit_intake w ON w.id = v.event_id WHERE length(w.mac) > 0) AS vouched FROM audit_intake i WHERE i.id = $1";
 
 /// The end of the log, read once a transaction: the lease's row is locked, so that nobody else appends.
 #[derive(Clone, Debug)]
@@ -101,9 +99,14 @@ impl SequencerTx for Tx {
         if of_head {
             return Ok(end.standing);
         }
-        let query = audit_intake::Entity::find().filter(audit_intake::Column::Id.eq(event.as_uuid()));
-        let row = query.one(&self.db).await.map_err(port("audit.standing"))?;
-        Ok(row.map(|row| standing(row.xid, row.ord, &row.mac)))
+        let statement = Statement::from_sql_and_values(self.backend, STANDING, [event.as_uuid().into()]);
+        let found = self.db.query_one_raw(statement).await;
+        let Some(row) = found.map_err(port("audit.standing"))? else {
+            return Ok(None);
+        };
+        Ok(StandingRow::from_query_result(&row, "")
+            .map_err(port("audit.standing"))?
+            .standing())
     }
 
     async fn pending(&mut self, limit: u32) -> Result<Vec<Pending>, PortError> {
@@ -154,7 +157,7 @@ impl SequencerTx for Tx {
 
 impl Tx {
     fn pending_of(&self, row: PendingRow) -> Result<Pending, PortError> {
-        let voucher = voucher(&self.keyring, &row.body, &row.mac)?;
+        let voucher = voucher(&self.keyring, row.id, &row.body, &row.mac)?;
         Ok(Pending {
             event_id: EventId::from_uuid(row.id),
             body: row.body,
@@ -203,9 +206,7 @@ impl End {
             let leaf = audit_leaf::Model::from_query_result(row, "").map_err(port("audit.head"))?;
             end.head = Some(leaf_of(&leaf)?);
             let found = StandingRow::from_query_result(row, "").map_err(port("audit.standing"))?;
-            if let (Some(xid), Some(ord), Some(mac)) = (found.intake_xid, found.intake_ord, found.mac) {
-                end.standing = Some(standing(xid, ord, &mac));
-            }
+            end.standing = found.standing();
         }
         Ok(end)
     }
@@ -215,12 +216,17 @@ impl End {
 struct StandingRow {
     intake_xid: Option<i64>,
     intake_ord: Option<i64>,
-    mac: Option<Vec<u8>>,
+    vouched: Option<bool>,
 }
 
-fn standing(xid: i64, ord: i64, mac: &[u8]) -> Standing {
-    Standing {
-        cursor: Cursor { xid, ord },
-        vouched: !mac.is_empty(),
+impl StandingRow {
+    /// `None`: there is no such row.
+    fn standing(&self) -> Option<Standing> {
+        let cursor = Cursor {
+            xid: self.intake_xid?,
+            ord: self.intake_ord?,
+        };
+        let vouched = self.vouched.unwrap_or_default();
+        Some(Standing { cursor, vouched })
     }
 }

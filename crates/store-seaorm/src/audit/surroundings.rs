@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
-use vutf_audit::{Leaf, PATIENCE, Protection, Strays, Voucher};
+use vutf_audit::{FindingKind, Leaf, Misfit, PATIENCE, Protection, Strays, Voucher};
 use vutf_kernel::{EventId, PortError};
 
 use super::voucher::{has_key, voucher};
@@ -50,6 +50,11 @@ const ORPHAN: &str = "SELECT r.event_id AS id FROM audit_subject_ref r \
 const WAITING: &str = "SELECT i.id AS id, i.body AS body, i.mac AS mac FROM audit_intake i \
      WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id) ORDER BY i.xid DESC, i.ord DESC LIMIT 1000";
 
+/// Rows that nothing reads, since no tree has such nodes and checkpoints.
+const OUTSIDE_TREE: &str = "SELECT 'audit_node' AS name FROM audit_node WHERE level < 1 OR level > 7 OR node_index < 0 \
+     UNION ALL SELECT 'audit_checkpoint' FROM audit_checkpoint WHERE size < 1 \
+     UNION ALL SELECT 'audit_latest' FROM audit_latest WHERE id <> 1 LIMIT 1";
+
 const PRESENT_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('table', 'trigger')";
 
 /// `O` and `A`: fires in an ordinary session.
@@ -78,6 +83,7 @@ impl SeaStore {
             },
             orphan_reference: self.first_id("audit.orphans", ORPHAN, vec![]).await?,
             forged: self.forged(head).await?,
+            outside_tree: self.outside_tree().await?,
         })
     }
 
@@ -108,10 +114,25 @@ impl SeaStore {
             .await?;
         let mut forged = rows.iter().filter(|row| {
             let read = |column| row.try_get::<Vec<u8>>("", column).unwrap_or_default();
-            voucher(&self.inner.keyring, &read("body"), &read("mac")).ok() != Some(Voucher::Service)
+            let id = row.try_get("", "id").unwrap_or(Uuid::nil());
+            voucher(&self.inner.keyring, id, &read("body"), &read("mac")).ok() != Some(Voucher::Service)
         });
         let first = forged.next();
         Ok(first.map(|row| EventId::from_uuid(row.try_get("", "id").unwrap_or(Uuid::nil()))))
+    }
+
+    async fn outside_tree(&self) -> Result<Option<Misfit>, PortError> {
+        let statement = Statement::from_string(self.backend(), OUTSIDE_TREE);
+        let found = self.read("audit.tree", |db| db.query_one_raw(statement)).await?;
+        Ok(found.map(|row| {
+            let table: String = row.try_get("", "name").unwrap_or_default();
+            let kind = if table == "audit_node" {
+                FindingKind::NodeChanged
+            } else {
+                FindingKind::CheckpointChanged
+            };
+            Misfit::new(kind, format!("{table} has a row that is none of the log's tree"))
+        }))
     }
 
     async fn first_id(

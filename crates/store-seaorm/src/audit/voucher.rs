@@ -2,7 +2,8 @@
 //! to the database alone cannot add an event that never happened.
 
 use sea_orm::{EntityTrait, QuerySelect};
-use vutf_audit::Voucher;
+use uuid::Uuid;
+use vutf_audit::{Intake, Voucher};
 use vutf_crypto_keys::{CryptoError, Keyring};
 use vutf_kernel::{OrganizationId, PortError};
 
@@ -13,9 +14,10 @@ pub(crate) const INTAKE: &str = "audit-intake";
 
 const DOMAIN: &[u8] = b"vutf/audit-intake/v1";
 
-/// The entry holds the event's id, and commits to the sealed parts.
-fn message(body: &[u8]) -> Vec<u8> {
-    [DOMAIN, body].concat()
+/// The entry commits to the sealed parts. It holds the event's id as well, but is not read here: with the row's own id in front,
+/// the MAC of a row is none of its copy.
+fn message(id: Uuid, body: &[u8]) -> Vec<u8> {
+    [DOMAIN, id.as_bytes(), body].concat()
 }
 
 /// Whether rows can be judged.
@@ -24,11 +26,11 @@ pub(super) fn has_key(keyring: &Keyring) -> bool {
 }
 
 /// Who vouches for a row.
-pub(super) fn voucher(keyring: &Keyring, body: &[u8], mac: &[u8]) -> Result<Voucher, PortError> {
+pub(super) fn voucher(keyring: &Keyring, id: Uuid, body: &[u8], mac: &[u8]) -> Result<Voucher, PortError> {
     if mac.is_empty() {
         return Ok(Voucher::Nobody);
     }
-    match keyring.verify_mac(OrganizationId::DEFAULT, INTAKE, &message(body), mac) {
+    match keyring.verify_mac(OrganizationId::DEFAULT, INTAKE, &message(id, body), mac) {
         Ok(true) => Ok(Voucher::Service),
         Ok(false) => Ok(Voucher::Forged),
         Err(error) => Err(error.into_port("audit.voucher")),
@@ -37,15 +39,15 @@ pub(super) fn voucher(keyring: &Keyring, body: &[u8], mac: &[u8]) -> Result<Vouc
 
 impl Tx {
     /// The MACs of entries, in their order; empty ones while there are neither keys nor a log.
-    pub(super) async fn vouch(&self, bodies: &[&[u8]]) -> Result<Vec<Vec<u8>>, PortError> {
-        let mac = |body: &&[u8]| {
-            self.keyring
-                .vouch(OrganizationId::DEFAULT, INTAKE, &message(body))
+    pub(super) async fn vouch(&self, intakes: &[Intake]) -> Result<Vec<Vec<u8>>, PortError> {
+        let mac = |intake: &Intake| {
+            let message = message(intake.id.as_uuid(), &intake.body);
+            self.keyring.vouch(OrganizationId::DEFAULT, INTAKE, &message)
         };
-        match bodies.iter().map(mac).collect::<Result<Vec<_>, _>>() {
+        match intakes.iter().map(mac).collect::<Result<Vec<_>, _>>() {
             Ok(macs) => Ok(macs.into_iter().map(Vec::from).collect()),
             Err(CryptoError::KeyNotLoaded { .. }) if self.is_log_empty().await? => {
-                Ok(vec![Vec::new(); bodies.len()])
+                Ok(vec![Vec::new(); intakes.len()])
             }
             Err(error) => Err(error.into_port("audit.vouch")),
         }

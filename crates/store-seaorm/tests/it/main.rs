@@ -33,6 +33,7 @@ mod classification;
 mod contract;
 mod dba;
 mod dba_keys;
+mod drill_tamper;
 mod erasure;
 mod group;
 mod jobs;
@@ -55,6 +56,8 @@ mod sealed_columns;
 mod search;
 mod sequencer;
 mod tamper;
+#[path = "../tamper_drill/mod.rs"]
+mod tamper_drill;
 mod tombstones;
 mod voucher;
 mod world;

@@ -9,6 +9,7 @@ use crate::world::World;
 
 on_both!(
     a_row_that_somebody_else_has_written_is_not_placed_and_is_told,
+    a_mac_that_is_taken_away_is_told_and_lets_nothing_in,
     the_making_of_the_first_keys_needs_no_voucher_and_nothing_after_it_does_without
 );
 
@@ -45,33 +46,19 @@ async fn a_row_that_somebody_else_has_written_is_not_placed_and_is_told(world: W
     // A MAC of another body, none at all, and the MAC of the very body, which names another event.
     for mac in [world.bytes(&[7; 32]), world.bytes(&[]), "mac".to_owned()] {
         world.sql(&copy(&world, &mac)).await;
-        if mac == "mac" {
-            // Placed, it is a row whose columns say something else than its body.
-            log.sequence_all(&lease).await;
-            let found = verify(log.reader(), &mut |_| {})
-                .await
-                .unwrap()
-                .first_bad
-                .unwrap();
-            assert_eq!(
-                (found.seq, found.kind),
-                (i64::try_from(next).unwrap(), FindingKind::ColumnChanged)
-            );
-        } else {
-            assert_eq!(
-                refused(&world, &lease).await,
-                (i64::try_from(next).unwrap(), FindingKind::Forged)
-            );
-            let found = verify(log.reader(), &mut |_| {})
-                .await
-                .unwrap()
-                .first_bad
-                .unwrap();
-            assert!(
-                matches!(found.kind, FindingKind::Forged | FindingKind::PassedOver),
-                "{found}"
-            );
-        }
+        assert_eq!(
+            refused(&world, &lease).await,
+            (i64::try_from(next).unwrap(), FindingKind::Forged)
+        );
+        let found = verify(log.reader(), &mut |_| {})
+            .await
+            .unwrap()
+            .first_bad
+            .unwrap();
+        assert!(
+            matches!(found.kind, FindingKind::Forged | FindingKind::PassedOver),
+            "{found}"
+        );
         world.drop_triggers().await;
         let id = world.id(uuid::Uuid::from_u128(0x0193_7b6e_5b5c_7d3e_8f00_0000_0000_00ff));
         world
@@ -97,4 +84,25 @@ async fn the_making_of_the_first_keys_needs_no_voucher_and_nothing_after_it_does
     let late = "SELECT COUNT(*) FROM audit_leaf l JOIN audit_intake i ON i.id = l.event_id WHERE length(i.mac) = 0 AND l.seq > \
         (SELECT MIN(v.seq) FROM audit_leaf v JOIN audit_intake w ON w.id = v.event_id WHERE length(w.mac) > 0)";
     assert_eq!(world.number(late).await, 0);
+}
+
+async fn a_mac_that_is_taken_away_is_told_and_lets_nothing_in(world: World) {
+    let (log, mut factory) = (world.log(), Factory::new(23));
+    let lease = world.lease().await;
+    world.append(&[factory.event(), factory.event()]).await;
+    log.sequence_all(&lease).await;
+    let last = i64::try_from(log.whole().await.len()).unwrap() - 1;
+    world.drop_triggers().await;
+    let empty = world.bytes(&[]);
+    world
+        .sql(&format!(
+            "UPDATE audit_intake SET mac = {empty} WHERE id = (SELECT event_id FROM audit_leaf WHERE seq = {last})"
+        ))
+        .await;
+    let found = verify(log.reader(), &mut |_| {}).await.unwrap().first_bad;
+    let found = found.map(|found| (found.seq, found.kind));
+    assert_eq!(found, Some((last, FindingKind::ColumnChanged)));
+    // The head looks like one from before there were keys; those before it do not.
+    world.sql(&copy(&world, &empty)).await;
+    assert_eq!(refused(&world, &lease).await, (last + 1, FindingKind::Forged));
 }

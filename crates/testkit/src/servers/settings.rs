@@ -16,6 +16,8 @@ pub const COMPONENTS: &str = "VUTF_TEST_COMPONENTS";
 pub const TEMPLATE: &str = "VUTF_TEST_TEMPLATE";
 /// Path of the `violentutf-api` binary that end-to-end tests start.
 pub const BINARY: &str = "VUTF_TEST_BINARY";
+/// How often `cargo xtask drill replicas` kills the leader; a few times in an ordinary run.
+pub const KILLS: &str = "VUTF_TEST_KILLS";
 /// Components (comma-separated: `postgres`, `redis`, `softhsm`, `moto`, `openbao`) that tests have to do without.
 pub const SKIP: &str = "VUTF_TEST_SKIP";
 /// File to which each skipped test appends a line, so that the summary does not count it as passed.

@@ -16,6 +16,7 @@ mod fuzz_requests;
 mod housekeeping;
 mod key_jobs;
 mod kill;
+mod leader_kills;
 mod leak_scan;
 mod load;
 mod needles;
