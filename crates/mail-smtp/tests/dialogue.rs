@@ -1,4 +1,5 @@
 //! The dialogue with a server on a real socket, which a test plays.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use vutf_kernel::Timestamp;
 
 use super::Detection;
@@ -119,8 +119,13 @@ pub trait AlertSink: Send + Sync {
 /// can refuse what is old.
 pub fn signature(secret: &[u8], secs: i64, body: &[u8]) -> String {
     let mac = mac(secret, secs, body).finalize().into_bytes();
-    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={secs},v1={hex}")
+    let mut header = format!("t={secs},v1=");
+    for byte in mac {
+        for digit in [byte >> 4, byte & 15] {
+            header.push(char::from_digit(digit.into(), 16).unwrap_or_default());
+        }
+    }
+    header
 }
 
 /// Whether the header fits the body, and was made no more than `tolerance` seconds before or after `now`. For receivers.
@@ -141,8 +146,14 @@ pub fn verify_signature(secret: &[u8], header: &str, body: &[u8], now: i64, tole
 }
 
 fn mac(secret: &[u8], secs: i64, body: &[u8]) -> Hmac<Sha256> {
-    // A key of any length is a key of HMAC: there is no error to have.
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap_or_else(|_| Hmac::new(&Default::default()));
+    // RFC 2104, section 2: a key is filled up to a block with zeros; one that is longer is hashed first.
+    let mut block = [0; 64];
+    if secret.len() > block.len() {
+        block[..32].copy_from_slice(&Sha256::digest(secret));
+    } else {
+        block[..secret.len()].copy_from_slice(secret);
+    }
+    let mut mac = Hmac::<Sha256>::new(&block.into());
     mac.update(secs.to_string().as_bytes());
     mac.update(b".");
     mac.update(body);
@@ -172,6 +183,17 @@ mod tests {
             signature(SECRET, 1_767_571_200, br#"{"a":1}"#),
             "t=1767571200,v1=0b3438ea79f6afd857f42967751adf4590f9af9c5d184349da4ab0c070f6bf49"
         );
+    }
+
+    /// What the crate makes of a key of any length.
+    #[test]
+    fn keys_shorter_and_longer_than_a_block_are_those_of_the_standard() {
+        for length in [0, 1, 32, 63, 64, 65, 200] {
+            let secret = vec![7; length];
+            let mut whole = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
+            whole.update(b"5.body");
+            assert_eq!(mac(&secret, 5, b"body").finalize(), whole.finalize(), "{length}");
+        }
     }
 
     #[test]

@@ -162,15 +162,15 @@ impl<L: Logic> Detect for Machine<L> {
 
 /// The detector of a rule; `None` for one that looks at the process and not at the stream.
 pub(super) fn of(detector: &Detector, limits: Limits) -> Option<Box<dyn Detect>> {
-    fn boxed<L: Logic + 'static>(logic: L, limits: Limits) -> Option<Box<dyn Detect>> {
-        Some(Box::new(Machine {
+    fn boxed<L: Logic + 'static>(logic: L, limits: Limits) -> Box<dyn Detect> {
+        Box::new(Machine {
             logic,
             limits,
             states: Bounded::new(limits.keys),
             evicted: 0,
-        }))
+        })
     }
-    match detector.clone() {
+    Some(match detector.clone() {
         Detector::Threshold { r#match, key, weight } => {
             boxed(threshold::Threshold { r#match, key, weight }, limits)
         }
@@ -179,21 +179,21 @@ pub(super) fn of(detector: &Detector, limits: Limits) -> Option<Box<dyn Detect>>
             key,
             of,
             absent,
-        } => boxed(
-            distinct::Distinct {
+        } => {
+            let logic = distinct::Distinct {
                 r#match,
                 key,
                 of,
                 absent,
-            },
-            limits,
-        ),
+            };
+            boxed(logic, limits)
+        }
         Detector::Sequence { first, then } => boxed(sequence::Sequence { first, then }, limits),
         Detector::FirstSeen { r#match, key, of } => boxed(first_seen::FirstSeen { r#match, key, of }, limits),
         Detector::Rate { r#match, key, weight } => boxed(rate::Rate { r#match, key, weight }, limits),
         Detector::Hours { r#match, key } => boxed(hours::Hours { r#match, key }, limits),
-        Detector::Silence {} | Detector::Lag {} => None,
-    }
+        Detector::Silence {} | Detector::Lag {} => return None,
+    })
 }
 
 /// Whether the detector needs what is sealed in this event.

@@ -120,9 +120,9 @@ pub enum Detector {
     /// One thing, and then another by the same key within a window.
     Sequence {
         /// What comes first.
-        first: Step,
+        first: Box<Step>,
         /// What comes then.
-        then: Step,
+        then: Box<Step>,
     },
     /// A value that a key did not have before. The first that a key ever has is no news.
     FirstSeen {

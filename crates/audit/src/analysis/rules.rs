@@ -131,18 +131,16 @@ pub async fn update(
                     after: vec![format!("enabled={enabled}")],
                 });
             }
-            if change.enabled.is_none() || !change.parameters.is_empty() {
-                let values = |settings: &RuleSettings| {
-                    let mut in_force = rule.effective(&settings.overrides).0;
-                    in_force.retain(|name, _| change.parameters.contains_key(name));
-                    in_force.iter().map(assigned).collect()
-                };
-                told.push(Told {
-                    action: RULE_UPDATE,
-                    before: values(before),
-                    after: values(&after),
-                });
-            }
+            let values = |settings: &RuleSettings| {
+                let mut in_force = rule.effective(&settings.overrides).0;
+                in_force.retain(|name, _| change.parameters.contains_key(name));
+                in_force.iter().map(assigned).collect()
+            };
+            told.push(Told {
+                action: RULE_UPDATE,
+                before: values(before),
+                after: values(&after),
+            });
             (after, told)
         },
     )
@@ -199,6 +197,10 @@ struct Told {
     after: Vec<String>,
 }
 
+/// The settings afterwards, and the events that tell it.
+type Changed = (RuleSettings, Vec<Told>);
+type Change = dyn Fn(&RuleSettings, Timestamp) -> Changed + Send + Sync;
+
 fn silenced(action: Action, before: &RuleSettings, after: &RuleSettings, now: Timestamp) -> Told {
     let shown = |settings: &RuleSettings| {
         let silence = settings.silence.iter().filter(|silence| silence.until > now);
@@ -241,7 +243,7 @@ async fn decide(
     action: Action,
     rule: &Rule,
     expected: Option<i64>,
-    change: impl Fn(&RuleSettings, Timestamp) -> (RuleSettings, Vec<Told>) + Send + Sync + 'static,
+    change: impl Fn(&RuleSettings, Timestamp) -> Changed + Send + Sync + 'static,
 ) -> Result<RuleView, AnalysisError> {
     let command = Arc::new((ctx.clone(), rule.id.clone(), change));
     let decided = transact(analysis.units, analysis.ambient, |unit, env| {
@@ -266,7 +268,7 @@ async fn put(
     ctx: &Ctx,
     id: &str,
     expected: Option<i64>,
-    change: &(dyn Fn(&RuleSettings, Timestamp) -> (RuleSettings, Vec<Told>) + Send + Sync),
+    change: &Change,
 ) -> Result<RuleSettings, AnalysisError> {
     let now = env.now();
     let found = unit.analysis().rule(ctx.organization_id, id).await?;

@@ -19,7 +19,15 @@ pub struct PolicyFile {
     logs: Vec<VerifierKey>,
     witnesses: Vec<VerifierKey>,
     rules: Vec<Rule>,
-    quorum: Option<usize>,
+    quorum: Quorum,
+}
+
+/// Who must have cosigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quorum {
+    Nobody,
+    /// What this rule says.
+    Rule(usize),
 }
 
 /// What a name stands for. Members are places in the list, all of them before this one.
@@ -124,8 +132,10 @@ impl PolicyFile {
                 }
             });
         }
-        let reached = |at| met.get(at).copied().unwrap_or(false);
-        self.quorum.is_none_or(reached)
+        match self.quorum {
+            Quorum::Nobody => true,
+            Quorum::Rule(at) => met.get(at).copied().unwrap_or(false),
+        }
     }
 }
 
@@ -158,7 +168,7 @@ struct Reader {
     /// Places of rules that count somewhere.
     members: BTreeSet<usize>,
     groups: usize,
-    quorum: Option<Option<usize>>,
+    quorum: Option<Quorum>,
 }
 
 impl Default for Reader {
@@ -168,7 +178,7 @@ impl Default for Reader {
                 logs: Vec::new(),
                 witnesses: Vec::new(),
                 rules: Vec::new(),
-                quorum: None,
+                quorum: Quorum::Nobody,
             },
             names: BTreeMap::new(),
             members: BTreeSet::new(),
@@ -241,8 +251,8 @@ impl Reader {
             return Err(PolicyProblem::Quorum);
         }
         let place = match name {
-            "none" => None,
-            name => Some(*self.names.get(name).ok_or(PolicyProblem::Unknown)?),
+            "none" => Quorum::Nobody,
+            name => Quorum::Rule(*self.names.get(name).ok_or(PolicyProblem::Unknown)?),
         };
         self.quorum = Some(place);
         Ok(())

@@ -200,6 +200,8 @@ pub struct Doc {
     pub preconditioned: bool,
     /// Refusals beyond those that follow from the rest.
     pub refusals: &'static [u16],
+    /// Whether it answers for every id, known or not.
+    pub any_id: bool,
 }
 
 /// `limit` and `cursor`.
@@ -223,7 +225,13 @@ impl Doc {
             conditional: false,
             preconditioned: false,
             refusals: &[],
+            any_id: false,
         }
+    }
+    /// Answers for every id, known or not.
+    #[must_use]
+    pub const fn any_id(self) -> Self {
+        Self { any_id: true, ..self }
     }
     /// Takes a JSON body.
     #[must_use]

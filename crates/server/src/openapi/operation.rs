@@ -198,7 +198,7 @@ pub(super) fn refusals(endpoint: &Endpoint) -> Vec<u16> {
     if endpoint.takes_id() || endpoint.takes_purpose() || !endpoint.doc.query.is_empty() {
         all.push(400);
     }
-    if endpoint.takes_id() {
+    if endpoint.takes_id() && !endpoint.doc.any_id {
         all.push(404);
     }
     match endpoint.access {

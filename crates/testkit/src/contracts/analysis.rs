@@ -323,7 +323,10 @@ async fn a_decision_is_of_the_version_before(store: &AnalysisStore, factory: &mu
         ..first.clone()
     };
     store.put_rule(&elsewhere).await.expect("another tenant");
-    assert_eq!(store.reader().rules(HOME).await.unwrap(), [second.clone()]);
+    assert_eq!(
+        store.reader().rules(HOME).await.unwrap(),
+        std::slice::from_ref(&second)
+    );
     assert_eq!(store.reader().rules(NEIGHBOUR).await.unwrap(), [elsewhere]);
     let mut tx = store.begin().await;
     assert_eq!(tx.analysis().rule(HOME, "some-rule").await.unwrap(), Some(second));

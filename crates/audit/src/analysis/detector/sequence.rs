@@ -12,8 +12,8 @@ use crate::analysis::{
 };
 
 pub(super) struct Sequence {
-    pub(super) first: Step,
-    pub(super) then: Step,
+    pub(super) first: Box<Step>,
+    pub(super) then: Box<Step>,
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]

@@ -194,8 +194,8 @@ fn who_may_not_is_refused_and_recorded() {
             .iter()
             .all(|one| matches!(one, Err(AnalysisError::Denied(_))))
     );
-    let recorded = recorder.1.lock().unwrap();
-    let actions: Vec<&str> = recorded.iter().map(|(action, _)| action.as_str()).collect();
+    let entries = recorder.1.lock().unwrap();
+    let actions: Vec<&str> = entries.iter().map(|(action, _)| action.as_str()).collect();
     let expected = [
         FINDING_LIST,
         FINDING_READ,
@@ -208,7 +208,7 @@ fn who_may_not_is_refused_and_recorded() {
         RULE_UNSILENCE,
     ];
     assert_eq!(actions, expected.map(|action| action.name));
-    assert!(recorded.iter().all(|(_, outcome)| outcome == "refused"));
+    assert!(entries.iter().all(|(_, outcome)| outcome == "refused"));
 }
 
 #[test]

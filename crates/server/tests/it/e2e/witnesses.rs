@@ -17,10 +17,7 @@ use vutf_audit::{
     MemoryLog, leaf_hash,
     tlog::{
         Checkpoint, KeyName, Note, PolicyFile, Trust as _, TrustPolicy, VerifierKey,
-        publish::{
-            Cosignatures as _, MemoryCosignatures, MemoryPublished, PublishedLog as _, SignedHead,
-            cosigned_checkpoint,
-        },
+        publish::{MemoryCosignatures, MemoryPublished, PublishedLog as _, SignedHead, cosigned_checkpoint},
         witness::AddCheckpoint,
     },
 };
@@ -130,7 +127,6 @@ impl Recorded {
 /// A log that submits.
 struct Submitter {
     witnesses: Witnesses,
-    kept: MemoryCosignatures,
     recorded: Recorded,
     metrics: Arc<Metrics>,
 }
@@ -147,7 +143,6 @@ impl Submitter {
         };
         Self {
             witnesses: Witnesses::new(ports, targets, 2, Arc::clone(&metrics)),
-            kept,
             recorded,
             metrics,
         }
@@ -176,140 +171,149 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A log with three witnesses, of whom two are demanded.
+struct Trio {
+    log: MemoryPublished,
+    log_key: VerifierKey,
+    sites: [Site; 3],
+    servers: Vec<ServerProcess>,
+    kept: MemoryCosignatures,
+}
+
+impl Trio {
+    fn start() -> Self {
+        let (log, log_key) = log();
+        let sites =
+            ["w1.example.org", "w2.example.org", "w3.example.org"].map(|who| Site::new(who, &log_key));
+        Self {
+            servers: sites.iter().map(Site::start).collect(),
+            kept: MemoryCosignatures::default(),
+            log,
+            log_key,
+            sites,
+        }
+    }
+
+    fn submitter(&self) -> Submitter {
+        let both = self.sites.iter().zip(&self.servers);
+        let targets = both.map(|(site, server)| site.target(server.base_url()));
+        Submitter::new(&self.log, targets.collect(), self.kept.clone())
+    }
+
+    /// Somebody with the log's key shows a witness another log.
+    async fn show_a_fork_to(&self, number: usize) {
+        let fork = self.log.fork();
+        fork.append(leaves(2, 77));
+        let target = self.sites[number].target(self.servers[number].base_url());
+        let submitter = Submitter::new(&fork, vec![target], MemoryCosignatures::default());
+        submitter.witnesses.round().await.unwrap();
+    }
+
+    /// Its directory is put back as it was.
+    fn restore(&mut self, number: usize, older: &Path) {
+        let site = &self.sites[number];
+        self.servers[number].kill9().unwrap();
+        fs::remove_dir_all(site.directory()).unwrap();
+        copy(older, &site.directory());
+        self.servers[number] = site.start();
+    }
+
+    /// Whoever demands two of the three believes the checkpoint of this size, and whoever demands all does not.
+    async fn assert_two_of_three_at(&self, size: u64) {
+        let keys: Vec<_> = self.sites.iter().map(|site| site.key.clone()).collect();
+        let served = cosigned_checkpoint(&self.kept, size, &keys)
+            .await
+            .unwrap()
+            .unwrap();
+        let policy = |threshold: &str| {
+            let witnesses: String = (1..)
+                .zip(&keys)
+                .map(|(n, key)| format!("witness W{n} {key}\n"))
+                .collect();
+            let (log, group) = (&self.log_key, "group G");
+            let text = format!("log {log}\n{witnesses}{group} {threshold} W1 W2 W3\nquorum G\n");
+            PolicyFile::parse(&text).unwrap().verify(&served)
+        };
+        assert_eq!(policy("2").unwrap().checkpoint.size, size);
+        assert!(policy("all").is_err());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_of_three_are_enough_and_a_fork_and_a_rollback_are_told() {
-    let (log, log_key) = log();
-    let sites = ["w1.example.org", "w2.example.org", "w3.example.org"].map(|who| Site::new(who, &log_key));
-    let mut servers: Vec<_> = sites.iter().map(Site::start).collect();
-    let targets = |servers: &[ServerProcess]| -> Vec<Target> {
-        sites
-            .iter()
-            .zip(servers)
-            .map(|(site, server)| site.target(server.base_url()))
-            .collect()
-    };
-    let kept = MemoryCosignatures::default();
-    let submitter = Submitter::new(&log, targets(&servers), kept.clone());
-    // Nothing yet to submit.
-    submitter.witnesses.round().await.unwrap();
-    log.append(leaves(10, 0));
-    submitter.witnesses.round().await.unwrap();
-    assert_eq!(submitter.sizes(), [10, 10, 10]);
-    assert_eq!(submitter.witnesses.status().quorum_size(), Some(10));
-    let older = sites[2].home.path().join("older");
-    copy(&sites[2].directory(), &older);
+    let mut trio = Trio::start();
+    let submitter = trio.submitter();
+    let (status, recorded) = (submitter.witnesses.status(), &submitter.recorded);
+    let round = async || submitter.witnesses.round().await.unwrap();
+    round().await;
+    assert!(submitter.sizes().is_empty(), "there is nothing to submit yet");
+    trio.log.append(leaves(10, 0));
+    round().await;
+    assert_eq!(
+        (submitter.sizes(), status.quorum_size()),
+        (vec![10, 10, 10], Some(10))
+    );
+    let older = trio.sites[2].home.path().join("older");
+    copy(&trio.sites[2].directory(), &older);
 
     // One is down: the others are enough.
-    servers[0].kill9().unwrap();
-    log.append(leaves(5, 1));
-    submitter.witnesses.round().await.unwrap();
+    trio.servers[0].kill9().unwrap();
+    trio.log.append(leaves(5, 1));
+    round().await;
     assert_eq!(
-        (submitter.sizes(), submitter.witnesses.status().quorum_size()),
+        (submitter.sizes(), status.quorum_size()),
         (vec![10, 15, 15], Some(15))
     );
-    assert_eq!(submitter.recorded.conflicts(), []);
-    assert!(
-        submitter
-            .metrics
-            .render()
-            .contains("vutf_audit_witness_failures_total{witness=\"w1.example.org\"} 1")
-    );
+    assert_eq!(recorded.conflicts(), []);
+    let failure = "vutf_audit_witness_failures_total{witness=\"w1.example.org\"} 1";
+    assert!(submitter.metrics.render().contains(failure));
 
-    // Somebody with the log's key shows the second another log.
-    let fork = log.fork();
-    fork.append(leaves(2, 77));
-    let second = vec![sites[1].target(servers[1].base_url())];
-    Submitter::new(&fork, second, kept_of_nobody())
-        .witnesses
-        .round()
-        .await
-        .unwrap();
-    log.append(leaves(5, 2));
-    let before = submitter.witnesses.status().waiting(Ambient::system().now());
-    submitter.witnesses.round().await.unwrap();
-    assert_eq!(before, Duration::ZERO);
-    assert_eq!(
-        submitter.recorded.conflicts(),
-        [("w2.example.org".to_owned(), "fork".to_owned())]
-    );
-    let status = submitter.witnesses.status();
+    // The second has seen another log: told once, however often it says so, and evidence with it.
+    trio.show_a_fork_to(1).await;
+    trio.log.append(leaves(5, 2));
+    round().await;
+    assert_eq!(recorded.conflicts(), told([("w2.example.org", "fork")]));
     assert!(status.is_contradicted());
     assert_eq!(
         (submitter.sizes(), status.quorum_size()),
         (vec![10, 15, 20], Some(15))
     );
-    // Told once, however often it says so.
-    submitter.witnesses.round().await.unwrap();
-    assert_eq!(submitter.recorded.conflicts(), []);
-    let evidence = sites[1]
+    round().await;
+    assert_eq!(recorded.conflicts(), []);
+    let listed = trio.sites[1]
         .builder
         .command(&["witness", "status", "--json"])
         .unwrap();
-    let evidence: Value = serde_json::from_slice(&evidence.stdout).unwrap();
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(
-        (&evidence["logs"][0]["size"], &evidence["logs"][0]["doubts"]),
+        (&listed["logs"][0]["size"], &listed["logs"][0]["doubts"]),
         (&17.into(), &1.into())
     );
 
     // The third gets an older directory back: it breaks its word, and is told of.
-    servers[2].kill9().unwrap();
-    fs::remove_dir_all(sites[2].directory()).unwrap();
-    copy(&older, &sites[2].directory());
-    servers[0] = sites[0].start();
-    servers[2] = sites[2].start();
-    let submitter = Submitter::new(&log, targets(&servers), kept);
-    log.append(leaves(5, 3));
+    trio.servers[0] = trio.sites[0].start();
+    trio.restore(2, &older);
+    trio.log.append(leaves(5, 3));
+    let submitter = trio.submitter();
     submitter.witnesses.round().await.unwrap();
-    let mut told = submitter.recorded.conflicts();
-    told.sort();
-    let expected = [("w2.example.org", "fork"), ("w3.example.org", "forgot")];
+    let mut conflicts = submitter.recorded.conflicts();
+    conflicts.sort();
     assert_eq!(
-        told,
-        expected.map(|(who, kind)| (who.to_owned(), kind.to_owned()))
+        conflicts,
+        told([("w2.example.org", "fork"), ("w3.example.org", "forgot")])
     );
-    assert_eq!(submitter.sizes(), [25, 15, 25]);
-    assert_eq!(submitter.witnesses.status().quorum_size(), Some(25));
-
-    // Whoever demands two of the three is shown one log.
-    let keys: Vec<_> = sites.iter().map(|site| site.key.clone()).collect();
-    let served = cosigned_checkpoint(&submitter.kept, 25, &keys)
-        .await
-        .unwrap()
-        .unwrap();
-    let lines: String = keys
-        .iter()
-        .map(|key| format!("witness {} {key}\n", key.name()))
-        .collect();
-    let policy = format!(
-        "log {log_key}\n{lines}group all 2 {}\nquorum all\n",
-        keys.iter()
-            .map(|key| key.name().as_str())
-            .collect::<Vec<_>>()
-            .join(" ")
-    );
+    let status = submitter.witnesses.status();
     assert_eq!(
-        PolicyFile::parse(&policy)
-            .unwrap()
-            .verify(&served)
-            .unwrap()
-            .checkpoint
-            .size,
-        25
+        (submitter.sizes(), status.quorum_size()),
+        (vec![25, 15, 25], Some(25))
     );
-    let demanding = |quorum| TrustPolicy {
-        log: log_key.clone(),
-        witnesses: keys.clone(),
-        quorum,
-    };
-    assert!(demanding(2).verify(&served).is_ok() && demanding(3).verify(&served).is_err());
-    assert!(
-        submitter.kept.of_size(20).await.unwrap().len() == 1,
-        "one had cosigned what the fork left out"
-    );
+    trio.assert_two_of_three_at(25).await;
 }
 
-fn kept_of_nobody() -> MemoryCosignatures {
-    MemoryCosignatures::default()
+fn told<const N: usize>(conflicts: [(&str, &str); N]) -> Vec<(String, String)> {
+    conflicts
+        .map(|(who, kind)| (who.to_owned(), kind.to_owned()))
+        .into()
 }
 
 /// A cosigned checkpoint, as far as the drill compares them.

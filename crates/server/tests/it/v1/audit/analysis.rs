@@ -251,7 +251,7 @@ async fn rules_are_tuned_silenced_and_switched(site: Site) {
     );
     let until = SystemClock
         .now()
-        .plus(std::time::Duration::from_secs(3_600))
+        .plus(std::time::Duration::from_hours(1))
         .rfc3339();
     let silence = json!({"until": until, "reason": "a drill"});
     let silenced = json_of(&site.post(&format!("{RULES}/silence"), &silence).await, 200);
@@ -291,131 +291,97 @@ async fn rules_are_tuned_silenced_and_switched(site: Site) {
     assert_eq!(own.unwrap()["enabled"], false);
 }
 
-async fn what_does_not_fit_is_refused_with_its_field(site: Site) {
-    let nothing = "/api/v1/audit/findings/01937b6e-5b5c-7d3e-8f00-000000000001";
-    for (answer, status, code, field) in [
+/// Each refusal has its status, its code and its field.
+#[track_caller]
+fn all_refused(answers: &[(Answer, u16, &str, &str)]) {
+    for (answer, status, code, field) in answers {
+        let told = refused(answer, *status);
+        assert_eq!(told["code"], *code, "{told}");
+        if !field.is_empty() {
+            assert_eq!(told["errors"][0]["pointer"], *field, "{told}");
+        }
+    }
+}
+
+async fn what_does_not_fit_a_finding_is_refused_with_its_field(site: Site) {
+    let id = "01937b6e-5b5c-7d3e-8f00-000000000001";
+    let (view, acknowledge, resolve) = (
+        id.to_owned(),
+        format!("{id}/acknowledge"),
+        format!("{id}/resolve"),
+    );
+    let get = async |rest: &str| site.get(&format!("/api/v1/audit/findings{rest}")).await;
+    let post = async |rest: &str, body: Value| {
+        let path = format!("/api/v1/audit/findings/{rest}");
+        site.post(&path, &body).await
+    };
+    let (query, gone) = ("VUTF_INVALID_QUERY", "VUTF_FINDING_NOT_FOUND");
+    all_refused(&[
+        (get("?status=bad").await, 400, query, "status"),
+        (get("?severity=9").await, 400, query, "severity"),
+        (get("?from=x").await, 400, query, "from"),
+        (get("?cursor=x").await, 400, "VUTF_INVALID_CURSOR", "cursor"),
+        (get("/x").await, 400, "VUTF_INVALID_PARAMETER", "id"),
+        (get(&format!("/{view}")).await, 404, gone, ""),
+        (post(&acknowledge, json!({})).await, 404, gone, ""),
+    ]);
+    let (gone, empty) = (
+        json!({"resolution": "gone"}),
+        json!({"resolution": "resolved", "note": ""}),
+    );
+    all_refused(&[
         (
-            site.get("/api/v1/audit/findings?status=bad").await,
-            400,
-            "VUTF_INVALID_QUERY",
-            "status",
-        ),
-        (
-            site.get("/api/v1/audit/findings?severity=9").await,
-            400,
-            "VUTF_INVALID_QUERY",
-            "severity",
-        ),
-        (
-            site.get("/api/v1/audit/findings?from=x").await,
-            400,
-            "VUTF_INVALID_QUERY",
-            "from",
-        ),
-        (
-            site.get("/api/v1/audit/findings?cursor=x").await,
-            400,
-            "VUTF_INVALID_CURSOR",
-            "cursor",
-        ),
-        (
-            site.get("/api/v1/audit/findings/x").await,
-            400,
-            "VUTF_INVALID_PARAMETER",
-            "id",
-        ),
-        (site.get(nothing).await, 404, "VUTF_FINDING_NOT_FOUND", ""),
-        (
-            site.post(&format!("{nothing}/acknowledge"), &json!({})).await,
-            404,
-            "VUTF_FINDING_NOT_FOUND",
-            "",
-        ),
-        (
-            site.post(&format!("{nothing}/resolve"), &json!({"resolution": "gone"}))
-                .await,
+            post(&resolve, gone).await,
             400,
             "VUTF_INVALID_VALUE",
             "/resolution",
         ),
+        (post(&resolve, empty).await, 400, "VUTF_INVALID_VALUE", "/note"),
+    ]);
+}
+
+async fn what_does_not_fit_a_rule_is_refused_with_its_field(site: Site) {
+    let get = async |id: &str| site.get(&format!("/api/v1/audit/rules/{id}")).await;
+    let patch = async |body: Value| site.patch(RULES, "\"v1\"", &body).await;
+    let silence = async |body: Value| site.post(&format!("{RULES}/silence"), &body).await;
+    let value = "VUTF_INVALID_VALUE";
+    let past = json!({"until": "2001-01-01T00:00:00Z", "reason": "x"});
+    all_refused(&[
+        (get("NOPE").await, 400, "VUTF_INVALID_PARAMETER", "rule"),
+        (get("nope").await, 404, "VUTF_RULE_NOT_FOUND", ""),
         (
-            site.post(
-                &format!("{nothing}/resolve"),
-                &json!({"resolution": "resolved", "note": ""}),
-            )
-            .await,
+            patch(json!({"parameters": {"threshold": 1}})).await,
             400,
-            "VUTF_INVALID_VALUE",
-            "/note",
-        ),
-        (
-            site.get("/api/v1/audit/rules/NOPE").await,
-            400,
-            "VUTF_INVALID_PARAMETER",
-            "rule",
-        ),
-        (
-            site.get("/api/v1/audit/rules/nope").await,
-            404,
-            "VUTF_RULE_NOT_FOUND",
-            "",
-        ),
-        (
-            site.patch(RULES, "\"v1\"", &json!({"parameters": {"threshold": 1}}))
-                .await,
-            400,
-            "VUTF_INVALID_VALUE",
+            value,
             "/parameters/threshold",
         ),
         (
-            site.patch(RULES, "\"v1\"", &json!({"parameters": {"colour": 1}}))
-                .await,
+            patch(json!({"parameters": {"colour": 1}})).await,
             400,
-            "VUTF_INVALID_VALUE",
+            value,
             "/parameters/colour",
         ),
         (
-            site.patch(RULES, "\"v1\"", &json!({"colour": 1})).await,
+            patch(json!({"colour": 1})).await,
             400,
             "VUTF_UNKNOWN_FIELD",
             "/colour",
         ),
+        (silence(past).await, 400, value, "/until"),
         (
-            site.post(
-                &format!("{RULES}/silence"),
-                &json!({"until": "2001-01-01T00:00:00Z", "reason": "x"}),
-            )
-            .await,
-            400,
-            "VUTF_INVALID_VALUE",
-            "/until",
-        ),
-        (
-            site.post(
-                &format!("{RULES}/silence"),
-                &json!({"until": "2001-01-01T00:00:00Z"}),
-            )
-            .await,
+            silence(json!({"until": "2001-01-01T00:00:00Z"})).await,
             400,
             "VUTF_MISSING_FIELD",
             "",
         ),
-    ] {
-        let told = refused(&answer, status);
-        assert_eq!(told["code"], code, "{told}");
-        if !field.is_empty() {
-            assert_eq!(told["errors"][0]["pointer"], field, "{told}");
-        }
-    }
+    ]);
     let call = site
         .api
         .patch(RULES)
         .bearer(&site.admin.tokens.access)
         .json(&json!({}));
-    assert_eq!(
-        refused(&call.send().await.unwrap(), 428)["code"],
-        "VUTF_PRECONDITION_REQUIRED"
-    );
+    let told = refused(&call.send().await.unwrap(), 428);
+    assert_eq!(told["code"], "VUTF_PRECONDITION_REQUIRED");
 }
 
 macro_rules! on_both {
@@ -439,5 +405,6 @@ macro_rules! on_both {
 on_both!(
     a_guessed_password_is_found_told_and_dealt_with,
     rules_are_tuned_silenced_and_switched,
-    what_does_not_fit_is_refused_with_its_field,
+    what_does_not_fit_a_finding_is_refused_with_its_field,
+    what_does_not_fit_a_rule_is_refused_with_its_field,
 );

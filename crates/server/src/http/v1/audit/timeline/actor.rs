@@ -20,6 +20,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     rate: RateClass::Admin,
     doc: Doc::new("audit", "See what a user did, newest first")
         .query(SPAN)
+        .any_id()
         .answers::<List<LineBody>>(200),
 };
 

@@ -20,6 +20,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     rate: RateClass::Admin,
     doc: Doc::new("audit", "See who saw or changed a user's data, newest first")
         .query(SPAN)
+        .any_id()
         .answers::<List<LineBody>>(200),
 };
 
