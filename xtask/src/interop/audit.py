@@ -82,7 +82,7 @@ def over_http(base, token):
 
     def ask(path, **query):
         answer = session.get(base + "/api/v1/audit" + path, params=query)
-        answer.raise_for_status()
+        must(answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}")
         return answer.json()
 
     vkeys = [Vkey.from_string(line) for line in backend.get("keys").decode().splitlines()]
