@@ -83,6 +83,14 @@ impl Service {
         String::from_utf8(output.stdout).context("the output is not UTF-8")
     }
 
+    /// The same for a command that must fail with exit code 1.
+    pub(crate) fn failing(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.builder.command(arguments)?;
+        let code = output.status.code();
+        ensure!(code == Some(1), "{} ended with {code:?}", arguments.join(" "));
+        String::from_utf8(output.stdout).context("the output is not UTF-8")
+    }
+
     fn header(&self) -> String {
         format!("authorization: Bearer {}", self.token)
     }

@@ -12,12 +12,19 @@ import json
 import sys
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tlog_scales import tiles
 from tlog_scales.backend import HttpBackend, LocalBackend
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import PlainEd25519Signer, Vkey
-from tlog_scales.tlog import Checkpoint, ConsistencyProof, InclusionProof
+from tlog_scales.tlog import (
+    Checkpoint,
+    ConsistencyProof,
+    ConsistencyProofInvalid,
+    InclusionProof,
+    InclusionProofInvalid,
+)
 from tlog_scales.utils import b64dec
 from tlog_scales.writer import TilesWriter
 
@@ -55,7 +62,7 @@ def refused(what, check):
     """One changed byte must not pass."""
     try:
         check()
-    except (Exception, SystemExit):
+    except (InclusionProofInvalid, ConsistencyProofInvalid, InvalidSignature, SystemExit):
         tell(f"refused: {what}", 1)
         return
     raise SystemExit(f"not noticed: {what}")
@@ -82,7 +89,7 @@ def over_http(base, token):
 
     def ask(path, **query):
         answer = session.get(base + "/api/v1/audit" + path, params=query)
-        answer.raise_for_status()
+        must(answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}")
         return answer.json()
 
     vkeys = [Vkey.from_string(line) for line in backend.get("keys").decode().splitlines()]
@@ -140,7 +147,18 @@ def over_http(base, token):
     index, hashes, checkpoint = parse_proof(proof["proof"])
     included = InclusionProof(index, checkpoint.size, hashes)
     refused("HTTP: checkpoint of another size", lambda: forged(later, vkey))
-    refused("HTTP: tile, one bit", lambda: check_root(Flipped(backend, "tile", "0", "001"), later))
+    # The root comes from the level above; the hashes of a full tile of leaves are needed for what lies within it.
+    refused("HTTP: tile of level 1, one bit", lambda: check_root(Flipped(backend, "tile", "1"), later))
+    within = next(event for event in chosen if 256 < event["seq"] < 512)
+    leaf = tiles.leaf_hash(ask(f"/events/{within['id']}/proof")["entry"].encode())
+
+    def included_by(backend):
+        reader = TilesReader(backend)
+        reader.set_size(later.size)
+        reader.get_inclusion_proof(within["seq"], later.size).check(leaf, later.root_hash)
+
+    included_by(backend)
+    refused("HTTP: tile of level 0, one bit", lambda: included_by(Flipped(backend, "tile", "0", "001")))
     refused("HTTP: entry, one bit", lambda: included.check(tiles.leaf_hash(flipped(entry)), checkpoint.root_hash))
     bent = [flipped(hashes[0])] + hashes[1:]
     refused(

@@ -96,13 +96,22 @@ impl<'de> serde::Deserializer<'de> for Text {
     fn deserialize_option<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         visitor.visit_some(self)
     }
+    fn deserialize_bool<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0.parse() {
+            Ok(yes) => visitor.visit_bool(yes),
+            Err(_) => Err(not_as_expected(&visitor)),
+        }
+    }
     fn deserialize_u16<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         match self.0.parse() {
             Ok(number) => visitor.visit_u16(number),
-            Err(_) => Err(serde::de::Error::invalid_type(
-                serde::de::Unexpected::Other("text"),
-                &visitor,
-            )),
+            Err(_) => Err(not_as_expected(&visitor)),
+        }
+    }
+    fn deserialize_u64<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0.parse() {
+            Ok(number) => visitor.visit_u64(number),
+            Err(_) => Err(not_as_expected(&visitor)),
         }
     }
     fn deserialize_enum<V: serde::de::Visitor<'de>>(
@@ -116,9 +125,13 @@ impl<'de> serde::Deserializer<'de> for Text {
             .deserialize_enum(name, variants, visitor)
     }
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        i8 i16 i32 i64 i128 u8 u32 u128 f32 f64 char str string bytes byte_buf unit unit_struct
         newtype_struct seq tuple tuple_struct map struct identifier ignored_any
     }
+}
+
+fn not_as_expected(visitor: &dyn serde::de::Expected) -> serde::de::value::Error {
+    serde::de::Error::invalid_type(serde::de::Unexpected::Other("text"), visitor)
 }
 
 #[cfg(test)]
@@ -137,6 +150,8 @@ mod tests {
         actor: Option<Uuid>,
         from: Option<Timestamp>,
         action: Option<String>,
+        size: u64,
+        witnessed: Option<bool>,
     }
 
     fn code(query: &str) -> &'static str {
@@ -154,6 +169,21 @@ mod tests {
         assert!(dto.actor.is_some() && dto.from.is_some());
         assert_eq!(dto.action.as_deref(), Some("user.lock"));
         assert_eq!(parse::<Dto>("", 1_000).unwrap(), Dto::default());
+    }
+
+    #[test]
+    fn sizes_and_yes_or_no_are_read() {
+        let dto: Dto = parse("size=18446744073709551615&witnessed=true", 1_000).unwrap();
+        assert_eq!((dto.size, dto.witnessed), (u64::MAX, Some(true)));
+        for query in [
+            "size=18446744073709551616",
+            "size=-1",
+            "size=",
+            "witnessed=1",
+            "witnessed=yes",
+        ] {
+            assert_eq!(code(query), "invalid_query", "{query}");
+        }
     }
 
     #[test]
