@@ -5,9 +5,11 @@
 mod access;
 #[cfg(test)]
 mod analysis;
+#[cfg(test)]
 mod export;
 #[cfg(test)]
 mod head;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod merkle;
@@ -17,6 +19,7 @@ mod policy_file;
 mod publish;
 #[cfg(test)]
 mod sequencer;
+#[cfg(test)]
 mod signed;
 #[cfg(test)]
 mod stories;

@@ -139,12 +139,12 @@ impl SeaStore {
             let Some(Ok(row)) = intakes.get(&entry.leaf.event_id.as_uuid()) else {
                 continue;
             };
-            let detail = if !row.mac.is_empty() {
-                vouched = true;
-                is_forged(&self.inner.keyring, &entry.leaf, row).then_some("its MAC is not that of the body")
-            } else {
+            let detail = if row.mac.is_empty() {
                 vouched = vouched || self.is_vouched_before(entry.leaf.seq).await?;
                 vouched.then_some("its MAC is gone")
+            } else {
+                vouched = true;
+                is_forged(&self.inner.keyring, &entry.leaf, row).then_some("its MAC is not that of the body")
             };
             entry.misfit = detail.map(|detail| Misfit::new(FindingKind::ColumnChanged, detail));
         }
