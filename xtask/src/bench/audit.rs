@@ -161,7 +161,7 @@ fn request(options: &Options) -> Result<()> {
         say(&format!(
             "GET /api/v1/me, {connections:>2} connections: {:>6.0} requests/s, p50 {:.2} p99 {:.2} ms; in the service {:.2} ms, of \
              which the event at most {:.2} ms ({:.0} %), in groups of {:.1}",
-            ran.latencies.len() as f64 / ran.took.as_secs_f64(),
+            f64::from(u32::try_from(ran.latencies.len())?) / ran.took.as_secs_f64(),
             at(50),
             at(99),
             duration * 1_000.0,

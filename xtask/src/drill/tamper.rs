@@ -88,6 +88,8 @@ fn told(line: &Value) -> bool {
         say(&format!("not tried: a bit of {column}"));
     }
     say("");
-    faults.iter().for_each(|fault| complain(fault));
+    for fault in &faults {
+        complain(fault);
+    }
     faults.is_empty()
 }

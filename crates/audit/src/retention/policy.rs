@@ -115,9 +115,10 @@ mod tests {
             ("other", 365),
         ] {
             let (below, at) = (
-                policy
-                    .clone()
-                    .keep(class(name), days(floor) - Duration::from_secs(1)),
+                policy.clone().keep(
+                    class(name),
+                    days(floor).checked_sub(Duration::from_secs(1)).unwrap(),
+                ),
                 policy.clone().keep(class(name), days(floor)),
             );
             assert_eq!(below.unwrap_err().floor, days(floor), "{name}");

@@ -15,8 +15,8 @@ async fn batch(log: &MemoryLog, noted: Option<Anchor>) -> Result<Batch, Sequence
     sequence_after(log, &lease(log).await, &how, &mut Edge::default()).await
 }
 
-fn unsigned(anchor: Anchor) -> Option<NotedHead> {
-    Some(NotedHead { anchor, note: None })
+fn unsigned(anchor: Anchor) -> NotedHead {
+    NotedHead { anchor, note: None }
 }
 
 fn refused(log: &MemoryLog, noted: Option<Anchor>) -> (i64, FindingKind) {
@@ -34,7 +34,7 @@ fn the_head_that_a_batch_leaves_is_the_one_that_the_next_goes_on_from() {
     let noted = anchor(&log);
     assert_eq!(
         now(batch(&log, Some(noted))).unwrap(),
-        Batch::Placed(0, unsigned(noted))
+        Batch::Placed(0, Some(unsigned(noted)))
     );
     now(append(&log, event(5)));
     let Batch::Placed(1, Some(next)) = now(batch(&log, Some(noted))).unwrap() else {

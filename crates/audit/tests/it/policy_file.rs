@@ -1,5 +1,7 @@
 //! Policies of verifiers, as text.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use vutf_audit::tlog::{
     Checkpoint, KeyKind, Note, PolicyFile, PolicyProblem, Trust as _, TrustError, TrustPolicy, VerifierKey,
@@ -36,9 +38,8 @@ fn cosigned_by(witnesses: &[u8]) -> String {
 
 /// The example of the specification: two of three X, and one of three Y.
 fn two_levels() -> String {
-    let witnesses: String = (1..=6)
-        .map(|n| format!("witness W{n} {} https://w{n}.example.org/\n", witness(n).key))
-        .collect();
+    let witness = |n| format!("witness W{n} {} https://w{n}.example.org/\n", witness(n).key);
+    let witnesses = (1..=6).map(witness).collect::<Vec<_>>().concat();
     format!(
         "# who must have seen it\n\nlog {}\n{witnesses}group X 2 W1 W2 W3\n\tgroup Y any W4 W5 W6 \ngroup both all X Y\nquorum both\n",
         log().key
@@ -66,7 +67,7 @@ fn the_quorum_of_groups_is_that_of_the_specification() {
                 "{witnesses:?}"
             ),
             Err(TrustError::Policy { found }) => {
-                assert!(!believed && found == witnesses.len(), "{witnesses:?}")
+                assert!(!believed && found == witnesses.len(), "{witnesses:?}");
             }
             Err(error) => panic!("{witnesses:?}: {error}"),
         }
@@ -99,7 +100,8 @@ fn one_witness_none_and_several_logs() {
 fn what_is_no_policy_is_refused_with_its_line() {
     let (log, w1, w2) = (log().key, witness(1).key, witness(2).key);
     let renamed = VerifierKey::new(name("elsewhere.example.org"), KeyKind::Cosignature, *w1.public());
-    let many: String = (0..65).map(|n| format!("group g{n} any W{n}\n")).collect();
+    let group = |n| format!("group g{n} any W{n}\n");
+    let many = (0..65).map(group).collect::<Vec<_>>().concat();
     let key = |text: &str| VerifierKey::parse(text).unwrap_err();
     for (text, line, problem) in [
         (String::new(), 1, PolicyProblem::Quorum),
@@ -201,7 +203,7 @@ impl Tree {
         match self {
             Self::Leaf => {
                 *leaves += 1;
-                lines.push_str(&format!("witness W{leaves} {}\n", witness(*leaves).key));
+                writeln!(lines, "witness W{leaves} {}", witness(*leaves).key).unwrap();
                 format!("W{leaves}")
             }
             Self::Group(threshold, members) => {
@@ -210,7 +212,7 @@ impl Tree {
                     .map(|member| member.write(lines, leaves, groups))
                     .collect();
                 *groups += 1;
-                lines.push_str(&format!("group g{groups} {threshold} {}\n", names.join(" ")));
+                writeln!(lines, "group g{groups} {threshold} {}", names.join(" ")).unwrap();
                 format!("g{groups}")
             }
         }

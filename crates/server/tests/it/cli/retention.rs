@@ -125,7 +125,7 @@ fn verified(site: &Site) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_old_goes_and_verification_knows_it_from_what_was_taken_away() {
     let site = Site::migrated();
-    let first = old_log(&site).await;
+    let first = Box::pin(old_log(&site)).await;
     let off = site.run(&["audit", "retention", "run"]).failed(1);
     assert!(off.contains("audit.retention.enabled"), "{off}");
     let planned = site

@@ -35,21 +35,19 @@ async fn finding(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
     let id = stage.finding().await;
     let path = what.1.replace("{id}", &id);
     let resolved = json!({"resolution": "resolved"});
-    match what.0 {
-        "GET" => Wish::to(path),
-        _ => {
-            if status == 409 {
-                let resolve = format!("/api/v1/audit/findings/{id}/resolve");
-                stage.posted(&resolve, &resolved, 200).await;
-            }
-            let body = if path.ends_with("/resolve") {
-                resolved
-            } else {
-                json!({})
-            };
-            Wish::to(path).json(body)
-        }
+    if what.0 == "GET" {
+        return Wish::to(path);
     }
+    if status == 409 {
+        let resolve = format!("/api/v1/audit/findings/{id}/resolve");
+        stage.posted(&resolve, &resolved, 200).await;
+    }
+    let body = if path.ends_with("/resolve") {
+        resolved
+    } else {
+        json!({})
+    };
+    Wish::to(path).json(body)
 }
 
 async fn rule(stage: &mut Stage, what: (&str, &str), status: u16) -> Option<Wish> {
@@ -57,16 +55,15 @@ async fn rule(stage: &mut Stage, what: (&str, &str), status: u16) -> Option<Wish
     let path = what.1.replace("{rule}", rule);
     Some(
         match (what.0, what.1.rsplit_once('/').map_or("", |(_, verb)| verb)) {
-            ("GET", "{rule}") => Wish::to(path),
+            ("GET", "{rule}") | ("POST", "unsilence") => Wish::to(path),
             ("PATCH", "{rule}") => {
                 let tag = stage.tag(&format!("/api/v1/audit/rules/{RULE}")).await;
                 Wish::to(path).json(json!({"enabled": true})).tagged(tag)
             }
             ("POST", "silence") => {
-                let until = stage.in_an_hour();
+                let until = Stage::in_an_hour();
                 Wish::to(path).json(json!({"until": until, "reason": "a drill"}))
             }
-            ("POST", "unsilence") => Wish::to(path),
             _ => return None,
         },
     )

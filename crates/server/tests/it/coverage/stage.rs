@@ -243,7 +243,7 @@ impl Stage {
     }
 
     /// RFC 3339.
-    pub(super) fn in_an_hour(&self) -> String {
+    pub(super) fn in_an_hour() -> String {
         let now = vutf_kernel::Ambient::system().now();
         now.plus(std::time::Duration::from_hours(1)).rfc3339()
     }

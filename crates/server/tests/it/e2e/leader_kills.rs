@@ -108,6 +108,8 @@ async fn judge(world: &World, fleet: &Fleet, shared: &Shared) {
         .await
         .unwrap();
     let recorded: HashSet<String> = rows.into_iter().flatten().collect();
+    let kept = number("SELECT count(*) FROM audit_checkpoint").await;
+    let epochs = number("SELECT epoch FROM leases WHERE name = 'audit-sequencer'").await;
     let seen = shared.seen.lock().unwrap();
     let missing: Vec<&String> = seen
         .acknowledged
@@ -121,8 +123,6 @@ async fn judge(world: &World, fleet: &Fleet, shared: &Shared) {
         assert!(site.data().join("audit-head").is_file());
         assert_verified(site);
     }
-    let kept = number("SELECT count(*) FROM audit_checkpoint").await;
-    let epochs = number("SELECT epoch FROM leases WHERE name = 'audit-sequencer'").await;
     say(&format!(
         "{} acknowledged requests ({} changes, {} reads) and {} without an answer; {entries} entries, dense, each event once; \
          {kept} kept checkpoints, verified with the heads of {} replicas; the lease changed hands {epochs} times",
@@ -143,7 +143,9 @@ impl Fleet {
     fn start(world: &World) -> Self {
         let sites: Vec<ServerBuilder> = REPLICAS.iter().map(|name| world.replica(name)).collect();
         let mut servers: Vec<ServerProcess> = sites.iter().map(|site| site.launch().unwrap()).collect();
-        servers.iter_mut().for_each(|server| server.wait_ready().unwrap());
+        for server in &mut servers {
+            server.wait_ready().unwrap();
+        }
         Self { sites, servers }
     }
 
