@@ -153,7 +153,7 @@ fn what_is_wrong_is_named() {
 /// The same entry as a [`Value`], which the writer of RFC 8785 sorts by itself.
 fn as_value(body: &Body) -> crate::canonical::Value<'_> {
     use crate::canonical::Value;
-    fn id<'a>(id: impl ToString) -> Value<'a> {
+    fn id(id: impl std::fmt::Display) -> Value<'static> {
         Value::text(id.to_string())
     }
     let actor = match &body.actor {

@@ -257,7 +257,7 @@ impl Client {
         let client = Self {
             shared: Arc::clone(shared),
             replica: number % REPLICAS.len(),
-            changes: number / REPLICAS.len() % 2 == 0,
+            changes: (number / REPLICAS.len()).is_multiple_of(2),
             api: api.clone(),
         };
         tokio::spawn(client.work())

@@ -136,7 +136,7 @@ impl Submitter {
         let (recorded, metrics) = (Recorded::default(), Arc::new(Metrics::new().unwrap()));
         let ports = WitnessPorts {
             log: Arc::new(log.clone()),
-            kept: Arc::new(kept.clone()),
+            kept: Arc::new(kept),
             recorder: Arc::new(recorded.clone()),
             leases: Arc::new(MemoryLog::unsealed()),
             ambient: Ambient::system(),
@@ -226,10 +226,8 @@ impl Trio {
             .unwrap()
             .unwrap();
         let policy = |threshold: &str| {
-            let witnesses: String = (1..)
-                .zip(&keys)
-                .map(|(n, key)| format!("witness W{n} {key}\n"))
-                .collect();
+            let witness = |(n, key)| format!("witness W{n} {key}\n");
+            let witnesses = (1..).zip(&keys).map(witness).collect::<Vec<_>>().concat();
             let (log, group) = (&self.log_key, "group G");
             let text = format!("log {log}\n{witnesses}{group} {threshold} W1 W2 W3\nquorum G\n");
             PolicyFile::parse(&text).unwrap().verify(&served)
