@@ -37,8 +37,8 @@ pub(super) fn root(dump: &Dump, size: i64) -> [u8; 32] {
 /// The note of a checkpoint that `signer` signs.
 pub(super) fn note(signer: &dyn CheckpointSigner, size: i64, root: [u8; 32]) -> Cell {
     let size = u64::try_from(size).unwrap();
-    let signed = sign_checkpoint(signer, size, root, 0, Timestamp::from_micros(0));
-    Cell::Text(signed.unwrap().note)
+    let checkpoint = sign_checkpoint(signer, size, root, 0, Timestamp::from_micros(0));
+    Cell::Text(checkpoint.unwrap().note)
 }
 
 /// A kept checkpoint or the newest: the table, the row, the column of the note, and the size.

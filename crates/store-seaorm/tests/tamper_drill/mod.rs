@@ -131,6 +131,10 @@ impl<'a> Log<'a> {
         next.copied().unwrap_or(self.size) - 1
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "what each kind of change returns; some find nothing to change"
+    )]
     fn change(&self, kind: &'static str, seq: i64, change: impl FnOnce(&mut Dump)) -> Option<Mutation> {
         let mut after = self.dump.clone();
         change(&mut after);

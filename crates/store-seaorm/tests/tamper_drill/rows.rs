@@ -83,7 +83,9 @@ fn copy_event(dice: &mut Dice, log: &Log<'_>, after: &mut Dump, at_end: bool) ->
     }
     let references = after.0[REFERENCE].iter().filter(|row| row[0].id() == old);
     let mut references: Vec<_> = references.cloned().collect();
-    references.iter_mut().for_each(|row| row[0] = Cell::Id(new));
+    for row in &mut references {
+        row[0] = Cell::Id(new);
+    }
     after.0[REFERENCE].extend(references);
     after.0[INTAKE].push(row);
     after.0[INTAKE].len() - 1

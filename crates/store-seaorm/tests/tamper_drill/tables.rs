@@ -217,14 +217,16 @@ impl Administrator {
                 .await;
         }
         for table in &TABLES[..LATEST] {
-            let kinds = match own.is_postgres() {
-                true => ["append_only", "no_truncate"],
-                false => ["no_update", "no_delete"],
+            let kinds = if own.is_postgres() {
+                ["append_only", "no_truncate"]
+            } else {
+                ["no_update", "no_delete"]
             };
             for kind in kinds {
-                let on = match own.is_postgres() {
-                    true => format!(" ON {}", table.name),
-                    false => String::new(),
+                let on = if own.is_postgres() {
+                    format!(" ON {}", table.name)
+                } else {
+                    String::new()
                 };
                 own.run(&format!("DROP TRIGGER {}_{kind}{on}", table.name)).await;
             }

@@ -17,7 +17,7 @@ pub(super) fn roll_back(dice: &mut Dice, log: &Log<'_>) -> Option<Mutation> {
     let size = i64::try_from(older.0[LEAF].len()).unwrap();
     if dice.coin() {
         return log.change("roll back: the whole database", size, |after| {
-            *after = older.clone()
+            *after = older.clone();
         });
     }
     log.change("roll back: all but the events", size, |after| {
@@ -179,7 +179,9 @@ fn reseal_forged(dice: &mut Dice, log: &Log<'_>, at: usize) -> Option<Mutation> 
             (leaf[1], leaf[4], leaf[5]) = (row[0].clone(), row[2].clone(), row[1].clone());
             let references = after.0[REFERENCE].iter().filter(|row| row[0].id() == old);
             let mut references: Vec<Row> = references.cloned().collect();
-            references.iter_mut().for_each(|row| row[0] = Cell::Id(new));
+            for row in &mut references {
+                row[0] = Cell::Id(new);
+            }
             after.0[REFERENCE].extend(references);
             after.0[INTAKE].push(row);
             after.0[LEAF].insert(at + 1, leaf);
