@@ -9,6 +9,13 @@
     clippy::panic,
     reason = "a measurement that cannot be made ends"
 )]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unchecked_time_subtraction,
+    reason = "figures of a few digits; a clock that runs backwards ends the measurement"
+)]
 
 mod cpu;
 mod limit;

@@ -21,7 +21,7 @@ use vutf_kernel::{Clock as _, EventId, Lease, Leases as _, SystemClock};
 
 use crate::{cpu, percentile, site::Site};
 
-const TTL: Duration = Duration::from_secs(3_600);
+const TTL: Duration = Duration::from_hours(1);
 const PROOFS: u64 = 2_000;
 /// Of the verification of a bundle.
 const ROUNDS: u64 = 5;

@@ -1,6 +1,7 @@
 //! The adapter against real databases.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "helpers of tests fail like tests"
 )]
