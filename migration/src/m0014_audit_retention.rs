@@ -98,7 +98,8 @@ const FULFILLED: &str = "l.seq < (SELECT MAX(m.seq) FROM audit_leaf m)
     AND OLD.occurred_at < b.cutoff AND b.cutoff <= {now} - 7776000000000
     AND OLD.action NOT LIKE 'kek.%' AND OLD.action NOT IN ('key.create', 'key.rotate', 'key.activate', 'key.suspend', 'key.deactivate',
         'key.compromise', 'key.destroy', 'key.destroy_reject', 'key.rewrap', 'key.usage', 'keyset.update', 'subject.erase',
-        'user.bootstrap', 'audit.accept_head', 'audit.prune', 'audit.hold_place', 'audit.hold_release')
+        'user.bootstrap', 'audit.accept_head', 'audit.prune', 'audit.hold_place', 'audit.hold_release',
+        'audit.rule.enable', 'audit.rule.disable', 'audit.rule.update', 'audit.rule.silence', 'audit.rule.unsilence')
     AND NOT EXISTS (SELECT 1 FROM audit_hold h
         WHERE NOT EXISTS (SELECT 1 FROM audit_hold_release r WHERE r.hold_id = h.id)
         AND (h.of_organization IS NULL OR h.of_organization = OLD.organization_id)

@@ -37,7 +37,7 @@ pub mod action {
 }
 
 /// What a caller needs to place and release holds and to ask for runs.
-pub const MANAGE: Permission = Permission::known("audit:manage");
+pub const MANAGE: Permission = Permission::known("audit:retain");
 
 /// Runs that are shown.
 const RUNS: u32 = 100;

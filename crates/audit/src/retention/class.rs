@@ -70,7 +70,7 @@ const fn looks(name: &'static str, about: &'static str, actions: &'static [&'sta
 pub const CLASSES: &[EventClass] = &[
     EventClass {
         name: "evidence",
-        about: "What later answers lean on: the life of keys, erasures, holds, what was pruned",
+        about: "What later answers lean on: the life of keys, erasures, holds, what was pruned, what detection looks for",
         // The life of keys is what `vutf-app` holds the registry against at every start; the rest proves why something is gone.
         actions: &[
             "key.create",
@@ -91,6 +91,11 @@ pub const CLASSES: &[EventClass] = &[
             "audit.prune",
             "audit.hold_place",
             "audit.hold_release",
+            "audit.rule.enable",
+            "audit.rule.disable",
+            "audit.rule.update",
+            "audit.rule.silence",
+            "audit.rule.unsilence",
         ],
         kept: Kept::ForGood,
     },

@@ -36,8 +36,11 @@ pub mod permission {
         ROLES_ASSIGN = "roles:assign",
         #[doc = "See the audit log."]
         AUDIT_READ = "audit:read",
-        #[doc = "Handle findings, tune and silence detection rules, place and release legal holds, prune."]
+        #[doc = "Handle findings, tune and silence detection rules."]
         AUDIT_MANAGE = "audit:manage",
+        // Apart from the above: whoever watches must not be able to remove what they watch (AU-9(4), AC-5).
+        #[doc = "Place and release legal holds, and prune the audit log."]
+        AUDIT_RETAIN = "audit:retain",
         #[doc = "Take the audit log out, a part at a time."]
         AUDIT_EXPORT = "audit:export",
         #[doc = "See keys and their states."]
@@ -101,6 +104,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::ROLES_ASSIGN,
             p::AUDIT_READ,
             p::AUDIT_MANAGE,
+            p::AUDIT_RETAIN,
             p::AUDIT_EXPORT,
             p::KEYS_READ,
             p::KEYS_MANAGE,
@@ -144,7 +148,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
     BuiltInRole {
         name: "records_officer",
         description: "Reads the audit log, places and releases legal holds, and prunes; changes nothing else.",
-        permissions: &[p::SELF_MANAGE, p::AUDIT_READ, p::AUDIT_MANAGE],
+        permissions: &[p::SELF_MANAGE, p::AUDIT_READ, p::AUDIT_RETAIN],
     },
     BuiltInRole {
         name: "key_custodian",

@@ -1,6 +1,6 @@
 //! The keeper's loop: one replica at a time, by lease, removes what is old enough, and keeps room for the events to come.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinHandle, time::Instant};
 use uuid::Uuid;
@@ -8,6 +8,7 @@ use vutf_audit::retention::{LEASE, RetentionError, RetentionStore as _, Stopped,
 use vutf_kernel::{Actor, Ctx, Leases as _, PortError, PruneRunId, id::uuid_v7};
 
 use super::Service;
+use crate::telemetry::Metrics;
 
 /// How soon a run begins that somebody asked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -26,6 +27,7 @@ enum RoundError {
 
 struct Loop {
     service: Service,
+    metrics: Arc<Metrics>,
     ctx: Ctx,
     holder: Uuid,
     months_at: Instant,
@@ -34,9 +36,10 @@ struct Loop {
 }
 
 /// To end it, abort it: a batch is one transaction.
-pub(super) fn spawn(service: Service) -> JoinHandle<()> {
+pub(super) fn spawn(service: Service, metrics: Arc<Metrics>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut run = Loop {
+            metrics,
             ctx: service.internal(Actor::System {
                 job: "retention".into(),
             }),
@@ -100,6 +103,9 @@ impl Loop {
             Ok(report) => {
                 self.told = None;
                 let removed = report.count();
+                let metrics = self.metrics.retention();
+                metrics.set_stopped(false);
+                metrics.pruned(removed);
                 if removed > 0 {
                     tracing::info!(removed, "audit entries were pruned");
                     self.drop_months().await?;
@@ -109,6 +115,7 @@ impl Loop {
             Err(Stopped::Busy) => Ok(()),
             Err(Stopped::Port(error)) => Err(error.into()),
             Err(stopped) => {
+                self.metrics.retention().set_stopped(true);
                 let text = stopped.to_string();
                 if self.told.as_ref() != Some(&text) {
                     tracing::error!(

@@ -11,7 +11,7 @@ use vutf_kernel::BreakerState;
 use super::{
     analysis::AnalysisMetrics, audit::AuditMetrics, audit_export::AuditExportMetrics,
     erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts,
-    witnesses::WitnessMetrics,
+    retention::RetentionMetrics, witnesses::WitnessMetrics,
 };
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
@@ -54,6 +54,7 @@ pub struct Metrics {
     keys: KeyMetrics,
     analysis: AnalysisMetrics,
     erasures: ErasureMetrics,
+    retention: RetentionMetrics,
     witnesses: WitnessMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
@@ -111,6 +112,7 @@ impl Metrics {
             keys: KeyMetrics::new(&registry)?,
             analysis: AnalysisMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
+            retention: RetentionMetrics::new(&registry)?,
             witnesses: WitnessMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
@@ -157,6 +159,11 @@ impl Metrics {
     /// Of the audit log's sinks.
     pub fn audit_export(&self) -> &AuditExportMetrics {
         &self.audit_export
+    }
+
+    /// Of pruning the audit log.
+    pub fn retention(&self) -> &RetentionMetrics {
+        &self.retention
     }
 
     /// A request begins.

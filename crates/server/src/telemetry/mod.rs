@@ -17,6 +17,7 @@ mod keys;
 mod logs;
 mod metrics;
 mod process;
+mod retention;
 mod traces;
 mod witnesses;
 
@@ -27,6 +28,7 @@ pub use erasure::ErasureMetrics;
 pub use group::GroupMetrics;
 pub use keys::{KeyAge, KeyCacheCounts, KeyMetrics};
 pub use metrics::{Metrics, PoolGauge};
+pub use retention::RetentionMetrics;
 pub use traces::continue_trace;
 pub use witnesses::{WitnessGauge, WitnessMetrics};
 

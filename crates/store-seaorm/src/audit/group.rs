@@ -191,10 +191,15 @@ impl Committer {
         // Each in a task of its own: a panic is the end of this group and of no other.
         let mut under_way = JoinSet::new();
         loop {
-            if under_way.len() >= self.commits {
-                let _panicked = under_way.join_next().await;
-            }
             let open = !queue.is_closed();
+            if under_way.len() >= self.commits {
+                // The end is heard even while no commit ends: what came after it would not be waited for.
+                tokio::select! {
+                    _panicked = under_way.join_next() => {}
+                    _ = &mut stopped, if open => queue.close(),
+                }
+                continue;
+            }
             let count = tokio::select! {
                 count = queue.recv_many(&mut taken, self.batch) => count,
                 _ = &mut stopped, if open => {

@@ -112,7 +112,7 @@ pub(crate) struct Person {
     pub(crate) user: User,
     session: Session,
     /// An event that they did, from somewhere.
-    event: Event,
+    pub(crate) event: Event,
 }
 
 pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {

@@ -232,6 +232,7 @@ async fn the_end_writes_what_was_taken_and_takes_no_more(world: World) {
     set.waiting(299).await;
     let recorder = Arc::clone(&set.recorder);
     let closing = tokio::spawn(async move { recorder.close().await });
+    let mut taken = 0;
     let late = loop {
         // Until the end is known, an event is taken like the others.
         match tokio::time::timeout(
@@ -241,10 +242,12 @@ async fn the_end_writes_what_was_taken_and_takes_no_more(world: World) {
         .await
         {
             Ok(refused) => break refused.unwrap_err(),
-            Err(_taken) => {}
+            Err(_taken) => taken += 1,
         }
     };
     assert_eq!(late.fault, Fault::Unreachable);
+    // Refused since it ends, not since the queue is full.
+    assert_eq!((set.recorder.refused(), taken < 1_000), (0, true));
     assert!(!closing.is_finished());
     set.gate.permits.add_permits(1_000);
     closing.await.unwrap();

@@ -22,14 +22,14 @@ const START: i64 = 1_795_255_200;
 /// Thirty thousand events of a few and of many, in two tenants.
 const POSTGRES: &str = "
 INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, actor_id, action, resource_kind, resource_id, outcome,
-    reason, body, parts)
+    reason, body, parts, mac)
   SELECT (lpad(to_hex((1795255200 + n)::bigint * 1000), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid, (1795255200 + n)::bigint * 1000000,
     CASE WHEN n % 10 = 0 THEN '00000000-0000-7000-8000-000000000002' ELSE '00000000-0000-7000-8000-000000000001' END::uuid, 'r-' || n / 2,
     CASE WHEN n % 50 = 1 THEN 'system' WHEN n % 20 = 3 THEN 'anonymous' ELSE 'user' END,
     CASE WHEN n % 50 = 1 OR n % 20 = 3 THEN NULL ELSE ('00000000-0000-7000-8000-' || lpad(to_hex(n % 300), 12, '0'))::uuid END,
     (ARRAY['user.read', 'user.list', 'session.login', 'key.read', 'user.lock'])[1 + n % 7 % 5], (ARRAY['user', 'session', 'key'])[1 + n % 3],
     ('00000000-0000-7000-8000-' || lpad(to_hex(n % 2000), 12, '0'))::uuid, CASE WHEN n % 25 = 7 THEN 'refused' ELSE 'success' END,
-    CASE WHEN n % 25 = 7 THEN 'reason_' || n % 4 END, decode(repeat('7b', 300), 'hex'), ''
+    CASE WHEN n % 25 = 7 THEN 'reason_' || n % 4 END, decode(repeat('7b', 300), 'hex'), '', decode(repeat('00', 32), 'hex')
   FROM generate_series(1, 30000) n;
 INSERT INTO audit_subject_ref (event_id, organization_id, subject_id) SELECT id, organization_id, resource_id FROM audit_intake;
 ANALYZE;
@@ -38,12 +38,12 @@ ANALYZE;
 const SQLITE: &str = "
 WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 3000)
 INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, actor_id, action, resource_kind, resource_id, outcome,
-    reason, body, parts)
+    reason, body, parts, mac)
   SELECT unhex(printf('%012x70008%015x', (1795255200 + n) * 1000, n)), (1795255200 + n) * 1000000,
     X'00000000000070008000000000000001', 'r-' || n / 2, CASE WHEN n % 20 = 3 THEN 'anonymous' ELSE 'user' END,
     unhex(printf('00000000000070008000%012x', n % 300)), 'user.' || CASE n % 3 WHEN 0 THEN 'read' ELSE 'list' END, 'user',
     unhex(printf('00000000000070008000%012x', n % 200)), CASE WHEN n % 25 = 7 THEN 'refused' ELSE 'success' END,
-    CASE WHEN n % 25 = 7 THEN 'reason_' || n % 4 END, X'7B', X''
+    CASE WHEN n % 25 = 7 THEN 'reason_' || n % 4 END, X'7B', X'', zeroblob(32)
   FROM s;
 INSERT INTO audit_subject_ref (event_id, organization_id, subject_id) SELECT id, organization_id, resource_id FROM audit_intake;
 ";
@@ -142,7 +142,11 @@ fn is_along_an_index(plan: &[String], what: &str) {
     };
     let merges = plan.iter().any(|step| step.contains("UNION ALL"));
     for step in plan {
-        assert!(!step.contains("Seq Scan"), "{what}");
+        // A month that has no page yet costs nothing to read whole.
+        assert!(
+            !step.contains("Seq Scan") || step.contains("(cost=0.00..0.00 "),
+            "{what}"
+        );
         assert!(!step.starts_with("SCAN ") || derived(step), "{what}");
         assert!(!step.contains("TEMP B-TREE") || merges, "{what}");
         let node = step.trim_start().trim_start_matches("-> ").trim_start();

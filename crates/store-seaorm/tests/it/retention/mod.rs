@@ -1,5 +1,6 @@
 //! Pruning removes what is old and held by nobody, and leaves every proof as it was.
 
+mod erased;
 mod forged;
 mod holds;
 mod months;
@@ -50,8 +51,7 @@ async fn fill(keeper: &Keeper) -> Vec<i64> {
     mine.map(|entry| entry.leaf.seq).collect()
 }
 
-/// All but the instant, which goes on.
-/// Class, how many may go and are held, first and last.
+/// All but the instant, which goes on: class, how many may go and are held, first and last.
 type Numbers = (&'static str, u64, u64, Option<i64>, Option<i64>);
 
 fn numbers(report: &PlanReport) -> Vec<Numbers> {
