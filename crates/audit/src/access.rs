@@ -64,7 +64,7 @@ pub const OWN_PERMISSION: Permission = Permission::known("self:manage");
 
 /// So many of the people that an event names are shown with it in a list. An event that shows many people is looked at by
 /// events that name them all: without a bound, each look would name more than the one before.
-pub const LISTED_SUBJECTS: usize = 20;
+pub const LISTED_SUBJECTS: usize = 14;
 
 /// Why nothing is shown.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,9 @@ use crate::StoredIntake;
 /// How far an event's id may be from the instant at which it happened. The two are one reading of the clock; a store looks for
 /// events of a time among the ids around it.
 pub const ID_SKEW: Duration = Duration::from_mins(1);
+/// How much later than its id an event is dated at most that could not be recorded when it happened: as far below its beginning a
+/// search for a period looks among the ids.
+pub const MOST_LATE: Duration = Duration::from_hours(1);
 
 /// Why a value cannot be searched for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -281,7 +284,7 @@ impl EventFilter {
     }
     /// The ids among which its events are: the least one, and the first beyond.
     pub fn ids(&self) -> (Option<Uuid>, Option<Uuid>) {
-        let least = self.from.map(|from| uuid_v7_floor(from.minus(ID_SKEW)));
+        let least = self.from.map(|from| uuid_v7_floor(from.minus(MOST_LATE)));
         let most = self.until.map(|until| uuid_v7_floor(until.plus(ID_SKEW)));
         (least, most)
     }

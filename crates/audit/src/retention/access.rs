@@ -40,7 +40,7 @@ pub mod action {
 pub const MANAGE: Permission = Permission::known("audit:retain");
 
 /// Runs that are shown.
-const RUNS: u32 = 100;
+pub(super) const RUNS: u32 = 100;
 
 /// What the operator chose.
 #[derive(Clone, Debug)]

@@ -73,7 +73,7 @@ pub trait RetentionStore: Units<dyn RetentionTx> + Leases {
     async fn census(&self) -> Result<Vec<Census>, PortError>;
     /// All holds, released ones too, oldest first; of one tenant, or of all.
     async fn holds(&self, placed_in: Option<OrganizationId>) -> Result<Vec<Hold>, PortError>;
-    /// The bodies of all events about holds, of every tenant, in the order of ids.
+    /// The bodies of all events about holds that the service itself has written, of every tenant, in the order of ids.
     async fn hold_events(&self) -> Result<Vec<Vec<u8>>, PortError>;
     /// The newest runs, newest first.
     async fn runs(&self, limit: u32) -> Result<Vec<PruneRun>, PortError>;

@@ -7,7 +7,7 @@ use vutf_kernel::{Ctx, Detail, EventId, Fault, HoldId, Lease, PortError, PruneRu
 
 use super::{
     CLASSES, EventClass, Facts, Hold, Judge, Removal, Removed, Retention, Verdict,
-    access::{action, event},
+    access::{RUNS, action, event},
 };
 use crate::{Finding, FindingKind, parse_body, tlog::Checkpoint, verify::check_entry};
 
@@ -158,7 +158,13 @@ pub async fn prune(
         Err(_) => return done.map(|()| work.report),
     };
     let lease = work.lease().await?;
-    let removed = work.report.count();
+    // With what this run removed before the process that began it ended.
+    let runs = retention.store.runs(RUNS).await?;
+    let removed = runs
+        .iter()
+        .find(|known| known.id == run)
+        .map(|known| known.removed);
+    let removed = removed.unwrap_or_else(|| work.report.count());
     retention.end(ctx, &lease, run, removed, finding).await?;
     retention.store.release(&lease).await?;
     done.map(|()| work.report)
@@ -215,8 +221,16 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// All holds, if they are those that the log tells of: whoever can write to the database could take a row away.
+    /// All holds, if they are those that the log tells of: whoever can write to the database could take a row away. Looked at
+    /// once more before it is said, since one may be placed between two looks.
     async fn holds(&self) -> Result<Vec<Hold>, Stopped> {
+        match self.holds_as_told().await {
+            Err(Stopped::Holds(_)) => self.holds_as_told().await,
+            done => done,
+        }
+    }
+
+    async fn holds_as_told(&self) -> Result<Vec<Hold>, Stopped> {
         let holds = self.retention.store.holds(None).await?;
         let mut told: BTreeMap<HoldId, (bool, bool)> = BTreeMap::new();
         for body in self.retention.store.hold_events().await? {

@@ -2,6 +2,9 @@
 
 use crate::merkle::{TILE_WIDTH, TilePathError};
 
+/// Bytes of the longest entry that a bundle holds: its length is written in two bytes (C2SP tlog-tiles, "Log Entries").
+pub const MAX_ENTRY: usize = 65_535;
+
 /// Why bytes are no bundle of entries, or entries make none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {

@@ -16,7 +16,7 @@ pub mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use cosignature::{Cosignature, cosigned_message};
-pub use entries::{BundleError, bundle_path, entries_of, entry_bundle, parse_bundle_path};
+pub use entries::{BundleError, MAX_ENTRY, bundle_path, entries_of, entry_bundle, parse_bundle_path};
 pub use key::{KeyKind, KeyName, VerifierKey, VkeyError};
 pub use note::{MAX_NOTE, MAX_SIGNATURES, Note, NoteError, NoteSignature};
 pub use policy::{Trust, TrustError, TrustPolicy, Trusted};

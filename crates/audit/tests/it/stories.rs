@@ -10,6 +10,7 @@ use vutf_audit::{
     growth::Growth,
     own::{By, own, reference_message},
     timeline::{Line, LineKind, Span, Whose, timeline},
+    tlog::MAX_ENTRY,
 };
 use vutf_kernel::{
     Action, Actor, Ambient, Class, Ctx, Detail, Event, EventId, EventRecorder, OrganizationId, OsEntropy,
@@ -313,6 +314,34 @@ fn a_look_at_events_names_whom_they_tell_about_and_no_more_than_are_shown() {
         panic!("{look:?}")
     };
     assert_eq!(named[0], found.items[0].intake.id.to_string());
+}
+
+/// An entry of more could be in no bundle (C2SP tlog-tiles).
+#[test]
+fn the_event_of_the_longest_page_is_an_entry_that_a_bundle_holds() {
+    let world = World::new();
+    for n in 0..100 {
+        let first = 10_000 + n * 100;
+        let crowd: Vec<u128> = (first..first + 50).collect();
+        let mut event = told(signed_in(first + 99), LIST, None, &crowd);
+        event.id = EventId::from_uuid(uuid_v7_at(T0.plus(Duration::from_hours(1)), &mut OsEntropy));
+        now(append(&world.log, event));
+    }
+    let newest = EventFilter {
+        order: vutf_audit::Order::Descending,
+        ..EventFilter::within(OrganizationId::DEFAULT)
+    };
+    let page = PageRequest {
+        after: None,
+        limit: 100,
+    };
+    now(access::search(&holder(2), world.access(), newest, &page)).unwrap();
+    let look = world.last();
+    assert!(look.subjects.len() > 100 * access::LISTED_SUBJECTS);
+    now(append(&world.log, look));
+    let rows = world.log.tamper(|rows| rows.clone());
+    let length = rows.intake.last().unwrap().body.len();
+    assert!(length <= MAX_ENTRY, "{length} bytes");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use vutf_audit::retention::{LEASE, RetentionError, RetentionStore as _, Stopped, prune};
 use vutf_kernel::{Actor, Ctx, Leases as _, PortError, PruneRunId, id::uuid_v7};
 
-use super::Service;
+use super::{Service, sequencer_status::SequencerStatus};
 use crate::telemetry::Metrics;
 
 /// How soon a run begins that somebody asked for.
@@ -28,6 +28,7 @@ enum RoundError {
 struct Loop {
     service: Service,
     metrics: Arc<Metrics>,
+    log: Arc<SequencerStatus>,
     ctx: Ctx,
     holder: Uuid,
     months_at: Instant,
@@ -36,10 +37,11 @@ struct Loop {
 }
 
 /// To end it, abort it: a batch is one transaction.
-pub(super) fn spawn(service: Service, metrics: Arc<Metrics>) -> JoinHandle<()> {
+pub(super) fn spawn(service: Service, metrics: Arc<Metrics>, log: Arc<SequencerStatus>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut run = Loop {
             metrics,
+            log,
             ctx: service.internal(Actor::System {
                 job: "retention".into(),
             }),
@@ -65,7 +67,8 @@ impl Loop {
             self.make_months().await?;
             self.months_at = Instant::now() + MONTHS_EVERY;
         }
-        if !self.service.retention.enabled {
+        // A log that is not the one that was noted is evidence: nothing of it goes.
+        if !self.service.retention.enabled || self.log.is_refused() {
             return Ok(());
         }
         match self.due().await? {

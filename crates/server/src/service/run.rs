@@ -138,7 +138,11 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let analyst = analysis::spawn(service.clone(), Arc::clone(&metrics), alerts::kinds(&alert_sinks));
     let courier = alerts::spawn(service.clone(), Arc::clone(&metrics), alert_sinks);
     let housekeeping = housekeeping::spawn(service.clone());
-    let retention = retention::spawn(service.clone(), Arc::clone(&metrics));
+    let retention = retention::spawn(
+        service.clone(),
+        Arc::clone(&metrics),
+        Arc::clone(&sequencer.status),
+    );
     let throttled = lone_events::watch_throttled(Arc::clone(&state));
     let witnesses = submitter.map(|found| witnesses::spawn(found, config.audit.witness_interval));
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);

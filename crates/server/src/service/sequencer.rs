@@ -258,6 +258,14 @@ impl Loop {
     /// Reads the noted head. One that cannot be read is no reason to trust any head.
     async fn recall(&mut self) -> bool {
         match self.heads.read().await {
+            // What was noted and is gone now was not accepted by anybody: a process that refuses keeps what it knows.
+            Ok(None) if self.status.is_refused() && self.noted.is_some() => {
+                self.tell(format!(
+                    "{} is gone; run `violentutf-api audit accept-head`, and restart if the log is empty on purpose",
+                    self.heads.place()
+                ));
+                false
+            }
             Ok(noted) => {
                 self.noted = noted;
                 true

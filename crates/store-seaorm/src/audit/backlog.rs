@@ -13,7 +13,7 @@ use tokio::{
     sync::{Notify, oneshot},
     task::{JoinHandle, JoinSet},
 };
-use vutf_audit::access::action::DROPPED;
+use vutf_audit::{access::action::DROPPED, filter::MOST_LATE};
 use vutf_kernel::{
     Actor, Ambient, Ctx, Detail, Env, Event, EventId, EventRecorder, Fault, OrganizationId, Outcome,
     PortError, RequestId, Timestamp,
@@ -300,11 +300,11 @@ impl Queue {
 }
 
 /// The event as it is recorded now: an entry that claims to be older than those before it would look like one that was passed
-/// over. Its id stays, so that it is recorded once.
+/// over. Its id stays, so that it is recorded once; and it is dated no later than a search of that time looks for ids.
 fn late(event: Event, now: Timestamp) -> Event {
     let at = event.occurred_at.rfc3339();
     Event {
-        occurred_at: now,
+        occurred_at: now.min(event.occurred_at.plus(MOST_LATE)),
         ..event.detail(HAPPENED_AT, Detail::Text(at))
     }
 }

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use uuid::Uuid;
-use vutf_audit::Intake;
+use vutf_audit::{Intake, tlog::MAX_ENTRY};
 use vutf_crypto_keys::Keyring;
-use vutf_kernel::{Event, EventSink, OrganizationId, PortError, UserId};
+use vutf_kernel::{Event, EventSink, Fault, OrganizationId, PortError, UserId};
 
 use super::intake_row;
 use crate::{
@@ -62,9 +62,15 @@ impl Tx {
         );
         // Salts and nonces come from two sources, since each closure may borrow only one.
         let mut nonces = vutf_kernel::OsEntropy;
-        vutf_audit::prepare(event, &mut *self.entropy, |name, value| {
+        let intake = vutf_audit::prepare(event, &mut *self.entropy, |name, value| {
             place.seal_text(name, value.expose(), under, &mut nonces)
-        })
+        })?;
+        if intake.body.len() > MAX_ENTRY {
+            let length = intake.body.len();
+            let problem = format!("{} of {length} bytes is too long for an entry", intake.action);
+            return Err(PortError::new("audit.append", Fault::Other, problem));
+        }
+        Ok(intake)
     }
 
     async fn insert(&self, intakes: &[Intake]) -> Result<(), PortError> {

@@ -9,7 +9,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use vutf_kernel::{Action, Ambient, Event, EventRecorder, Fault, Outcome, PortError, Receipt, Timestamp};
+use vutf_audit::{EventFilter, LogReader as _, filter::MOST_LATE};
+use vutf_kernel::{
+    Action, Ambient, Event, EventId, EventRecorder, Fault, OsEntropy, Outcome, PageRequest, PortError,
+    Receipt, Timestamp, id::uuid_v7_at,
+};
 use vutf_store_seaorm::{Backlog, GroupOptions, GroupRecorder, RelaxedRecorder};
 use vutf_testkit::factory::Factory;
 
@@ -83,11 +87,14 @@ fn backlog(door: &Arc<Door>, limit: usize) -> Arc<Backlog> {
     Arc::new(Backlog::spawn(recorder, Ambient::system(), limit))
 }
 
+const LONG_AGO: Timestamp = Timestamp::from_secs(1_000_000_000);
+
 /// An event of long ago, with an id of its own.
 fn event(factory: &mut Factory) -> Event {
     let event = factory.event();
     Event {
-        occurred_at: Timestamp::from_secs(1_000_000_000),
+        id: EventId::from_uuid(uuid_v7_at(LONG_AGO, &mut OsEntropy)),
+        occurred_at: LONG_AGO,
         ..event
     }
 }
@@ -134,6 +141,25 @@ async fn what_waits_is_recorded_once_with_the_time_it_happened(world: World) {
         late[0]
     );
     assert_eq!((backlog.taken(), backlog.dropped()), (20, 0));
+    let organization = events[0].organization_id;
+    let filter = EventFilter {
+        from: Some(LONG_AGO),
+        until: Some(LONG_AGO.plus(MOST_LATE * 2)),
+        ..EventFilter::within(organization)
+    };
+    let found = world
+        .store
+        .search(&filter, &PageRequest::default())
+        .await
+        .unwrap();
+    let mine = found
+        .items
+        .iter()
+        .filter(|record| events.iter().any(|event| event.id == record.intake.id));
+    assert!(
+        mine.count() > 0,
+        "a search of that time finds what was recorded late"
+    );
 }
 
 async fn what_finds_no_room_is_an_event_with_its_number(world: World) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vutf_audit::retention::{PlanReport, PruneRun, RetentionStore as _, Stopped, prune};
+use vutf_audit::retention::{PlanReport, PruneRun, RetentionError, RetentionStore as _, Stopped, prune};
 use vutf_kernel::{Timestamp, id::uuid_v7};
 
 use crate::{
@@ -89,10 +89,11 @@ async fn dry_run(service: &Service, out: &mut Output) -> Outcome {
 /// As one more replica, so that it is done whether a service runs or not.
 async fn prune_now(service: &Service, out: &mut Output) -> Outcome {
     let (ctx, retention) = (start::operator(service), service.retention());
-    let run = retention
-        .request(&ctx)
-        .await
-        .map_err(|error| Failure::of(&error))?;
+    let run = match retention.request(&ctx).await {
+        // One that was begun and not ended is gone on with.
+        Err(RetentionError::UnderWay) => open_run(service).await?,
+        asked => asked.map_err(|error| Failure::of(&error))?,
+    };
     let holder = uuid_v7(service.ambient.clock(), &mut *service.ambient.entropy());
     let total = service.store.audit_lag().await?.last_sequence;
     let progress = Progress::new("pruning", total, !out.is_json());
@@ -107,6 +108,11 @@ async fn prune_now(service: &Service, out: &mut Output) -> Outcome {
         Err(Stopped::Port(error)) => Err(error.into()),
         Err(stopped) => Err(Failure::Failed(stopped.to_string())),
     }
+}
+
+async fn open_run(service: &Service) -> Result<PruneRun, Failure> {
+    let open = service.store.open_run().await?;
+    open.ok_or_else(|| Failure::Failed("the run that was under way has ended; ask again".into()))
 }
 
 /// A service that runs was faster.

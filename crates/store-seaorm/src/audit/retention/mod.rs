@@ -3,24 +3,25 @@
 mod rows;
 mod tx;
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Statement, Value};
 use uuid::Uuid;
 use vutf_audit::{
-    GENESIS,
+    GENESIS, Voucher,
+    filter::ID_SKEW,
+    leaf_hash,
     retention::{Candidate, Census, Facts, Hold, PruneRun, RetentionStore, RetentionTx},
 };
-use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, Units, UserId};
+use vutf_kernel::{EventId, OrganizationId, PortError, Timestamp, Units, UserId, id::uuid_v7_floor};
 
 use self::rows::{CensusRow, FactsRow, HOLDS, HoldRow, Reference, RunRow};
+use super::voucher::{has_key, voucher};
 use crate::SeaStore;
 
 /// Ids in one query: far below the parameters that SQLite allows.
 const IDS: usize = 500;
-/// An id carries the time at which it was made, which is the event's but for the clock's own jumps.
-const SLACK: Duration = Duration::from_hours(1);
 /// Months for which room is made beyond the present one.
 const AHEAD: i32 = 3;
 
@@ -30,8 +31,8 @@ const SCAN: &str = "SELECT l.seq, i.id, i.action, i.occurred_at, i.organization_
 const CENSUS: &str = "SELECT action, COUNT(*) AS events, MIN(occurred_at) AS oldest FROM audit_intake GROUP BY action ORDER BY action";
 
 /// By tenant, since the index begins with it.
-const HOLD_EVENTS: &str = "SELECT i.body FROM organizations o JOIN audit_intake i ON i.organization_id = o.id \
-     WHERE i.action IN ('audit.hold_place', 'audit.hold_release') AND i.outcome = 'success' ORDER BY i.id";
+const HOLD_EVENTS: &str = "SELECT i.id, i.body, i.mac, l.leaf_hash FROM organizations o JOIN audit_intake i ON i.organization_id = o.id \
+     LEFT JOIN audit_leaf l ON l.event_id = i.id WHERE i.action IN ('audit.hold_place', 'audit.hold_release') AND i.outcome = 'success' ORDER BY i.id";
 
 const RUNS: &str = "SELECT r.id, r.requested_at, r.requested_by_kind, r.requested_by, r.policy, e.ended_at, e.finding, \
      CAST(COALESCE((SELECT SUM(b.removed) FROM audit_prune_batch b WHERE b.run_id = r.id), 0) AS BIGINT) AS removed \
@@ -67,6 +68,22 @@ impl SeaStore {
             facts.subjects = subjects.remove(&facts.id.as_uuid()).unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// The body of an event about a hold that the service itself has written: whoever can insert rows could otherwise release
+    /// what is held. Without a key, which only a service that has no database keys lacks, its place in the log must say so.
+    fn vouched(&self, row: &QueryResult) -> Option<Vec<u8>> {
+        let id: Uuid = row.try_get("", "id").ok()?;
+        let body: Vec<u8> = row.try_get("", "body").ok()?;
+        let mac: Vec<u8> = row.try_get("", "mac").ok()?;
+        let keyring = &self.inner.keyring;
+        let genuine = if has_key(keyring) {
+            matches!(voucher(keyring, id, &body, &mac), Ok(Voucher::Service))
+        } else {
+            let placed: Option<Vec<u8>> = row.try_get("", "leaf_hash").ok()?;
+            placed.is_some_and(|hash| hash == leaf_hash(&body))
+        };
+        genuine.then_some(body)
     }
 
     /// What a function of the database did, by name. SQLite has one table for all time.
@@ -111,7 +128,7 @@ impl RetentionStore for SeaStore {
         let after = after.map_or(Uuid::nil(), |id| id.as_uuid());
         let values = vec![
             after.into(),
-            first_id(before.plus(SLACK)).into(),
+            uuid_v7_floor(before.plus(ID_SKEW)).into(),
             before.as_micros().into(),
             i64::from(limit).into(),
         ];
@@ -158,10 +175,7 @@ impl RetentionStore for SeaStore {
         let rows = self
             .read("retention.hold_events", |db| db.query_all_raw(statement))
             .await?;
-        Ok(rows
-            .iter()
-            .filter_map(|row| row.try_get("", "body").ok())
-            .collect())
+        Ok(rows.iter().filter_map(|row| self.vouched(row)).collect())
     }
 
     async fn runs(&self, limit: u32) -> Result<Vec<PruneRun>, PortError> {
@@ -188,10 +202,4 @@ impl RetentionStore for SeaStore {
         let sql = "SELECT vutf_drop_empty_months() AS name";
         self.months("retention.drop_months", sql, vec![]).await
     }
-}
-
-/// The lowest id of version 7 that can have been made at an instant.
-fn first_id(at: Timestamp) -> Uuid {
-    let millis = u64::try_from(at.as_micros() / 1_000).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }

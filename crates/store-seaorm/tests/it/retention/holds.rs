@@ -19,6 +19,7 @@ on_both!(
     a_hold_is_released_once,
     a_hold_of_another_tenant_is_not_seen,
     a_hold_that_somebody_removed_stops_the_run,
+    a_release_that_the_service_did_not_write_releases_nothing,
     placing_and_releasing_are_events_and_so_are_refusals,
 );
 
@@ -289,6 +290,39 @@ async fn a_hold_that_somebody_removed_stops_the_run(world: World) {
     let other = keeper.world.id(other.id.as_uuid());
     keeper.world.sql(&released.replace(&id, &other)).await;
     assert!(matches!(keeper.run().await.unwrap_err(), Stopped::Holds(_)));
+}
+
+/// Whoever may insert rows, and no more, writes a release and an event that tells of it.
+async fn a_release_that_the_service_did_not_write_releases_nothing(world: World) {
+    let keeper = Keeper::new(world).await;
+    fill(&keeper).await;
+    let hold = keeper.place(HoldScope::default()).await;
+    let hold_id = keeper.world.id(hold.id.as_uuid());
+    let forged = person(77).as_uuid();
+    let rewritten = if keeper.world.is_postgres() {
+        "convert_to(replace(convert_from(body, 'UTF8'), 'audit.hold_place', 'audit.hold_release'), 'UTF8')"
+    } else {
+        "CAST(replace(CAST(body AS TEXT), 'audit.hold_place', 'audit.hold_release') AS BLOB)"
+    };
+    let rows = format!(
+        "INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, actor_id, action, resource_kind, \
+         resource_id, outcome, reason, body, parts, mac) SELECT {}, occurred_at, organization_id, request_id, actor_kind, \
+         actor_id, 'audit.hold_release', resource_kind, resource_id, outcome, reason, {rewritten}, parts, mac FROM audit_intake \
+         WHERE action = 'audit.hold_place' AND resource_id = {hold_id}",
+        keeper.world.id(forged)
+    );
+    assert_eq!(keeper.world.sql(&rows).await, 1);
+    let release = format!(
+        "INSERT INTO audit_hold_release (hold_id, released_at, released_by_kind, event_id) VALUES ({hold_id}, 1, 'operator', {})",
+        keeper.world.id(forged)
+    );
+    keeper.world.sql(&release).await;
+    let stopped = keeper.run().await.unwrap_err();
+    assert!(
+        matches!(stopped, Stopped::Holds(found) if found == hold.id),
+        "{stopped}"
+    );
+    assert_eq!(keeper.world.number("SELECT COUNT(*) FROM audit_pruned").await, 0);
 }
 
 async fn placing_and_releasing_are_events_and_so_are_refusals(world: World) {
