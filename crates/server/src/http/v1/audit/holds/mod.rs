@@ -53,20 +53,15 @@ pub(crate) struct ScopeBody {
     /// At this instant or later.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
-    from: Option<String>,
+    from: Option<Timestamp>,
     /// Before this instant.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
-    until: Option<String>,
+    until: Option<Timestamp>,
 }
 
 impl ScopeBody {
     fn parse(self) -> Result<HoldScope, Problem> {
-        let instant = |text: Option<String>, pointer| match text.as_deref().map(Timestamp::parse_rfc3339) {
-            None => Ok(None),
-            Some(Some(at)) => Ok(Some(at)),
-            Some(None) => Err(invalid(pointer, "timestamp", "an RFC 3339 timestamp")),
-        };
         let class = match self.class.as_deref().map(EventClass::named) {
             Some(None) => return Err(invalid("/scope/class", "class", "the name of a class of events")),
             found => found.flatten(),
@@ -76,8 +71,8 @@ impl ScopeBody {
             subject: self.subject.map(UserId::from_uuid),
             actor: self.actor.map(UserId::from_uuid),
             class,
-            from: instant(self.from, "/scope/from")?,
-            until: instant(self.until, "/scope/until")?,
+            from: self.from,
+            until: self.until,
         })
     }
 }
@@ -97,8 +92,8 @@ impl From<Hold> for HoldBody {
                 subject: scope.subject.map(|subject| subject.as_uuid()),
                 actor: scope.actor.map(|actor| actor.as_uuid()),
                 class: scope.class.map(|class| class.name.to_owned()),
-                from: scope.from.map(Timestamp::rfc3339),
-                until: scope.until.map(Timestamp::rfc3339),
+                from: scope.from,
+                until: scope.until,
             },
             placed_at: hold.placed_at.rfc3339(),
             placed_by: shown(&hold.placed_by),

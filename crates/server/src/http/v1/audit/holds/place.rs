@@ -15,7 +15,7 @@ use crate::http::{
 pub(crate) const ENDPOINT: Endpoint = Endpoint {
     method: Method::Post,
     path: "/api/v1/audit/holds",
-    access: Access::Permission(permission::AUDIT_MANAGE),
+    access: Access::Permission(permission::AUDIT_RETAIN),
     action: action::HOLD_PLACE,
     rate: RateClass::Admin,
     doc: Doc::new("audit", "Place a legal hold: what it covers is not pruned")

@@ -14,7 +14,7 @@ use crate::http::{
 pub(crate) const ENDPOINT: Endpoint = Endpoint {
     method: Method::Post,
     path: "/api/v1/audit/holds/{id}/release",
-    access: Access::Permission(permission::AUDIT_MANAGE),
+    access: Access::Permission(permission::AUDIT_RETAIN),
     action: action::HOLD_RELEASE,
     rate: RateClass::Admin,
     doc: Doc::new("audit", "Release a legal hold; it stays in the list")

@@ -16,7 +16,7 @@ use crate::http::{
 pub(crate) const ENDPOINT: Endpoint = Endpoint {
     method: Method::Post,
     path: "/api/v1/audit/retention/runs",
-    access: Access::Permission(permission::AUDIT_MANAGE),
+    access: Access::Permission(permission::AUDIT_RETAIN),
     action: action::RUN,
     rate: RateClass::Admin,
     doc: Doc::new(
