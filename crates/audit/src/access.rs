@@ -136,6 +136,9 @@ pub struct Status {
 
 /// The events of the caller's tenant that `filter` matches, whatever tenant it names, in its order. Everybody whom they tell
 /// about is named in one event: who is shown with them ([`listed`]), who acted, and whom the filter names.
+///
+/// # Errors
+/// The caller may not, which is an event; a port failed, that of the event included.
 pub async fn search(
     ctx: &Ctx,
     log: Access<'_>,
@@ -182,6 +185,9 @@ fn people(page: &Page<Record>) -> impl Iterator<Item = UserId> {
 }
 
 /// One event of the caller's tenant; another tenant's is answered like one that does not exist.
+///
+/// # Errors
+/// As those of [`search`], and [`AccessError::NotFound`].
 pub async fn entry(ctx: &Ctx, log: Access<'_>, id: EventId) -> Result<Record, AccessError> {
     entry_for(ctx, log, id, action::READ).await
 }
@@ -209,6 +215,9 @@ pub(crate) async fn entry_for(
 }
 
 /// How far the log of all tenants has come; it shows no event.
+///
+/// # Errors
+/// As those of [`search`].
 pub async fn status(ctx: &Ctx, log: Access<'_>) -> Result<Status, AccessError> {
     let resource = action::STATUS.none();
     log.admit(ctx, action::STATUS, resource.clone()).await?;
@@ -224,6 +233,9 @@ pub async fn status(ctx: &Ctx, log: Access<'_>) -> Result<Status, AccessError> {
 
 /// The log of all tenants in its own order, `from_seq` first. Only for those who hold the database already; `action` says what
 /// they want with it.
+///
+/// # Errors
+/// As those of [`overview`].
 pub async fn whole<'a>(
     ctx: &Ctx,
     log: Access<'a>,
@@ -234,6 +246,9 @@ pub async fn whole<'a>(
 }
 
 /// As [`whole`], with `facts` about which part of it. Those whom it tells about are not named: they may be everybody.
+///
+/// # Errors
+/// The caller is not trusted, which is an event; a port failed.
 pub async fn overview<'a>(
     ctx: &Ctx,
     log: Access<'a>,

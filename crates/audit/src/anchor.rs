@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     Finding, FindingKind, Leaf, LogReader,
+    hex::{hex, unhex32},
     verify::{check_body, check_cursor, check_hashes, check_link, is_pruned},
 };
 use vutf_kernel::PortError;
@@ -63,8 +64,7 @@ impl Anchor {
 
 impl fmt::Display for Anchor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.seq)?;
-        self.chain.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}:{}", self.seq, hex(&self.chain))
     }
 }
 
@@ -110,24 +110,20 @@ impl FromStr for NotedHead {
 
 /// The text is no anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected SEQ:CHAIN, a number and 64 hexadecimal digits")]
+#[error("expected SEQ:CHAIN, a number and 64 hexadecimal digits in lower case")]
 pub struct AnchorError;
 
 impl FromStr for Anchor {
     type Err = AnchorError;
 
     fn from_str(text: &str) -> Result<Self, AnchorError> {
-        let (seq, hex) = text.split_once(':').ok_or(AnchorError)?;
+        let (seq, chain) = text.split_once(':').ok_or(AnchorError)?;
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits(seq) || hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !digits(seq) {
             return Err(AnchorError);
         }
-        let mut chain = [0; 32];
-        for (byte, pair) in chain.iter_mut().zip(hex.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| AnchorError)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| AnchorError)?;
-        }
         let seq = seq.parse().map_err(|_| AnchorError)?;
+        let chain = unhex32(chain).ok_or(AnchorError)?;
         Ok(Self { seq, chain })
     }
 }
@@ -231,6 +227,7 @@ mod tests {
             &format!("-1:{chain}"),
             &format!("+1:{chain}"),
             &format!("7:{chain}0"),
+            &format!("7:{}", "A".repeat(64)),
         ] {
             assert_eq!(text.parse::<Anchor>(), Err(AnchorError), "{text}");
         }

@@ -59,6 +59,9 @@ pub enum BodyError {
 }
 
 /// Reads an entry. It need not be canonical: compare with [`Body::to_bytes`] for that.
+///
+/// # Errors
+/// [`BodyError`]: it is not such JSON, of another version, or has a member that no event has so.
 pub fn parse_body(bytes: &[u8]) -> Result<Body, BodyError> {
     match serde_json::from_slice::<Wire>(bytes) {
         Ok(wire) if wire.v == VERSION => wire.into_body(),

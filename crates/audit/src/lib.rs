@@ -14,6 +14,7 @@ pub mod filter;
 pub mod finding;
 pub mod graph;
 pub mod growth;
+mod hex;
 pub mod intake;
 #[cfg(feature = "memory")]
 pub mod memory;

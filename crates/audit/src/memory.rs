@@ -187,7 +187,13 @@ impl AuditTx for MemoryTx {
 
 impl MemoryTx {
     pub(crate) fn settle(self) -> Result<(), PortError> {
-        let mut state = self.log.lock();
+        let log = self.log.clone();
+        let mut state = log.lock();
+        self.settle_in(&mut state)
+    }
+
+    /// As [`Self::settle`], for a commit that changes more under the same lock.
+    fn settle_in(self, state: &mut State) -> Result<(), PortError> {
         let known: HashSet<EventId> = state.rows.intake.iter().map(|row| row.id).collect();
         if self.staged.iter().any(|row| known.contains(&row.id)) {
             return Err(PortError::new(
@@ -420,8 +426,8 @@ impl LogReader for MemoryLog {
     }
 
     async fn head(&self) -> Result<Option<Leaf>, PortError> {
-        let rows = self.lock().rows.clone();
-        Ok(rows.leaves.into_iter().max_by_key(|leaf| leaf.seq))
+        let rows = &self.lock().rows;
+        Ok(rows.leaves.iter().max_by_key(|leaf| leaf.seq).cloned())
     }
 
     async fn pending_count(&self) -> Result<u64, PortError> {

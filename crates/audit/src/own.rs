@@ -57,6 +57,9 @@ pub fn reference_message(person: UserId, actor: Uuid) -> Vec<u8> {
 }
 
 /// The caller's part of the log: events that touched their data, newest first. To look is an event, and touches it again.
+///
+/// # Errors
+/// The caller is nobody in a session, or may not, which is an event; a port failed, that of the event included.
 pub async fn own(
     ctx: &Ctx,
     log: Access<'_>,

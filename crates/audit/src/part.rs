@@ -2,8 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-/// A PII part of an event. The canonical entry holds only the commitment; the part itself is stored beside it and may be
-/// erased later without breaking any proof.
+/// A PII part of an event. The canonical entry holds only the commitment; the part itself is stored beside it, sealed.
+/// Erasure destroys its key, which breaks no proof; the part stays, and one that is gone is a finding
+/// ([`crate::FindingKind::PartMissing`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedPart {
     /// Its name in the event, e.g. `source_ip`.
@@ -56,6 +57,9 @@ pub fn encode_parts(parts: &[SealedPart]) -> Vec<u8> {
 }
 
 /// The inverse of [`encode_parts`]. Takes no more memory than the input is long, whatever lengths it claims.
+///
+/// # Errors
+/// [`PartsError`]: the bytes end too early, or are not what [`encode_parts`] makes.
 pub fn decode_parts(bytes: &[u8]) -> Result<Vec<SealedPart>, PartsError> {
     let (&format, mut rest) = bytes.split_first().ok_or(PartsError::Truncated)?;
     if format != FORMAT {

@@ -132,6 +132,10 @@ pub struct TreeConsistency {
 }
 
 /// Shows that an event of the caller's tenant is in the log.
+///
+/// # Errors
+/// The caller may not, or there is no such event; it has no place yet, or none under a checkpoint as `under` asks for; a port
+/// failed.
 pub async fn prove(
     ctx: &Ctx,
     log: Access<'_>,
@@ -155,6 +159,9 @@ pub async fn prove(
 }
 
 /// The newest signed checkpoint, as a note.
+///
+/// # Errors
+/// The caller may not; there is no checkpoint as `under` asks for; a port failed.
 pub async fn checkpoint(ctx: &Ctx, log: Access<'_>, under: Under<'_>) -> Result<String, ProveError> {
     log.admit(ctx, action::CHECKPOINT, action::CHECKPOINT.none())
         .await?;
@@ -162,6 +169,9 @@ pub async fn checkpoint(ctx: &Ctx, log: Access<'_>, under: Under<'_>) -> Result<
 }
 
 /// The first `width` hashes of a tile, one after another; only of what is under the newest checkpoint.
+///
+/// # Errors
+/// The caller may not; there is no checkpoint, or not so much of this tile under it; a port failed.
 pub async fn tile(ctx: &Ctx, log: Access<'_>, id: TileId, width: u64) -> Result<Vec<u8>, ProveError> {
     log.admit(ctx, action::TILE, action::TILE.none()).await?;
     let (checkpoint, _) = newest(log).await?;
@@ -174,6 +184,9 @@ pub async fn tile(ctx: &Ctx, log: Access<'_>, id: TileId, width: u64) -> Result<
 }
 
 /// Shows that the tree of `to` entries, by default the newest, begins with the tree of `from` entries.
+///
+/// # Errors
+/// The caller may not; there is no checkpoint, or no two such sizes under it; a port failed.
 pub async fn consistency(
     ctx: &Ctx,
     log: Access<'_>,

@@ -173,6 +173,9 @@ impl Whose {
 }
 
 /// A part of somebody's story, newest first, within the caller's tenant. Everybody whom it tells about is named in one event.
+///
+/// # Errors
+/// The caller may not, which is an event; a port failed, that of the event included.
 pub async fn timeline(
     ctx: &Ctx,
     log: Access<'_>,

@@ -210,6 +210,9 @@ pub(crate) fn check_link(previous: &[u8; 32], entry: &LogEntry) -> Result<(), Mi
 
 /// Verifies the whole log in itself; calls `progress` with the number of entries checked so far, once a batch. That nothing
 /// was cut off, and that not all of it was rewritten, only [`verify_against`] can show.
+///
+/// # Errors
+/// The reader's. What is wrong with the log is in the report.
 pub async fn verify(
     reader: &dyn LogReader,
     progress: &mut (dyn FnMut(u64) + Send),
@@ -218,6 +221,9 @@ pub async fn verify(
 }
 
 /// As [`verify`], and holds the log against heads that were kept elsewhere.
+///
+/// # Errors
+/// As those of [`verify`].
 pub async fn verify_against(
     reader: &dyn LogReader,
     anchors: &[Anchor],
@@ -231,6 +237,9 @@ pub async fn verify_against(
 }
 
 /// As [`verify`], and holds the log against all that is known of it from elsewhere.
+///
+/// # Errors
+/// As those of [`verify`].
 pub async fn verify_expecting(
     reader: &dyn LogReader,
     expected: Expected<'_>,
@@ -411,7 +420,8 @@ fn check_columns(leaf: &Leaf, intake: &StoredIntake, body: &Body) -> Result<(), 
     }
 }
 
-/// Every stored part fits its commitment, and every commitment has its part: nothing in this version erases one.
+/// Every stored part fits its commitment, and every commitment has its part: an erasure destroys the key of a part, and
+/// leaves the part where it is.
 fn check_parts(intake: &StoredIntake, body: &Body) -> Result<(), Misfit> {
     let mut seen = BTreeSet::new();
     for part in &intake.parts {

@@ -39,9 +39,15 @@ fn main() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let file = SqliteFile::create().unwrap();
-        told("sqlite", &file.url(), plan).await;
-        if require_postgres().is_some() {
+        let only: Option<String> = std::env::args()
+            .skip_while(|argument| argument != "--only")
+            .nth(1);
+        let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+        if wanted("sqlite") {
+            let file = SqliteFile::create().unwrap();
+            told("sqlite", &file.url(), plan).await;
+        }
+        if wanted("postgres") && require_postgres().is_some() {
             let postgres = Postgres::start(&PostgresOptions::default()).unwrap();
             let database = database::create_empty(&postgres.url()).await.unwrap();
             told("postgres", database.url(), plan).await;

@@ -13,6 +13,27 @@ use crate::{
     service::Service,
 };
 
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Load,
+    Verify,
+    Proof,
+    Request,
+}
+
+impl Part {
+    /// What the benchmark of the store calls it; it has none of a request.
+    fn of_store(self) -> Option<&'static str> {
+        match self {
+            Self::Load => Some("load"),
+            Self::Verify => Some("verify"),
+            Self::Proof => Some("proof"),
+            Self::Request => None,
+        }
+    }
+}
+
 /// How it is measured.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -25,9 +46,9 @@ pub(crate) struct Options {
     /// How often each load is repeated; the best one counts.
     #[arg(long, default_value_t = 1)]
     rounds: u64,
-    /// Only one part: load, verify, proof or request.
-    #[arg(long, default_value = "")]
-    only: String,
+    /// Only one part.
+    #[arg(long)]
+    only: Option<Part>,
     /// The service's binary, instead of a release build.
     #[arg(long)]
     program: Option<PathBuf>,
@@ -36,9 +57,11 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (events, seconds) = (options.events.to_string(), options.seconds.to_string());
     let rounds = options.rounds.to_string();
-    if options.only != "request" {
+    if options.only != Some(Part::Request) {
         let mut arguments = vec!["--events", &events, "--seconds", &seconds, "--rounds", &rounds];
-        arguments.extend(["--only", &options.only]);
+        if let Some(part) = options.only.and_then(Part::of_store) {
+            arguments.extend(["--only", part]);
+        }
         let found = lines("vutf-store-seaorm", "audit", &arguments)?;
         for line in &found {
             tell(line)?;
@@ -47,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
         }
     }
-    if "request".contains(&options.only) {
+    if options.only.is_none_or(|part| part == Part::Request) {
         request(options)?;
     }
     Ok(())

@@ -19,13 +19,31 @@ const SCRIPT: &str = "xtask/src/interop/audit.py";
 /// So many looks, each of them an event: more than two full tiles, so that there is a second level.
 const EVENTS: usize = 700;
 
-pub(crate) fn run() -> Result<ExitCode> {
+/// What may be left out.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// What is not installed is skipped, and is no failure.
+    #[arg(long)]
+    allow_skip: bool,
+}
+
+impl Options {
+    /// Says that `what` was not done. A judgement that was not made is none.
+    fn skipped(&self, what: &str) -> Result<()> {
+        complain(&format!("skipped: {what}"));
+        ensure!(
+            self.allow_skip,
+            "not everything was judged; --allow-skip accepts that"
+        );
+        Ok(())
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let python = match tlog_scales() {
         Ok(python) => python,
         Err(error) => {
-            complain(&format!(
-                "skipped: interop audit, tlog-scales cannot be had: {error:#}"
-            ));
+            options.skipped(&format!("interop audit, tlog-scales cannot be had: {error:#}"))?;
             return Ok(ExitCode::SUCCESS);
         }
     };
@@ -39,10 +57,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         let postgres = Postgres::start(&PostgresOptions::default())?;
         judge(&python, &program, "PostgreSQL", Some(&postgres.url()))?;
     } else {
-        complain(&format!(
-            "skipped: PostgreSQL, {}",
-            install_hint(&[Component::Postgres])
-        ));
+        options.skipped(&format!("PostgreSQL, {}", install_hint(&[Component::Postgres])))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,4 +144,15 @@ impl Script<'_> {
 
 fn path(path: &Path) -> Result<&str> {
     path.to_str().context("a path is not UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_skipped_is_a_failure_unless_that_is_allowed() {
+        let skipped = |allow_skip| Options { allow_skip }.skipped("PostgreSQL").is_ok();
+        assert_eq!((skipped(false), skipped(true)), (false, true));
+    }
 }

@@ -11,13 +11,13 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Interop {
     /// Checkpoints, inclusion and consistency of a running service's log, and of a bundle of it, by tlog-scales; and a log that
-    /// tlog-scales wrote, by `audit verify --bundle`.
-    Audit,
+    /// tlog-scales wrote, by `audit verify --bundle`. On SQLite and on PostgreSQL.
+    Audit(audit::Options),
 }
 
 /// Runs it, and prints what was verified. Whatever does not fit is an error.
 pub(crate) fn run(what: &Interop) -> Result<ExitCode> {
     match what {
-        Interop::Audit => audit::run(),
+        Interop::Audit(options) => audit::run(options),
     }
 }

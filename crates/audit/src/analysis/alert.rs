@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use vutf_kernel::Timestamp;
 
 use super::Detection;
+use crate::hex::{hex, unhex32};
 
 /// A way to tell somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,13 +120,7 @@ pub trait AlertSink: Send + Sync {
 /// can refuse what is old.
 pub fn signature(secret: &[u8], secs: i64, body: &[u8]) -> String {
     let mac = mac(secret, secs, body).finalize().into_bytes();
-    let mut header = format!("t={secs},v1=");
-    for byte in mac {
-        for digit in [byte >> 4, byte & 15] {
-            header.push(char::from_digit(digit.into(), 16).unwrap_or_default());
-        }
-    }
-    header
+    format!("t={secs},v1={}", hex(&mac))
 }
 
 /// Whether the header fits the body, and was made no more than `tolerance` seconds before or after `now`. For receivers.
@@ -137,7 +132,7 @@ pub fn verify_signature(secret: &[u8], header: &str, body: &[u8], now: i64, tole
     let Some(secs) = part("t").and_then(|secs| secs.parse::<i64>().ok()) else {
         return false;
     };
-    let Some(given) = part("v1").and_then(unhex) else {
+    let Some(given) = part("v1").and_then(unhex32) else {
         return false;
     };
     let is_fresh = now.abs_diff(secs) <= tolerance;
@@ -158,16 +153,6 @@ fn mac(secret: &[u8], secs: i64, body: &[u8]) -> Hmac<Sha256> {
     mac.update(b".");
     mac.update(body);
     mac
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
-        .collect()
 }
 
 #[cfg(test)]

@@ -112,6 +112,9 @@ pub(super) fn note(pointer: &str, text: &str) -> Result<String, AnalysisError> {
 }
 
 /// The findings of the caller's tenant that `filter` matches, whatever tenant it names; oldest first.
+///
+/// # Errors
+/// The caller may not, which is an event; a port failed, that of the event included.
 pub async fn list(
     ctx: &Ctx,
     analysis: Analysis<'_>,
@@ -134,6 +137,9 @@ pub async fn list(
 }
 
 /// One finding of the caller's tenant.
+///
+/// # Errors
+/// As those of [`list`], and [`AnalysisError::NoFinding`].
 pub async fn view(ctx: &Ctx, analysis: Analysis<'_>, id: FindingId) -> Result<Finding, AnalysisError> {
     let resource = FINDING_READ.one(id.as_uuid());
     analysis
@@ -147,6 +153,9 @@ pub async fn view(ctx: &Ctx, analysis: Analysis<'_>, id: FindingId) -> Result<Fi
 }
 
 /// Somebody takes a new finding on.
+///
+/// # Errors
+/// As those of [`view`]; the note is too long; the finding is no longer new; it was changed at the same time.
 pub async fn acknowledge(
     ctx: &Ctx,
     analysis: Analysis<'_>,
@@ -157,6 +166,9 @@ pub async fn acknowledge(
 }
 
 /// A finding is dealt with, or was nothing.
+///
+/// # Errors
+/// As those of [`acknowledge`]; the finding is closed already.
 pub async fn resolve(
     ctx: &Ctx,
     analysis: Analysis<'_>,

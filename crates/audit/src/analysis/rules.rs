@@ -49,6 +49,9 @@ pub struct RuleChange {
 }
 
 /// Every rule, by id.
+///
+/// # Errors
+/// The caller may not, which is an event; a port failed, that of the event included.
 pub async fn list(ctx: &Ctx, analysis: Analysis<'_>) -> Result<Vec<RuleView>, AnalysisError> {
     analysis
         .admit(ctx, &PERMISSION, RULE_LIST, RULE_LIST.none())
@@ -74,6 +77,9 @@ pub async fn list(ctx: &Ctx, analysis: Analysis<'_>) -> Result<Vec<RuleView>, An
 }
 
 /// One rule.
+///
+/// # Errors
+/// As those of [`list`], and [`AnalysisError::NoRule`].
 pub async fn view(ctx: &Ctx, analysis: Analysis<'_>, id: &str) -> Result<RuleView, AnalysisError> {
     analysis
         .admit(ctx, &PERMISSION, RULE_READ, RULE_READ.none())
@@ -91,6 +97,10 @@ pub async fn view(ctx: &Ctx, analysis: Analysis<'_>, id: &str) -> Result<RuleVie
 }
 
 /// Switches a rule, or tunes it within its bounds. Switching is an event of its own name.
+///
+/// # Errors
+/// As those of [`view`]; the caller says no version, or it is no longer the present one; a parameter is unknown or out of its
+/// bounds; it was changed at the same time.
 pub async fn update(
     ctx: &Ctx,
     analysis: Analysis<'_>,
@@ -148,6 +158,9 @@ pub async fn update(
 }
 
 /// Nobody is told of what the rule finds, until then; it goes on finding.
+///
+/// # Errors
+/// As those of [`view`]; the reason is too long, or `until` is not within 30 days; it was changed at the same time.
 pub async fn silence(
     ctx: &Ctx,
     analysis: Analysis<'_>,
@@ -177,6 +190,9 @@ pub async fn silence(
 }
 
 /// People are told again.
+///
+/// # Errors
+/// As those of [`view`]; it was changed at the same time.
 pub async fn unsilence(ctx: &Ctx, analysis: Analysis<'_>, id: &str) -> Result<RuleView, AnalysisError> {
     let rule = known(ctx, analysis, RULE_UNSILENCE, id).await?;
     decide(ctx, analysis, RULE_UNSILENCE, &rule, None, |before, now| {

@@ -6,7 +6,9 @@ use super::{BundleSource, CHECKPOINT, CHECKPOINTS, KEYS, PRUNED};
 use vutf_kernel::EventId;
 
 use crate::{
-    Finding, FindingKind, leaf_hash,
+    Finding, FindingKind,
+    hex::unhex32,
+    leaf_hash,
     merkle::{Frontier, Hash, TILE_HEIGHT, TILE_WIDTH, TileId, tiles_of},
     retention::PruneLedger,
     tlog::{Checkpoint, MAX_NOTE, TrustError, TrustPolicy, Trusted, VerifierKey, bundle_path, entries_of},
@@ -298,16 +300,10 @@ fn pruned_line(line: &str) -> Option<(i64, (Hash, EventId))> {
         .parse()
         .ok()
         .filter(|number: &i64| *number >= 0 && number.to_string() == seq)?;
-    if words.next().is_some()
-        || hash.len() != 64
-        || !hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    {
+    if words.next().is_some() {
         return None;
     }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(hash.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
+    let bytes = unhex32(hash)?;
     let id: EventId = event
         .parse()
         .ok()

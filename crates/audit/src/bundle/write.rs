@@ -6,7 +6,9 @@ use vutf_kernel::PortError;
 
 use super::{BundleSink, CHECKPOINT, CHECKPOINTS, KEYS, PRUNED, README};
 use crate::{
-    LogEntry, LogReader, leaf_hash,
+    LogEntry, LogReader,
+    hex::hex,
+    leaf_hash,
     merkle::{TILE_WIDTH, TileId, tiles_of},
     tlog::{BundleError as EntriesError, Checkpoint, Note, VerifierKey, bundle_path, entry_bundle},
 };
@@ -115,10 +117,7 @@ fn body<'a>(seq: i64, entry: &'a LogEntry, pruned: &mut String) -> Result<&'a [u
         return Err(wrong("the entry is missing"));
     }
     if let (None, Some(event)) = (&entry.intake, entry.pruned) {
-        let hash = entry.leaf.leaf_hash;
-        let hash = hash
-            .iter()
-            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let hash = hex(&entry.leaf.leaf_hash);
         let _written = writeln!(pruned, "{seq} {hash} {event}");
         return Ok(&[]);
     }

@@ -9,13 +9,13 @@ use vutf_kernel::{Actor, Outcome, UserId};
 
 use super::{
     Exported, Source, hex,
-    kind::{Severity, kind_of},
+    kind::{Kind, Severity},
     ocsf,
 };
 
 pub(super) fn record(record: &Exported, source: &Source) -> String {
     let body = &record.body;
-    let kind = kind_of(&body.action);
+    let kind = Kind::of(body);
     let name = match kind.activity.name {
         Some(activity) => format!("{}: {activity}", kind.class.name()),
         None => format!("{}: {}", kind.class.name(), ocsf::verb(&body.action)),
@@ -47,6 +47,7 @@ fn severity(severity: Severity) -> u8 {
         Severity::Low => 3,
         Severity::Medium => 5,
         Severity::High => 8,
+        Severity::Critical => 10,
     }
 }
 

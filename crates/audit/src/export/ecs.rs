@@ -5,7 +5,7 @@ use vutf_kernel::{Actor, Outcome, UserId};
 
 use super::{
     Exported, Source,
-    kind::{Class, Kind, kind_of},
+    kind::{Class, Kind},
     ocsf,
 };
 use crate::Body;
@@ -15,7 +15,7 @@ const VERSION: &str = "8.17.0";
 
 pub(super) fn record(record: &Exported, source: &Source) -> Value {
     let body = &record.body;
-    let kind = kind_of(&body.action);
+    let kind = Kind::of(body);
     let mut document = json!({
         "@timestamp": body.occurred_at.rfc3339(),
         "ecs": {"version": VERSION},

@@ -1,8 +1,12 @@
 //! What kind of event an action is, in the terms of OCSF 1.5 (<https://schema.ocsf.io/1.5.0/>).
 
-use vutf_kernel::Outcome;
+use vutf_kernel::{Detail, Outcome};
 
 use super::kinds;
+use crate::{
+    Body,
+    analysis::{self, action::FINDING},
+};
 
 /// A class of OCSF, by its `class_uid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +44,8 @@ pub enum Severity {
     Medium,
     /// 4: action is needed at once.
     High,
+    /// 5: action is needed at once, and much is at stake.
+    Critical,
 }
 
 /// What was done, in the terms of the class.
@@ -220,6 +226,7 @@ impl Severity {
             Self::Low => 2,
             Self::Medium => 3,
             Self::High => 4,
+            Self::Critical => 5,
         }
     }
 
@@ -230,11 +237,37 @@ impl Severity {
             Self::Low => "Low",
             Self::Medium => "Medium",
             Self::High => "High",
+            Self::Critical => "Critical",
+        }
+    }
+}
+
+impl From<analysis::Severity> for Severity {
+    fn from(severity: analysis::Severity) -> Self {
+        match severity {
+            analysis::Severity::Informational => Self::Informational,
+            analysis::Severity::Low => Self::Low,
+            analysis::Severity::Medium => Self::Medium,
+            analysis::Severity::High => Self::High,
+            analysis::Severity::Critical => Self::Critical,
         }
     }
 }
 
 impl Kind {
+    /// What an event is. A finding is as grave as its rule says.
+    pub(super) fn of(body: &Body) -> Self {
+        let kind = kind_of(&body.action);
+        let severity = match body.details.get("severity") {
+            Some(Detail::Text(name)) if body.action == FINDING.name => analysis::Severity::parse(name),
+            _ => None,
+        };
+        Self {
+            severity: severity.map_or(kind.severity, Severity::from),
+            ..kind
+        }
+    }
+
     /// The severity of an event of this kind that ended so: what was refused is at least Low, what failed at least Medium.
     pub fn severity_of(&self, outcome: &Outcome) -> Severity {
         let floor = match outcome {

@@ -93,6 +93,20 @@ const LINES: &[Line] = &[
     ("audit.sink_list", DatastoreActivity, "Read", Informational),
     ("audit.sink_reset", DatastoreActivity, "Update", Medium),
     ("audit.sink_gap", DetectionFinding, "Create", High),
+    ("audit.witness.conflict", DetectionFinding, "Create", High),
+    ("audit.finding", DetectionFinding, "Create", High),
+    ("audit.finding.acknowledge", DetectionFinding, "Update", Low),
+    ("audit.finding.resolve", DetectionFinding, "Close", Low),
+    ("audit.rule.update", EntityManagement, "Update", Medium),
+    ("audit.rule.enable", EntityManagement, "Enable", Low),
+    ("audit.rule.disable", EntityManagement, "Disable", Medium),
+    ("audit.rule.silence", EntityManagement, "Suspend", Medium),
+    ("audit.rule.unsilence", EntityManagement, "Resume", Low),
+    ("audit.dropped", DatastoreActivity, OTHER, High),
+    ("audit.prune", DatastoreActivity, "Delete", Low),
+    ("audit.hold_place", EntityManagement, "Create", Low),
+    ("audit.hold_release", EntityManagement, "Delete", Medium),
+    ("audit.hold_list", DatastoreActivity, "List", Informational),
     ("audit.probe", DatastoreActivity, "Write", Informational),
     (PRUNED, ApiActivity, OTHER, Informational),
 ];
@@ -115,8 +129,6 @@ const FAMILIES: &[(&str, Class)] = &[
     ("policy", EntityManagement),
     ("organization", EntityManagement),
     ("audit", DatastoreActivity),
-    ("finding", DetectionFinding),
-    ("alert", DetectionFinding),
     ("compliance", ComplianceFinding),
     ("crypto", ApiActivity),
     ("token", ApiActivity),
@@ -164,7 +176,8 @@ pub(super) fn listed(action: &str) -> Option<Kind> {
 }
 
 pub(super) fn by_family(action: &str) -> Option<Kind> {
-    let (resource, verb) = action.split_once('.')?;
+    // Of a name with three parts the last is the verb: `audit.rule.read`.
+    let (resource, (_, verb)) = (action.split('.').next()?, action.rsplit_once('.')?);
     let (_, family) = FAMILIES.iter().find(|(name, _)| *name == resource)?;
     let looks = LOOKS.contains(&verb) && *family != ApiActivity && *family != EntityManagement;
     let class = if looks { DatastoreActivity } else { *family };
@@ -205,6 +218,8 @@ mod tests {
         assert_eq!(kind_of("compliance.assess").class, ComplianceFinding);
         assert_eq!(kind_of("step_up.verify").class, AuthorizeSession);
         assert_eq!(kind_of("session.view").class, DatastoreActivity);
+        assert_eq!(kind_of("audit.rule.read").class, DatastoreActivity);
+        assert_eq!(kind_of("audit.rule.read").activity.name, Some("Read"));
     }
 
     #[test]

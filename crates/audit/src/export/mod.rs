@@ -32,14 +32,4 @@ pub use position::{ExportStore, ExportTx, Position, SinkError, moved, refused, r
 pub use range::{ExportError, PERMISSION, Range, Taken, export};
 pub use syslog::{FrameError, frame, unframe};
 
-use std::fmt::Write as _;
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        })
-}
+pub(crate) use crate::hex::hex;

@@ -5,7 +5,7 @@ use vutf_kernel::{Actor, Detail, Outcome, UserId};
 
 use super::{
     Exported, Source, hex,
-    kind::{Class, Kind, kind_of},
+    kind::{Activity, Class, Kind},
 };
 use crate::Body;
 
@@ -14,7 +14,7 @@ const VERSION: &str = "1.5.0";
 
 pub(super) fn record(record: &Exported, source: &Source) -> Value {
     let body = &record.body;
-    let kind = kind_of(&body.action);
+    let kind = Kind::of(body);
     let mut event = base(record, kind);
     event.insert("metadata".into(), metadata(record, source));
     event.insert("unmapped".into(), json!({"vutf": vutf(record)}));
@@ -47,9 +47,9 @@ fn base(record: &Exported, kind: Kind) -> Map<String, Value> {
         format!("{}: {}", body.action, body.outcome.as_str()).into(),
     );
     if class.is_finding() {
-        // The status of a finding tells how far its handling has come.
-        set("status_id", 1.into());
-        set("status", "New".into());
+        let (id, status) = handled(body, activity);
+        set("status_id", id.into());
+        set("status", status.into());
     } else {
         let success = matches!(body.outcome, Outcome::Success);
         set("status_id", if success { 1 } else { 2 }.into());
@@ -60,6 +60,16 @@ fn base(record: &Exported, kind: Kind) -> Map<String, Value> {
         set("status_detail", body.outcome.as_str().into());
     }
     event
+}
+
+/// How far the handling of a finding has come: that is its status. A step that was refused does not tell.
+fn handled(body: &Body, activity: Activity) -> (u8, &'static str) {
+    match (activity.name, &body.outcome) {
+        (Some("Update"), Outcome::Success) => (2, "In Progress"),
+        (Some("Close"), Outcome::Success) => (4, "Resolved"),
+        (Some("Update" | "Close"), _) => (0, "Unknown"),
+        _ => (1, "New"),
+    }
 }
 
 fn metadata(record: &Exported, source: &Source) -> Value {

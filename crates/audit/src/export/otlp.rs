@@ -8,7 +8,7 @@ use vutf_kernel::Actor;
 
 use super::{
     Exported, Source, hex,
-    kind::{Severity, kind_of},
+    kind::{Kind, Severity},
     ocsf,
 };
 
@@ -32,7 +32,7 @@ pub fn request(records: &[Exported], source: &Source) -> Value {
 
 fn log(record: &Exported, source: &Source) -> Value {
     let body = &record.body;
-    let (number, word) = severity(kind_of(&body.action).severity_of(&body.outcome));
+    let (number, word) = severity(Kind::of(body).severity_of(&body.outcome));
     // Whole numbers of 64 bits are text in the JSON encoding of protobuf.
     let nanos = (i128::from(body.occurred_at.as_micros()) * 1_000).to_string();
     let mut attributes = vec![
@@ -62,13 +62,14 @@ fn log(record: &Exported, source: &Source) -> Value {
     })
 }
 
-/// `SeverityNumber`: 9 is INFO, 10 INFO2, 13 WARN, 17 ERROR.
+/// `SeverityNumber`: 9 is INFO, 10 INFO2, 13 WARN, 17 ERROR, 21 FATAL.
 fn severity(severity: Severity) -> (u8, &'static str) {
     match severity {
         Severity::Informational => (9, "INFO"),
         Severity::Low => (10, "INFO2"),
         Severity::Medium => (13, "WARN"),
         Severity::High => (17, "ERROR"),
+        Severity::Critical => (21, "FATAL"),
     }
 }
 

@@ -18,7 +18,8 @@ const BATCH: u32 = 500;
 const SCANNED: usize = 20_000;
 /// Bytes in one answer: bounds its memory.
 const BYTES: usize = 8 << 20;
-/// Persons whom the event names; how many there are, it says in any case.
+/// Persons whom the event names. An answer ends before it would tell of more, unless its first record does by itself: whoever
+/// is told of is named.
 const SUBJECTS: usize = 256;
 
 /// What is to be taken.
@@ -167,11 +168,12 @@ async fn take(
         let (records, found) = batch(reader, reached, BATCH).await?;
         let at_end = records.is_empty();
         for record in &records {
-            if !answer.wants_more() || range.until.is_some_and(|until| record.seq >= until) {
-                let complete = answer.wants_more();
-                return Ok(answer.finish(reached, complete));
+            if range.until.is_some_and(|until| record.seq >= until) {
+                return Ok(answer.finish(reached, true));
             }
-            answer.push(record);
+            if !answer.takes(record) {
+                return Ok(answer.finish(reached, false));
+            }
             reached = Some(record.anchor());
         }
         match found {
@@ -213,18 +215,31 @@ impl<'a> Answer<'a> {
         self.count < u64::from(self.range.limit) && self.scanned < SCANNED && self.text.len() < BYTES
     }
 
-    fn push(&mut self, record: &Exported) {
-        self.scanned += 1;
-        // A tombstone says nothing that a filter could match, and names no tenant.
-        if record.is_tombstone() || !self.filter.matches(&columns(record)) {
-            return;
+    /// Looks at a record, and takes it if it matches; `false` when it does not fit any more.
+    fn takes(&mut self, record: &Exported) -> bool {
+        if !self.wants_more() {
+            return false;
         }
+        // A tombstone says nothing that a filter could match, and names no tenant.
+        if !record.is_tombstone() && self.filter.matches(&columns(record)) {
+            let people = people(record).filter(|person| !self.people.contains(person));
+            let people: BTreeSet<UserId> = people.collect();
+            if !self.people.is_empty() && self.people.len() + people.len() > SUBJECTS {
+                return false;
+            }
+            self.people.extend(people);
+            self.push(record);
+        }
+        self.scanned += 1;
+        true
+    }
+
+    fn push(&mut self, record: &Exported) {
         self.text.push_str(&self.range.format.line(record, self.source));
         self.text.push('\n');
         self.count += 1;
         let first = self.first_last.map_or(record.seq, |(first, _)| first);
         self.first_last = Some((first, record.seq));
-        self.people.extend(&record.body.subjects);
     }
 
     fn finish(self, resume: Option<Anchor>, complete: bool) -> (Taken, BTreeSet<UserId>) {
@@ -238,6 +253,12 @@ impl<'a> Answer<'a> {
         };
         (taken, self.people)
     }
+}
+
+/// Whom a record tells about: whose data was touched, and who acted.
+fn people(record: &Exported) -> impl Iterator<Item = UserId> {
+    let body = &record.body;
+    body.subjects.iter().copied().chain(body.actor.user_id())
 }
 
 /// What a search looks at, from the body: it is the truth, and it was held against the chain.
@@ -281,6 +302,7 @@ fn with_taken(event: Event, taken: &Taken, people: BTreeSet<UserId>, filter: &Ev
             .detail("first_seq", Detail::Number(first))
             .detail("last_seq", Detail::Number(last));
     }
-    event.subjects = people.into_iter().take(SUBJECTS).chain(filter.subject).collect();
+    let asked = filter.actor_id.map(UserId::from_uuid);
+    event.subjects = people.into_iter().chain(filter.subject).chain(asked).collect();
     event
 }

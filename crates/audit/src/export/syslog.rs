@@ -6,7 +6,7 @@ use vutf_kernel::Timestamp;
 
 use super::{
     Exported, Source, hex,
-    kind::{Severity, kind_of},
+    kind::{Kind, Severity},
 };
 
 /// Facility 13, log audit (RFC 5424, section 6.2.1).
@@ -23,7 +23,7 @@ const DIGITS: usize = 8;
 /// A message with `text`, which is UTF-8.
 pub(super) fn record(record: &Exported, source: &Source, text: &str) -> String {
     let body = &record.body;
-    let priority = FACILITY * 8 + severity(kind_of(&body.action).severity_of(&body.outcome));
+    let priority = FACILITY * 8 + severity(Kind::of(body).severity_of(&body.outcome));
     let mut message = format!(
         "<{priority}>1 {} {} {} - {} [{SD_ID} seq=\"{}\" prev=\"{}\" leaf=\"{}\" chain=\"{}\" event=\"",
         timestamp(body.occurred_at),
@@ -81,6 +81,7 @@ fn severity(severity: Severity) -> u8 {
         Severity::Low => 5,
         Severity::Medium => 4,
         Severity::High => 2,
+        Severity::Critical => 1,
     }
 }
 

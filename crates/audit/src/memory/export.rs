@@ -1,7 +1,7 @@
 //! Positions of sinks in memory.
 
 use super::{
-    AuditTx, EventSink, ExportStore, ExportTx, Fault, Lease, MemoryLog, MemoryTx, PortError, Position,
+    AuditTx, EventSink, ExportStore, ExportTx, Fault, Lease, MemoryLog, MemoryTx, PortError, Position, State,
     Transaction, async_trait,
 };
 
@@ -27,17 +27,16 @@ impl ExportStore for MemoryLog {
             lease: lease.cloned(),
             kept: Vec::new(),
         };
-        tx.fence()?;
+        tx.fence(&self.lock())?;
         Ok(Box::new(tx))
     }
 }
 
 impl MemoryExportTx {
-    fn fence(&self) -> Result<(), PortError> {
+    fn fence(&self, state: &State) -> Result<(), PortError> {
         let Some(lease) = &self.lease else {
             return Ok(());
         };
-        let state = self.inner.log.lock();
         let held = state.leases.get(&lease.name);
         if held.is_some_and(|held| held.holder == lease.holder && held.epoch == lease.epoch) {
             return Ok(());
@@ -67,19 +66,16 @@ impl AuditTx for MemoryExportTx {
 #[async_trait]
 impl Transaction for MemoryExportTx {
     async fn commit(self: Box<Self>) -> Result<(), PortError> {
-        self.fence()?;
         let log = self.inner.log.clone();
-        {
-            let state = log.lock();
-            let moved = |(before, now): &(Option<Position>, Position)| {
-                state.positions.get(&now.sink) != before.as_ref()
-            };
-            if self.kept.iter().any(moved) {
-                return Err(stale("the position was moved"));
-            }
-        }
-        Box::new(self.inner).commit().await?;
+        // One lock from the look to the change: of two that move one position, one is refused.
         let mut state = log.lock();
+        self.fence(&state)?;
+        let moved =
+            |(before, now): &(Option<Position>, Position)| state.positions.get(&now.sink) != before.as_ref();
+        if self.kept.iter().any(moved) {
+            return Err(stale("the position was moved"));
+        }
+        self.inner.settle_in(&mut state)?;
         for (_, now) in self.kept {
             state.positions.insert(now.sink.clone(), now);
         }

@@ -82,6 +82,9 @@ pub struct Note {
 
 impl Note {
     /// Of a text that ends with a line feed and has no control character but that.
+    ///
+    /// # Errors
+    /// The text is not of that form, or too long.
     pub fn new(text: String, signatures: Vec<NoteSignature>) -> Result<Self, NoteError> {
         check(&text)?;
         if !text.ends_with('\n') {
@@ -91,6 +94,9 @@ impl Note {
     }
 
     /// Reads a note; judges its form only.
+    ///
+    /// # Errors
+    /// It is not of the form of a signed note, or too long.
     pub fn parse(note: &str) -> Result<Self, NoteError> {
         check(note)?;
         let (text, lines) = note
@@ -127,6 +133,9 @@ impl Note {
     }
 
     /// Shows that the note is signed by `key`, a key of the kind [`KeyKind::Note`], and not also wrongly.
+    ///
+    /// # Errors
+    /// No signature claims to be of this key, or one that does is wrong or of another kind.
     pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
         let mut found = false;
         for signature in self.signatures.iter().filter(|s| s.claims(key)) {

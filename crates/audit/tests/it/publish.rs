@@ -250,26 +250,20 @@ fn a_served_checkpoint_carries_what_a_verifier_asks_for() {
     assert_eq!(policy(1).verify(&served).unwrap().cosigned.len(), 1);
 }
 
+fn cosigned_at(log: &MemoryPublished, key: u8) -> KeptCosignature {
+    Near::new(key).submit(log, 0).unwrap().cosignature
+}
+
 #[test]
 fn a_quorum_is_reached_at_one_size() {
     let keys: Vec<_> = [2, 3, 4].map(|n| Near::new(n).signer.key().clone()).into();
-    let kept = |size, key: usize| KeptCosignature {
-        size,
-        witness: keys[key].name().clone(),
-        key_id: keys[key].id(),
-        note: String::new(),
-        line: String::new(),
-        cosigned_at: vutf_kernel::Timestamp::from_secs(0),
-    };
-    let all = [
-        kept(5, 0),
-        kept(5, 1),
-        kept(5, 2),
-        kept(8, 0),
-        kept(8, 1),
-        kept(9, 2),
-        kept(9, 2),
-    ];
+    let log = log();
+    log.append(leaves(0, 5, 0));
+    let mut all: Vec<_> = [2, 3, 4].map(|key| cosigned_at(&log, key)).into();
+    log.append(leaves(5, 8, 0));
+    all.extend([2, 3].map(|key| cosigned_at(&log, key)));
+    log.append(leaves(8, 9, 0));
+    all.extend([4, 4].map(|key| cosigned_at(&log, key)));
     assert_eq!(
         [0, 1, 2, 3, 4].map(|quorum| quorum_size(&all, &keys, quorum)),
         [None, Some(9), Some(8), Some(5), None]
@@ -277,4 +271,41 @@ fn a_quorum_is_reached_at_one_size() {
     // Whoever is not asked for does not count.
     assert_eq!(quorum_size(&all, &keys[..1], 1), Some(8));
     assert_eq!(quorum_size(&[], &keys, 1), None);
+}
+
+#[test]
+fn a_row_that_does_not_verify_counts_for_nobody() {
+    let keys: Vec<_> = [2, 3].map(|n| Near::new(n).signer.key().clone()).into();
+    let log = log();
+    log.append(leaves(0, 5, 0));
+    let good = cosigned_at(&log, 2);
+    let other = cosigned_at(&log, 3);
+    assert_eq!(quorum_size(&[good.clone(), other.clone()], &keys, 2), Some(5));
+    let fork = self::log();
+    fork.append(leaves(0, 5, 1));
+    let spoilt = [
+        KeptCosignature {
+            line: String::new(),
+            ..other.clone()
+        },
+        KeptCosignature {
+            line: good.line.clone(),
+            ..other.clone()
+        },
+        KeptCosignature {
+            note: String::new(),
+            ..other.clone()
+        },
+        KeptCosignature { size: 9, ..other },
+        // They cosigned, and not one checkpoint.
+        cosigned_at(&fork, 3),
+    ];
+    for row in spoilt {
+        assert_eq!(
+            quorum_size(&[good.clone(), row.clone()], &keys, 2),
+            None,
+            "{row:?}"
+        );
+        assert_eq!(quorum_size(&[good.clone(), row], &keys[..1], 1), Some(5));
+    }
 }

@@ -409,4 +409,17 @@ fn growth_is_counted_as_far_as_it_follows() {
     changed.intake.as_mut().unwrap().body.push(b' ');
     assert!(growth.push(&changed, 6, &chain).is_err());
     assert_eq!(growth, before);
+    // Of what was pruned the hashes are left, and they follow.
+    let mut pruned = entries[6].clone();
+    pruned.intake = None;
+    assert!(
+        growth.push(&pruned, 6, &chain).is_err(),
+        "gone, and nothing tells of it"
+    );
+    pruned.pruned = Some(entries[0].leaf.event_id);
+    assert!(growth.push(&pruned, 6, &GENESIS).is_err(), "another chain");
+    growth.push(&pruned, 6, &chain).unwrap();
+    growth.push(&entries[7], 7, &pruned.leaf.chain).unwrap();
+    assert_eq!((growth.entries, growth.pruned), (8, 1));
+    assert_eq!(growth.outcomes.values().sum::<u64>(), 7);
 }

@@ -336,6 +336,7 @@ settings! {
         /// that signs checkpoints when unset.
         origin: Option<String> = None, source = "C2SP tlog-checkpoint";
         /// Where the head of the log is noted outside of the database: a database that was rolled back does not follow from it.
+        /// With `cache`, Redis must persist every write, and be out of reach of whoever administers the database.
         head_store: HeadPlace = HeadPlace::File, source = "NIST SP 800-53, AU-10";
         /// The newest checkpoint is signed with each batch. How far apart those are that are kept for good.
         checkpoint_interval: Duration = Duration::from_secs(10), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);

@@ -47,8 +47,8 @@ fn audit(config: &Config, errors: &mut Vec<ConfigError>) {
     }
     if audit.head_store == HeadPlace::Cache && config.cache.url.is_none() {
         let problem = "is `cache` although there is no `cache.url`";
-        let mend =
-            "set `cache.url` to a Redis that the database's administrators cannot write to, or use `file`";
+        let mend = "set `cache.url` to a Redis that persists every write and that the database's administrators cannot \
+             write to, or use `file`";
         errors.push(ConfigError::new("audit.head_store", problem, mend));
     }
 }

@@ -57,10 +57,10 @@ pub(crate) fn create_private(path: &Path, text: &str) -> io::Result<bool> {
 }
 
 /// Puts `text` in the place of what `path` holds, for this user's eyes only: complete or not at all, and on the disk when this
-/// returns. One process at a time may.
+/// returns. Of two processes that do it at once, the later one stands.
 pub(crate) fn replace_private(path: &Path, text: &[u8]) -> io::Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let draft = path.with_extension("draft");
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -104,6 +104,21 @@ mod tests {
             fs::metadata(dir.join("token")).unwrap().permissions().mode() & 0o777,
             0o600
         );
+    }
+
+    #[test]
+    fn what_is_replaced_is_replaced_whole_and_another_process_keeps_its_draft() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("note");
+        let theirs = path.with_extension("draft");
+        fs::write(&theirs, "half").unwrap();
+        for text in ["one", "another"] {
+            replace_private(&path, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(theirs).unwrap(), "half");
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -92,7 +92,17 @@ impl Inner {
         let of_kind = |name: &&String| name.starts_with(kind);
         let full = names_in(&directory)?.iter().filter(of_kind).count() >= MOST_EVIDENCE;
         let path = directory.join(format!("{kind}{}.json", digest(evidence)));
-        if full || path.exists() {
+        if path.exists() {
+            return Ok(());
+        }
+        if full {
+            let (origin, directory) = (evidence.origin.as_str(), directory.display().to_string());
+            tracing::warn!(
+                origin,
+                directory,
+                kind,
+                "there is as much evidence of this kind as is kept; more of it is dropped"
+            );
             return Ok(());
         }
         write_evidence(&path, evidence)?;

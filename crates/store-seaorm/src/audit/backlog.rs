@@ -213,30 +213,31 @@ impl Shared {
 
     /// Those that were not recorded, in their order.
     async fn offer(&self, events: Vec<Event>) -> Vec<(Event, PortError)> {
+        let mut unanswered: BTreeMap<usize, Event> = events.into_iter().enumerate().collect();
         let mut tasks = JoinSet::new();
-        for (place, event) in events.into_iter().enumerate() {
-            let recorder = Arc::clone(&self.recorder);
-            let now = self.ambient.now();
-            tasks.spawn(async move {
-                let done = recorder.record(late(event.clone(), now)).await;
-                (place, event, done)
-            });
+        for (place, event) in &unanswered {
+            let (place, recorder) = (*place, Arc::clone(&self.recorder));
+            let event = late(event.clone(), self.ambient.now());
+            tasks.spawn(async move { (place, recorder.record(event).await) });
         }
-        let mut refused = Vec::new();
+        let mut refused = BTreeMap::new();
         while let Some(ended) = tasks.join_next().await {
-            match ended {
-                Ok((place, event, Err(error))) if error.fault != Fault::Duplicate => {
-                    refused.push((place, event, error));
+            // One that panicked says no place: its event stays unanswered.
+            let answer = ended.ok();
+            let event = answer.and_then(|(place, done)| Some((place, unanswered.remove(&place)?, done)));
+            match event {
+                Some((place, event, Err(error))) if error.fault != Fault::Duplicate => {
+                    refused.insert(place, (event, error));
                 }
                 // A duplicate is the event itself, whose first commit was done although nobody heard of it.
-                Ok(_) | Err(_) => {}
+                Some(_) | None => {}
             }
         }
-        refused.sort_by_key(|(place, ..)| *place);
-        refused
-            .into_iter()
-            .map(|(_, event, error)| (event, error))
-            .collect()
+        refused.extend(unanswered.into_iter().map(|(place, event)| {
+            let error = PortError::other("audit.append", "the recorder did not answer");
+            (place, (event, error))
+        }));
+        refused.into_values().collect()
     }
 
     async fn tell_lost(&self) -> Round {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -23,6 +23,7 @@ on_both!(
     what_waits_is_recorded_once_with_the_time_it_happened,
     what_finds_no_room_is_an_event_with_its_number,
     an_event_that_cannot_be_written_holds_up_no_other,
+    an_event_over_which_the_recorder_panics_is_counted_and_not_forgotten,
     the_end_offers_what_waits_once_more,
     only_reads_that_were_named_are_answered_first,
     a_store_that_hangs_does_not_hold_up_a_relaxed_read,
@@ -33,6 +34,8 @@ struct Door {
     log: GroupRecorder,
     shut: AtomicBool,
     hangs: AtomicBool,
+    /// Panics over this event.
+    panics_over: Mutex<Option<EventId>>,
     /// Answers "unreachable" once more often than it is true.
     lies: AtomicBool,
     asked: AtomicUsize,
@@ -45,6 +48,7 @@ impl Door {
             log: GroupRecorder::spawn(units, Ambient::system(), GroupOptions::default()),
             shut: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
+            panics_over: Mutex::default(),
             lies: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
         })
@@ -65,6 +69,7 @@ impl EventRecorder for Door {
         if self.shut.load(Ordering::SeqCst) {
             return Err(gone());
         }
+        assert!(*self.panics_over.lock().unwrap() != Some(event.id), "planted");
         self.log.record(event).await?;
         if self.lies.swap(false, Ordering::SeqCst) {
             return Err(gone());
@@ -208,6 +213,42 @@ async fn an_event_that_cannot_be_written_holds_up_no_other(world: World) {
         world.bodies("audit.dropped").await.len() == 1
     })
     .await;
+}
+
+async fn an_event_over_which_the_recorder_panics_is_counted_and_not_forgotten(world: World) {
+    let door = Door::on(&world);
+    let backlog = backlog(&door, 100);
+    let mut factory = Factory::new(12);
+    door.shut(true);
+    let events: Vec<Event> = (0..3).map(|_| event(&mut factory)).collect();
+    *door.panics_over.lock().unwrap() = Some(events[1].id);
+    for event in &events {
+        backlog.defer(event.clone());
+    }
+    door.shut(false);
+    eventually("nothing waits", async || backlog.waiting() == 0).await;
+    assert_eq!((stored(&world, &events[1]).await, backlog.dropped()), (0, 1));
+    assert_eq!(
+        stored(&world, &events[0]).await + stored(&world, &events[2]).await,
+        2
+    );
+    eventually("it is told", async || {
+        world.bodies("audit.dropped").await.len() == 1
+    })
+    .await;
+
+    // Alone it waits, for it may have been the recorder's fault.
+    let alone = event(&mut factory);
+    *door.panics_over.lock().unwrap() = Some(alone.id);
+    let before = door.asked.load(Ordering::SeqCst);
+    backlog.defer(alone.clone());
+    eventually("it was offered", async || {
+        door.asked.load(Ordering::SeqCst) > before
+    })
+    .await;
+    *door.panics_over.lock().unwrap() = None;
+    eventually("it is recorded", async || stored(&world, &alone).await == 1).await;
+    assert_eq!(backlog.dropped(), 1);
 }
 
 async fn the_end_offers_what_waits_once_more(world: World) {

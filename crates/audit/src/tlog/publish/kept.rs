@@ -41,10 +41,22 @@ impl KeptCosignature {
     fn is_of(&self, key: &VerifierKey) -> bool {
         self.witness == *key.name() && self.key_id == key.id()
     }
+
+    /// The checkpoint and the key, if it is what one of these witnesses cosigned. A row may say anything.
+    fn cosigned_by<'a>(&self, witnesses: &'a [VerifierKey]) -> Option<(SignedHead, &'a VerifierKey)> {
+        let key = witnesses.iter().find(|key| self.is_of(key))?;
+        let head = SignedHead::read(&self.note).filter(|head| head.checkpoint.size == self.size)?;
+        let signature = NoteSignature::parse(self.line.strip_suffix('\n')?)?;
+        verified(head.text(), &signature, key)?;
+        Some((head, key))
+    }
 }
 
 /// A signed checkpoint with the cosignatures of these witnesses below it. What was kept and does not verify, or is another's, is
 /// left out: one wrong line would spoil the note for whoever knows its key.
+///
+/// # Errors
+/// `note` is no signed note.
 pub fn cosigned_note(
     note: &str,
     kept: &[KeptCosignature],
@@ -64,13 +76,16 @@ pub fn cosigned_note(
 }
 
 /// The checkpoint of this size with all that these witnesses cosigned of it; `None` when none of them has.
+///
+/// # Errors
+/// The store's; what it keeps is no signed note.
 pub async fn cosigned_checkpoint(
     store: &dyn Cosignatures,
     size: u64,
     witnesses: &[VerifierKey],
 ) -> Result<Option<String>, PortError> {
     let kept = store.of_size(size).await?;
-    let of_one = |kept: &&KeptCosignature| witnesses.iter().any(|key| kept.is_of(key));
+    let of_one = |kept: &&KeptCosignature| kept.cosigned_by(witnesses).is_some();
     let Some(first) = kept.iter().find(of_one) else {
         return Ok(None);
     };
@@ -86,16 +101,14 @@ fn verified(text: &str, signature: &NoteSignature, key: &VerifierKey) -> Option<
     holds.then_some(cosignature.time)
 }
 
-/// The largest size that `quorum` of these witnesses have cosigned; `None` when there is none, or none is asked for.
+/// The largest size of which `quorum` of these witnesses have cosigned one checkpoint; `None` when there is none, or none is
+/// asked for. Only what verifies counts.
 pub fn quorum_size(kept: &[KeptCosignature], witnesses: &[VerifierKey], quorum: usize) -> Option<u64> {
-    let mut sizes: BTreeMap<u64, BTreeSet<&[u8; 32]>> = BTreeMap::new();
-    for kept in kept {
-        let keys = witnesses.iter().filter(|key| kept.is_of(key));
-        sizes
-            .entry(kept.size)
-            .or_default()
-            .extend(keys.map(VerifierKey::public));
+    let mut heads: BTreeMap<(u64, String), BTreeSet<&[u8; 32]>> = BTreeMap::new();
+    for (head, key) in kept.iter().filter_map(|kept| kept.cosigned_by(witnesses)) {
+        let of = (head.checkpoint.size, head.text().to_owned());
+        heads.entry(of).or_default().insert(key.public());
     }
-    let reached = sizes.iter().rev().find(|(_, keys)| keys.len() >= quorum);
-    reached.filter(|_| quorum > 0).map(|(size, _)| *size)
+    let reached = heads.iter().rev().find(|(_, keys)| keys.len() >= quorum);
+    reached.filter(|_| quorum > 0).map(|((size, _), _)| *size)
 }

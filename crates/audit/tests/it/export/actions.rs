@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use vutf_audit::export::is_listed;
+use vutf_audit::export::{Class, is_listed, kind_of};
 
 /// Names of actions in all crates: what `Action::new("…"` is given, and what the tables of actions hold (`= "…" on "…"`).
 pub(crate) fn all() -> BTreeSet<String> {
@@ -67,4 +67,30 @@ fn the_sources_are_read_right() {
 fn every_action_of_the_program_has_a_line_or_a_family() {
     let unlisted: Vec<String> = all().into_iter().filter(|action| !is_listed(action)).collect();
     assert_eq!(unlisted, Vec::<String>::new());
+}
+
+/// A name with three parts is told by its own line or by a verb that the table knows; what it is about is never just "audit".
+#[test]
+fn every_action_with_three_parts_is_told_by_what_it_does() {
+    let deep = all().into_iter().filter(|action| action.split('.').count() == 3);
+    let deep: Vec<String> = deep.collect();
+    assert!(deep.len() >= 10, "{deep:?}");
+    for action in deep {
+        assert!(kind_of(&action).activity.name.is_some(), "{action}");
+    }
+}
+
+#[test]
+fn whatever_the_program_finds_leaves_as_a_finding() {
+    let looks = [".list", ".read"];
+    let raised = |action: &String| {
+        let about = ["audit.finding", "audit.witness", "audit.sink_gap"];
+        about.iter().any(|start| action.starts_with(start))
+            && !looks.iter().any(|verb| action.ends_with(verb))
+    };
+    let found: Vec<String> = all().into_iter().filter(raised).collect();
+    assert!(found.len() >= 5, "{found:?}");
+    for action in found {
+        assert_eq!(kind_of(&action).class, Class::DetectionFinding, "{action}");
+    }
 }

@@ -1,20 +1,21 @@
 //! Taking a part of the log out is a right of its own, bounded, and an event before it is shown.
 
-use std::sync::Mutex;
+use std::{collections::BTreeSet, sync::Mutex};
 
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use vutf_audit::{
     Access, Anchor, EventFilter, LogReader, MemoryLog,
     export::{ExportError, Format, Range, Taken, export},
+    sequence_batch,
 };
 use vutf_kernel::{
     Ambient, Ctx, Detail, Event, EventRecorder, Fault, OrganizationId, Origin, Outcome, Permission,
-    PortError, RequestId,
+    PortError, RequestId, UserId,
 };
 
 use super::{hex, source};
-use crate::world::{log_of, now, user};
+use crate::world::{append, event, lease, log_of, now, user};
 
 #[derive(Default)]
 struct Recorder {
@@ -105,7 +106,10 @@ fn part_after_part_is_the_whole_and_each_is_told_with_its_hash() {
         assert!(seen.into_iter().eq(0..20));
         let head = log.head().await.unwrap().unwrap();
         assert_eq!(resume, Some(Anchor::of(&head)));
-        assert_eq!(recorder.events.lock().unwrap()[0].subjects, [user(1), user(2)]);
+        assert_eq!(
+            recorder.events.lock().unwrap()[0].subjects,
+            [1, 2, 100, 101].map(user)
+        );
     });
 }
 
@@ -136,6 +140,63 @@ fn a_range_and_a_filter_bound_what_is_taken() {
             (taken.count, taken.complete, taken.resume.unwrap().seq),
             (0, true, 19)
         );
+    });
+}
+
+/// A log of `n` events, each about another person.
+async fn log_about(n: u32) -> MemoryLog {
+    let log = MemoryLog::unsealed();
+    for number in 0..n {
+        let event = event(number).subject(user(1_000 + u128::from(number)));
+        append(&log, event).await;
+    }
+    let lease = lease(&log).await;
+    while sequence_batch(&log, &lease, 500).await.unwrap() > 0 {}
+    log
+}
+
+#[test]
+fn whoever_is_told_of_is_named_and_an_answer_ends_before_there_are_too_many() {
+    now(async {
+        let (log, recorder, auditor) = (
+            log_about(300).await,
+            Recorder::default(),
+            caller(&["audit:export"]),
+        );
+        let first = take(&auditor, &log, &recorder, &range()).await.unwrap();
+        // With the two persons and the two actors whom all events name, 256.
+        assert_eq!((first.count, first.complete), (252, false));
+        let rest = Range {
+            resume: first.resume,
+            ..range()
+        };
+        let rest = take(&auditor, &log, &recorder, &rest).await.unwrap();
+        assert_eq!((rest.first_last, rest.complete), (Some((252, 299)), true));
+        let events = recorder.events.lock().unwrap();
+        let named: BTreeSet<UserId> = events.iter().flat_map(|event| event.subjects.clone()).collect();
+        let everybody = [1, 2, 100, 101].into_iter().chain(1_000..1_300).map(user);
+        assert!(named.into_iter().eq(everybody));
+    });
+}
+
+#[test]
+fn a_record_that_names_too_many_by_itself_is_taken_alone_and_the_actor_who_is_asked_for_is_named() {
+    now(async {
+        let (recorder, auditor) = (Recorder::default(), caller(&["audit:export"]));
+        let log = MemoryLog::unsealed();
+        let crowd = (0..400).fold(event(0), |event, number| event.subject(user(1_000 + number)));
+        append(&log, crowd).await;
+        append(&log, event(1)).await;
+        let lease = lease(&log).await;
+        sequence_batch(&log, &lease, 10).await.unwrap();
+        let taken = take(&auditor, &log, &recorder, &range()).await.unwrap();
+        assert_eq!((seqs(&taken), taken.complete), (vec![0], false));
+        let mut of_one = range();
+        of_one.filter.actor_id = Some(user(7).as_uuid());
+        take(&auditor, &log, &recorder, &of_one).await.unwrap();
+        let events = recorder.events.lock().unwrap();
+        assert_eq!(events[0].subjects.len(), 403);
+        assert_eq!(events[1].subjects, [user(7)]);
     });
 }
 

@@ -100,7 +100,6 @@ fn wide() -> BTreeSet<String> {
         "role.create",
         "role.delete",
         "grant.revoke",
-        "finding.create",
         "compliance.assess",
         "made.up",
         "",
@@ -200,6 +199,42 @@ fn what_the_record_says_is_what_the_entry_says() {
     assert_eq!(vutf["leaf_hash"], hex(&record.leaf_hash));
     assert_eq!(vutf["chain"], hex(&record.chain));
     assert_eq!(vutf["sealed"], json!(["source_ip"]));
+}
+
+#[test]
+fn what_was_found_is_a_finding_as_grave_as_its_rule_says_and_its_handling_is_told() {
+    let line = |action: &str, severity: Option<&str>, format: Format| {
+        let severity = severity.map(|word| ("severity".to_owned(), Detail::Text(word.into())));
+        let body = Body {
+            details: severity.into_iter().collect(),
+            ..body(action)
+        };
+        format.line(&exported(body), &source())
+    };
+    let said = |action: &str, severity: Option<&str>| -> Value {
+        serde_json::from_str(&line(action, severity, Format::Ocsf)).unwrap()
+    };
+    for (word, id) in [("informational", 1), ("medium", 3), ("critical", 5)] {
+        let finding = said("audit.finding", Some(word));
+        assert_eq!(finding["class_uid"], 2004);
+        assert_eq!(
+            (&finding["severity_id"], &finding["is_alert"]),
+            (&json!(id), &json!(true))
+        );
+        assert_eq!(finding["status"], "New");
+    }
+    assert_eq!(said("audit.finding", None)["severity_id"], 4);
+    assert_eq!(
+        said("user.lock", Some("critical"))["severity_id"],
+        2,
+        "a detail of another event"
+    );
+    assert_eq!(said("audit.witness.conflict", None)["type_uid"], 200_401);
+    assert_eq!(said("audit.finding.acknowledge", None)["status_id"], 2);
+    assert_eq!(said("audit.finding.resolve", None)["type_uid"], 200_403);
+    assert_eq!(said("audit.finding.resolve", None)["status_id"], 4);
+    assert!(line("audit.finding", Some("critical"), Format::Cef).contains("|10|"));
+    assert!(line("audit.finding", Some("critical"), Format::Ecs).contains("\"kind\":\"alert\""));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use vutf_audit::{Anchor, LogReader as _, NotedHead, TreeReader as _, access::action::ACCEPT_HEAD};
+use vutf_kernel::Detail;
 
 use super::Looker;
 use crate::{
@@ -12,13 +13,26 @@ use crate::{
     service::{Service, open_heads},
 };
 
+/// What stands for a noted head that says nothing.
+const UNREADABLE: &str = "unreadable";
+
 pub(super) async fn run(looker: &Looker<'_>, service: &Service, out: &mut Output) -> Outcome {
     let heads = open_heads(&service.config, &service.cache);
-    // One that says nothing is replaced like any other.
-    let before = heads.read().await.ok().flatten().map(|noted| noted.anchor);
+    // One that cannot be read is replaced like any other, and the log tells that it was one.
+    let (before, problem) = match heads.read().await {
+        Ok(noted) => (noted.map(|noted| noted.anchor.to_string()), None),
+        Err(error) => (Some(UNREADABLE.to_owned()), Some(error.to_string())),
+    };
     let leaf = looker.store.head().await?;
     let head = leaf.as_ref().map(Anchor::of);
-    looker.open(ACCEPT_HEAD, head.map_or(0, |head| head.seq)).await?;
+    let now = head.map(|head| head.to_string());
+    let or_none = |anchor: &Option<String>| anchor.clone().unwrap_or_else(|| "none".to_owned());
+    let facts = [
+        ("from_seq", Detail::Number(head.map_or(0, |head| head.seq))),
+        ("before", Detail::Text(or_none(&before))),
+        ("now", Detail::Text(or_none(&now))),
+    ];
+    looker.open_part(ACCEPT_HEAD, facts).await?;
     let size = leaf
         .as_ref()
         .and_then(|leaf| u64::try_from(leaf.seq).ok())
@@ -35,13 +49,14 @@ pub(super) async fn run(looker: &Looker<'_>, service: &Service, out: &mut Output
         }
     };
     written.map_err(|error| Failure::Failed(format!("{} cannot be written: {error}", heads.place())))?;
-    let shown = |anchor: Option<Anchor>| anchor.map(|anchor| anchor.to_string());
-    let or_none = |anchor: Option<Anchor>| shown(anchor).unwrap_or_else(|| "none".to_owned());
+    let why = problem
+        .as_ref()
+        .map_or_else(String::new, |problem| format!(": {problem}"));
     let text = format!(
-        "The head of the audit log is noted anew. A running service goes on within seconds.\n  before    {}\n  now       {}\n",
-        or_none(before),
-        or_none(head)
+        "The head of the audit log is noted anew. A running service goes on within seconds.\n  before    {}{why}\n  now       {}\n",
+        or_none(&before),
+        or_none(&now)
     );
-    out.answer(&text, &json!({"before": shown(before), "now": shown(head)}))?;
+    out.answer(&text, &json!({"before": before, "problem": problem, "now": now}))?;
     Ok(())
 }

@@ -54,6 +54,7 @@ pub(super) async fn run(looker: &Looker<'_>, from: i64, to: i64, sizes: bool, ou
         "first_seq": first,
         "end_seq": end,
         "entries": growth.entries,
+        "pruned": growth.pruned,
         "actions": growth.actions,
         "outcomes": growth.outcomes,
         "actors": growth.actors,
@@ -72,6 +73,13 @@ fn told(growth: &Growth) -> String {
         instant(growth.first),
         instant(growth.last)
     );
+    if growth.pruned > 0 {
+        let _infallible = writeln!(
+            text,
+            "  pruned    {} of them, of which only hashes are left",
+            growth.pruned
+        );
+    }
     for (title, counts) in [
         ("outcomes", &growth.outcomes),
         ("actors", &growth.actors),

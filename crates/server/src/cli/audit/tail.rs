@@ -64,6 +64,9 @@ pub(super) async fn chain_before(log: &dyn LogReader, seq: i64) -> Result<[u8; 3
 
 fn line(entry: &LogEntry) -> String {
     let seq = entry.leaf.seq;
+    if let (None, Some(event)) = (&entry.intake, entry.pruned) {
+        return format!("{seq:>8}  pruned by {event}");
+    }
     let Some(intake) = &entry.intake else {
         return format!("{seq:>8}  the event is gone: run `violentutf-api audit verify`");
     };

@@ -47,7 +47,11 @@ pub(super) async fn run(store: &SeaStore, config: &Config, known: Known, out: &m
     };
     let report = verify_expecting(store, expected, &mut |checked| progress.reached(checked)).await?;
     drop(progress);
-    out.answer(&told(&report, &anchors), &described(&report, &anchors))?;
+    let known = Noted {
+        anchors: &anchors,
+        signed: !keys.is_empty(),
+    };
+    out.answer(&told(&report, &known), &described(&report, &known))?;
     out.flush()?;
     if is_ok(&report) {
         Ok(())
@@ -82,6 +86,13 @@ async fn noted(
     }
 }
 
+/// What the log was held against.
+struct Noted<'a> {
+    anchors: &'a [Anchor],
+    /// Whether there was a public key to check signatures with.
+    signed: bool,
+}
+
 fn is_ok(report: &Report) -> bool {
     report.first_bad.is_none() && report.unguarded.is_empty()
 }
@@ -100,7 +111,7 @@ fn verdict(report: &Report, anchors: &[Anchor]) -> String {
     }
 }
 
-fn told(report: &Report, anchors: &[Anchor]) -> String {
+fn told(report: &Report, known: &Noted<'_>) -> String {
     let head = report.head.as_ref().map_or_else(
         || "none yet".to_owned(),
         |leaf| format!("seq {}, chain {}", leaf.seq, hex::encode(leaf.chain)),
@@ -123,16 +134,21 @@ fn told(report: &Report, anchors: &[Anchor]) -> String {
             "  pruned    {pruned} of them, as the log tells; of {unconfirmed} the event that tells it has no place yet\n"
         ),
     };
+    let signatures = if known.signed {
+        ""
+    } else {
+        "  signatures not checked: no public key (--vkey)\n"
+    };
     format!(
-        "{}\n  checked   {}, {}\n{pruned}  head      {head}\n  pending   {}{unplaced}\n{unguarded}",
-        verdict(report, anchors),
+        "{}\n  checked   {}, {}\n{signatures}{pruned}  head      {head}\n  pending   {}{unplaced}\n{unguarded}",
+        verdict(report, known.anchors),
         count(report.checked, "event"),
         count(report.checkpoints, "checkpoint"),
         count(report.pending, "event"),
     )
 }
 
-fn described(report: &Report, anchors: &[Anchor]) -> Value {
+fn described(report: &Report, known: &Noted<'_>) -> Value {
     let head = report.head.as_ref().map(|leaf| {
         json!({"seq": leaf.seq, "leaf_hash": hex::encode(leaf.leaf_hash), "chain": hex::encode(leaf.chain)})
     });
@@ -140,13 +156,14 @@ fn described(report: &Report, anchors: &[Anchor]) -> Value {
         .first_bad
         .as_ref()
         .map(|bad| json!({"seq": bad.seq, "kind": bad.kind.as_str(), "detail": bad.detail}));
-    let anchors: Vec<String> = anchors.iter().map(Anchor::to_string).collect();
+    let anchors: Vec<String> = known.anchors.iter().map(Anchor::to_string).collect();
     json!({
         "ok": is_ok(report),
         "checked": report.checked,
         "pruned": report.pruned,
         "unconfirmed": report.unconfirmed,
         "checkpoints": report.checkpoints,
+        "signatures_checked": known.signed,
         "head": head,
         "pending": report.pending,
         "anchors": anchors,

@@ -7,6 +7,8 @@ use std::{
 
 use vutf_audit::NotedHead;
 
+use crate::service::replace_private;
+
 /// The file `audit-head`: a line `SEQ:CHAIN`, and the signed checkpoint.
 #[derive(Clone, Debug)]
 pub(super) struct HeadFile {
@@ -36,21 +38,7 @@ impl HeadFile {
 
     /// Complete or not at all, and on the disk when this returns.
     pub(super) fn write(&self, head: &NotedHead) -> io::Result<()> {
-        use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-        let draft = self.path.with_extension(format!("draft-{}", std::process::id()));
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
-        write!(file, "{head}")?;
-        file.sync_all()?;
-        fs::rename(&draft, &self.path)?;
-        match self.path.parent() {
-            Some(directory) => fs::File::open(directory)?.sync_all(),
-            None => Ok(()),
-        }
+        replace_private(&self.path, head.to_string().as_bytes())
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {

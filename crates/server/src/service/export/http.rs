@@ -1,5 +1,5 @@
-//! The sinks `http` (lines) and `otlp` (logs of OpenTelemetry, in JSON). Any 2xx acknowledges; a collector that says it
-//! rejected some of them has not.
+//! The sinks `http` (lines) and `otlp` (logs of OpenTelemetry, in JSON). Any 2xx acknowledges lines. A collector must say it
+//! in OTLP: one that rejected some of the records, or whose answer cannot be read, has not.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -48,7 +48,33 @@ struct Answer {
 #[serde(default, rename_all = "camelCase")]
 struct PartialSuccess {
     rejected_log_records: serde_json::Value,
-    error_message: String,
+    error_message: Option<String>,
+}
+
+impl Answer {
+    /// What a collector said. No words at all are its full success (OTLP 1.7, "Full Success").
+    fn read(text: &[u8]) -> Result<Self, String> {
+        if text.len() > ANSWER {
+            return Err(format!("it is longer than {ANSWER} bytes"));
+        }
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_slice(text).map_err(|error| error.to_string())
+    }
+
+    /// How many records it did not take, and why, in its words.
+    fn rejected(self) -> Result<(u64, String), String> {
+        let partial = self.partial_success.unwrap_or_default();
+        let number = match &partial.rejected_log_records {
+            serde_json::Value::Null => Some(0),
+            serde_json::Value::String(text) => text.parse().ok(),
+            other => other.as_u64(),
+        };
+        let message = partial.error_message.unwrap_or_default();
+        let number = number.ok_or_else(|| "rejectedLogRecords is no count".to_owned())?;
+        Ok((number, message.chars().take(WORDS).collect()))
+    }
 }
 
 impl HttpSink {
@@ -145,29 +171,22 @@ impl HttpSink {
     /// Whether the collector took all of it.
     async fn whole(&self, mut response: Response) -> Result<(), SendError> {
         let mut answer = Vec::new();
-        while answer.len() < ANSWER {
+        while answer.len() <= ANSWER {
             match response.chunk().await.map_err(|error| self.broken(&error))? {
                 Some(chunk) => answer.extend_from_slice(&chunk),
                 None => break,
             }
         }
-        // One that does not answer in JSON says nothing about a part.
-        let answer: Answer = serde_json::from_slice(&answer).unwrap_or_default();
-        let Some(partial) = answer.partial_success else {
-            return Ok(());
-        };
-        let rejected = match &partial.rejected_log_records {
-            serde_json::Value::String(text) => text.parse().unwrap_or(0),
-            other => other.as_u64().unwrap_or(0),
-        };
-        if rejected == 0 {
-            return Ok(());
+        let to = || self.url.clone();
+        match Answer::read(&answer).and_then(Answer::rejected) {
+            Ok((0, _)) => Ok(()),
+            Ok((rejected, message)) => Err(SendError::Partial {
+                to: to(),
+                rejected,
+                message,
+            }),
+            Err(problem) => Err(SendError::Unclear { to: to(), problem }),
         }
-        Err(SendError::Partial {
-            to: self.url.clone(),
-            rejected,
-            message: partial.error_message.chars().take(WORDS).collect(),
-        })
     }
 
     fn broken(&self, error: &reqwest::Error) -> SendError {
@@ -212,5 +231,56 @@ impl Sink for HttpSink {
             self.client = None;
         }
         sent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(text: &str) -> Result<(u64, String), String> {
+        Answer::read(text.as_bytes()).and_then(Answer::rejected)
+    }
+
+    #[test]
+    fn what_a_collector_rejected_is_read_whatever_else_it_says() {
+        for (text, count, words) in [
+            ("", 0, ""),
+            ("{}", 0, ""),
+            (r#"{"partialSuccess":null}"#, 0, ""),
+            (r#"{"partialSuccess":{}}"#, 0, ""),
+            (
+                r#"{"partialSuccess":{"errorMessage":"slow down"}}"#,
+                0,
+                "slow down",
+            ),
+            (
+                r#"{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":null}}"#,
+                2,
+                "",
+            ),
+            (
+                r#"{"partialSuccess":{"rejectedLogRecords":3,"errorMessage":"old"},"more":1}"#,
+                3,
+                "old",
+            ),
+        ] {
+            assert_eq!(rejected(text), Ok((count, words.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_no_acknowledgement() {
+        let long = format!(r#"{{"x":"{}"}}"#, "y".repeat(ANSWER));
+        for text in [
+            "accepted",
+            r#"{"partialSuccess":{"rejectedLogRecords":1"#,
+            r#"{"partialSuccess":{"rejectedLogRecords":"some"}}"#,
+            r#"{"partialSuccess":{"rejectedLogRecords":-1}}"#,
+            r#"{"partialSuccess":{"errorMessage":7}}"#,
+            &long,
+        ] {
+            assert!(rejected(text).is_err(), "{text:.60}");
+        }
     }
 }

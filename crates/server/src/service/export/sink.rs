@@ -64,6 +64,14 @@ pub(super) enum SendError {
         /// Why, in its words, cut to 200 characters.
         message: String,
     },
+    /// The receiver answered with success, and in words that do not tell whether it took them.
+    #[error("{to} answered what does not tell whether it took the records: {problem}")]
+    Unclear {
+        /// Who.
+        to: String,
+        /// What is wrong with the answer.
+        problem: String,
+    },
     /// It took too long.
     #[error("{to} did not acknowledge within {} ms", limit.as_millis())]
     TimedOut {

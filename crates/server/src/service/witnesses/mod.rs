@@ -106,6 +106,8 @@ impl Witnesses {
 
     async fn one(&self, target: &Target, head: &SignedHead) -> Result<(), PortError> {
         let (name, ports) = (target.key.name(), &self.ports);
+        // What an earlier round could not record.
+        self.tell_owed(target).await?;
         let last = ports.kept.last_of(&target.key).await?;
         let known = last.as_ref().map_or(0, |last| last.size);
         if let Some(last) = &last {
@@ -119,21 +121,22 @@ impl Witnesses {
                 let KeptCosignature {
                     size, cosigned_at, ..
                 } = submitted.cosignature;
+                // Owed before it is kept: the witness does not say it again.
+                if let Some(forgot) = submitted.forgot {
+                    self.alarm(target, forgot);
+                }
                 ports.kept.keep(&submitted.cosignature).await?;
                 self.status.cosigned(name, size, cosigned_at);
-                match submitted.forgot {
-                    Some(forgot) => self.alarm(target, forgot).await,
-                    None => Ok(()),
-                }
+                self.tell_owed(target).await
             }
             Err(SubmitError::Superseded) => Ok(()),
             Err(SubmitError::Log(error)) => Err(error),
             Err(SubmitError::Conflict(conflict)) => {
                 self.failed(target);
                 if self.status.contradicted(name, conflict) {
-                    return self.alarm(target, conflict).await;
+                    self.alarm(target, conflict);
                 }
-                Ok(())
+                self.tell_owed(target).await
             }
             Err(error) => {
                 self.tell(target, &error);
@@ -161,7 +164,7 @@ impl Witnesses {
         }
     }
 
-    async fn alarm(&self, target: &Target, conflict: Conflict) -> Result<(), PortError> {
+    fn alarm(&self, target: &Target, conflict: Conflict) {
         let (witness, kind, size) = (target.key.name().as_str(), conflict.as_str(), conflict.size());
         self.metrics.witnesses().conflict(kind);
         tracing::error!(
@@ -170,12 +173,18 @@ impl Witnesses {
             size,
             "a witness contradicts: keep the database as evidence, and see docs/guides/run-a-witness.md"
         );
-        let recorded = self.ports.recorder.record(self.event(witness, conflict)).await;
-        if recorded.is_err() {
-            // Told again with the next round, until it is recorded.
-            self.status.untell(target.key.name());
+        self.status.owe(target.key.name(), conflict);
+    }
+
+    /// Records each alarm, the oldest first. What cannot be recorded is owed to the next round.
+    async fn tell_owed(&self, target: &Target) -> Result<(), PortError> {
+        let name = target.key.name();
+        while let Some(conflict) = self.status.owed(name) {
+            let event = self.event(name.as_str(), conflict);
+            self.ports.recorder.record(event).await?;
+            self.status.told(name);
         }
-        recorded
+        Ok(())
     }
 
     fn event(&self, witness: &str, conflict: Conflict) -> Event {

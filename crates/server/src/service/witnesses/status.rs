@@ -25,6 +25,8 @@ pub struct WitnessState {
 #[derive(Debug, Default)]
 struct Seen {
     witnesses: BTreeMap<KeyName, WitnessState>,
+    /// Alarms that are not in the log yet.
+    untold: BTreeMap<KeyName, Vec<Conflict>>,
     quorum_size: Option<u64>,
     waiting_since: Option<Timestamp>,
 }
@@ -83,10 +85,20 @@ impl WitnessStatus {
         let state = seen.witnesses.entry(name.clone()).or_default();
         state.conflict.replace(conflict) != Some(conflict)
     }
-    /// What it said could not be recorded: it counts as news again.
-    pub(super) fn untell(&self, name: &KeyName) {
-        if let Some(state) = self.lock().witnesses.get_mut(name) {
-            state.conflict = None;
+    /// An alarm that must come into the log, whatever the witness says next.
+    pub(super) fn owe(&self, name: &KeyName, conflict: Conflict) {
+        let mut seen = self.lock();
+        seen.untold.entry(name.clone()).or_default().push(conflict);
+    }
+    /// The oldest alarm that is not in the log yet.
+    pub(super) fn owed(&self, name: &KeyName) -> Option<Conflict> {
+        self.lock().untold.get(name)?.first().copied()
+    }
+    /// The oldest alarm came into the log.
+    pub(super) fn told(&self, name: &KeyName) {
+        let mut seen = self.lock();
+        if let Some(untold) = seen.untold.get_mut(name).filter(|untold| !untold.is_empty()) {
+            untold.remove(0);
         }
     }
     /// How many it are now, one after another.
@@ -106,9 +118,13 @@ impl WitnessStatus {
             seen.waiting_since.get_or_insert(now);
         }
     }
-    /// Another replica submits now.
+    /// Another replica submits now. It does not know which alarms this one still owes.
     pub(super) fn forget(&self) {
-        *self.lock() = Seen::default();
+        let mut seen = self.lock();
+        *seen = Seen {
+            untold: std::mem::take(&mut seen.untold),
+            ..Seen::default()
+        };
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -147,5 +163,23 @@ mod tests {
         assert_eq!(status.witnesses()[0].1.failures, 0);
         status.forget();
         assert_eq!(status.witnesses(), []);
+    }
+
+    #[test]
+    fn an_alarm_is_owed_until_it_is_told_whatever_comes_between() {
+        let (status, name) = (WitnessStatus::default(), KeyName::parse("w1").unwrap());
+        let forgot = Conflict::Forgot { cosigned: 7, says: 2 };
+        let fork = Conflict::Fork { size: 9 };
+        assert_eq!(status.owed(&name), None);
+        status.owe(&name, forgot);
+        status.owe(&name, fork);
+        status.cosigned(&name, 8, Timestamp::from_secs(100));
+        status.forget();
+        assert_eq!(status.owed(&name), Some(forgot));
+        status.told(&name);
+        assert_eq!(status.owed(&name), Some(fork));
+        status.told(&name);
+        status.told(&name);
+        assert_eq!(status.owed(&name), None);
     }
 }

@@ -68,8 +68,17 @@ fn an_unchanged_log_is_verified() {
 fn verification_needs_no_key() {
     let site = logged();
     std::fs::remove_file(site.server.data().join("kek.vutf")).unwrap();
-    site.run(&["audit", "verify"]).ok();
+    let text = site.run(&["audit", "verify"]).ok();
+    assert!(!text.contains("signatures not checked"), "{text}");
     assert!(!site.server.data().join("kek.vutf").exists(), "and makes none");
+    std::fs::remove_file(site.server.data().join("audit-log.vkeys")).unwrap();
+    let text = site.run(&["audit", "verify"]).ok();
+    assert!(text.contains("signatures not checked: no public key"), "{text}");
+    let report = site.run(&["audit", "verify", "--json"]).json();
+    assert_eq!(
+        (&report["ok"], &report["signatures_checked"]),
+        (&true.into(), &false.into())
+    );
 }
 
 #[tokio::test]
@@ -353,13 +362,28 @@ async fn a_cursor_beyond_all_events_is_not_followed() {
     assert_eq!(server.terminate().unwrap(), Some(0));
 }
 
-#[test]
-fn a_head_that_cannot_be_read_is_not_none() {
+#[tokio::test]
+async fn a_head_that_cannot_be_read_is_not_none() {
     let site = logged();
+    let accept = || site.run(&["audit", "accept-head", "--json"]).json();
+    let first = accept();
+    assert_eq!(first["problem"], Value::Null);
     std::fs::write(site.server.data().join("audit-head"), "7:00\n").unwrap();
     let told = site.run(&["audit", "verify"]).failed(1);
     assert!(told.contains("audit-head cannot be read"), "{told}");
-    site.run(&["audit", "accept-head"]).ok();
+    let accepted = accept();
+    assert_eq!(accepted["before"], "unreadable");
+    assert!(accepted["problem"].is_string(), "{accepted}");
+    // What was given up is in the log.
+    let bodies = "SELECT CAST(body AS TEXT) FROM audit_intake WHERE action = 'audit.accept_head' ORDER BY id";
+    let bodies = sql::texts(&site.database(), bodies).await.unwrap();
+    for (body, told) in bodies.iter().zip([&first, &accepted]) {
+        for end in ["before", "now"] {
+            let fact = format!("\"{end}\":{}", told[end]);
+            assert!(body[0].contains(&fact), "{fact} is not in {}", body[0]);
+        }
+    }
+    assert_eq!(bodies.len(), 2);
     site.run(&["audit", "verify"]).ok();
     assert_eq!(site.run(&["audit", "verify", "--anchor", "7:00"]).code, Some(2));
 }

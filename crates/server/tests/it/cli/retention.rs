@@ -179,6 +179,20 @@ async fn what_is_old_goes_and_verification_knows_it_from_what_was_taken_away() {
     let lines = site.run(&["audit", "export", "--from", &first.to_string()]).ok();
     let line: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert!(line["body"].is_null(), "{line}");
+    // Whoever reads the log knows it from what was taken away, too.
+    let (before, last) = ((first - 1).to_string(), (first + 9).to_string());
+    let diff = ["audit", "diff", &before, &last];
+    let counted = site.run(&with(&diff, &["--json"])).json();
+    assert_eq!(
+        (&counted["entries"], &counted["pruned"]),
+        (&10.into(), &10.into())
+    );
+    assert!(site.run(&diff).ok().contains("pruned    10 of them"));
+    let tail = site.run(&["audit", "tail"]).ok();
+    assert!(
+        tail.contains("  pruned by ") && !tail.contains("is gone"),
+        "{tail}"
+    );
 
     // An administrator of the database takes one more away, and says that it was pruned, too.
     let bad = first + 10;

@@ -21,7 +21,7 @@ use vutf_audit::{
         witness::AddCheckpoint,
     },
 };
-use vutf_kernel::{Ambient, BreakerOptions, Event, EventRecorder, PortError, Secret};
+use vutf_kernel::{Ambient, BreakerOptions, Event, EventRecorder, Fault, PortError, Secret};
 use vutf_server::{
     service::{HttpWitness, Target, WitnessPorts, Witnesses},
     telemetry::Metrics,
@@ -96,12 +96,18 @@ impl Site {
 }
 
 #[derive(Clone, Default)]
-struct Recorded(Arc<Mutex<Vec<Event>>>);
+struct Recorded {
+    events: Arc<Mutex<Vec<Event>>>,
+    down: Arc<AtomicBool>,
+}
 
 #[async_trait]
 impl EventRecorder for Recorded {
     async fn record(&self, event: Event) -> Result<(), PortError> {
-        self.0.lock().unwrap().push(event);
+        if self.down.load(Ordering::Relaxed) {
+            return Err(PortError::new("audit.append", Fault::Unreachable, "planted"));
+        }
+        self.events.lock().unwrap().push(event);
         Ok(())
     }
 }
@@ -109,7 +115,7 @@ impl EventRecorder for Recorded {
 impl Recorded {
     /// What was recorded since, as witness and kind.
     fn conflicts(&self) -> Vec<(String, String)> {
-        let events = std::mem::take(&mut *self.0.lock().unwrap());
+        let events = std::mem::take(&mut *self.events.lock().unwrap());
         let told = |event: Event| {
             assert_eq!(event.action, "audit.witness.conflict");
             let vutf_kernel::Outcome::Refused { reason } = &event.outcome else {
@@ -293,6 +299,10 @@ async fn two_of_three_are_enough_and_a_fork_and_a_rollback_are_told() {
     trio.restore(2, &older);
     trio.log.append(leaves(5, 3));
     let submitter = trio.submitter();
+    // While the log takes nothing the alarms are owed, and the witness that broke its word does not repeat that.
+    submitter.recorded.down.store(true, Ordering::Relaxed);
+    submitter.witnesses.round().await.unwrap_err();
+    submitter.recorded.down.store(false, Ordering::Relaxed);
     submitter.witnesses.round().await.unwrap();
     let mut conflicts = submitter.recorded.conflicts();
     conflicts.sort();

@@ -147,6 +147,18 @@ impl ExportRequest {
         if outcome == Some(None) {
             refuse("/filter/outcome", "outcome", "one of success, refused, failed");
         }
+        let filter = EventFilter {
+            action: action.and_then(Result::ok),
+            actor_id: filter.actor,
+            subject: filter.subject.map(UserId::from_uuid),
+            outcome: outcome.flatten(),
+            from: filter.from,
+            until: filter.until,
+            ..EventFilter::within(organization_id)
+        };
+        if let Err(error) = filter.check() {
+            refuse("/filter/until", error.code, error.detail);
+        }
         if !wrong.is_empty() {
             return Err(Problem::new(Class::Invalid, "invalid_value").errors(wrong));
         }
@@ -156,15 +168,7 @@ impl ExportRequest {
             resume: resume.and_then(Result::ok),
             limit,
             format: format.and_then(Result::ok).unwrap_or(Format::Jsonl),
-            filter: EventFilter {
-                action: action.and_then(Result::ok),
-                actor_id: filter.actor,
-                subject: filter.subject.map(UserId::from_uuid),
-                outcome: outcome.flatten(),
-                from: filter.from,
-                until: filter.until,
-                ..EventFilter::within(organization_id)
-            },
+            filter,
         })
     }
 }
@@ -173,4 +177,30 @@ fn ending(word: &str) -> Option<Ending> {
     [Ending::Success, Ending::Refused, Ending::Failed]
         .into_iter()
         .find(|ending| ending.as_str() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(request: &serde_json::Value) -> String {
+        let request: ExportRequest = serde_json::from_value(request.clone()).unwrap();
+        let range = request.range(OrganizationId::DEFAULT);
+        range.map_or_else(|problem| format!("{problem:?}"), |range| format!("{range:?}"))
+    }
+
+    #[test]
+    fn a_period_that_ends_before_it_begins_is_refused_and_not_answered_as_complete() {
+        let period =
+            |from: &str, until: &str| refused(&serde_json::json!({"filter": {"from": from, "until": until}}));
+        let (early, late) = ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
+        for (from, until) in [(late, early), (early, early)] {
+            let problem = period(from, until);
+            assert!(
+                problem.contains("/filter/until") && problem.contains("period_empty"),
+                "{problem}"
+            );
+        }
+        assert!(period(early, late).starts_with("Range"));
+    }
 }
