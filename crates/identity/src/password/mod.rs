@@ -2,6 +2,7 @@
 
 pub mod argon2;
 pub mod blocklist;
+pub mod calibrate;
 pub mod foreign;
 pub mod policy;
 pub mod strength;
