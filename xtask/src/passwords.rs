@@ -56,6 +56,8 @@ fn read(list: &Path) -> Result<Vec<String>> {
     } else {
         text.lines().map(str::to_owned).collect()
     };
-    let words = words.into_iter().filter(|word| word.trim().chars().count() >= SHORTEST);
+    let words = words
+        .into_iter()
+        .filter(|word| word.trim().chars().count() >= SHORTEST);
     Ok(words.collect())
 }

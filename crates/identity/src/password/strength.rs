@@ -85,7 +85,7 @@ impl PasswordPolicy {
                 0.0
             },
             warning: feedback
-                .and_then(|feedback| feedback.warning())
+                .and_then(zxcvbn::feedback::Feedback::warning)
                 .map(|text| text.to_string()),
             suggestions: feedback.map_or_else(Vec::new, |feedback| {
                 feedback.suggestions().iter().map(ToString::to_string).collect()

@@ -191,6 +191,11 @@ async fn sign_in(mut work: Work<'_, Proof>) -> Result<SignedIn, Loss> {
     if let Some(reason) = obstacle(&user) {
         return Err(Loss::Refused(reason));
     }
+    let key = GuardKey::password_of(user.id);
+    if proof.rehashed.is_some() {
+        // One at a time from here on: a hash of the old password must not overwrite a change, nor be made twice.
+        work.tx.guards().lock(organization, &key, now).await?;
+    }
     let record = work.tx.passwords().find(organization, user.id).await?;
     // A parallel sign-in may have hashed the same password anew: that keeps `changed_at`.
     let same = |now: &PasswordRecord| {
@@ -205,7 +210,6 @@ async fn sign_in(mut work: Work<'_, Proof>) -> Result<SignedIn, Loss> {
     {
         rehash(&mut work, record, phc).await?;
     }
-    let key = GuardKey::password_of(user.id);
     work.tx
         .guards()
         .put(organization, &key, &GuardState::CLEAR, now)

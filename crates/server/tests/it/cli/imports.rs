@@ -63,7 +63,11 @@ async fn an_imported_user_signs_in(site: Site) {
         api.login(&person).expect(401).await.unwrap();
         person.password = case["password"].as_str().unwrap().to_owned();
         // At once: whoever is second finds the hash replaced, and is signed in all the same.
-        let (one, two, three) = tokio::join!(api.login(&person).send(), api.login(&person).send(), api.login(&person).send());
+        let (one, two, three) = tokio::join!(
+            api.login(&person).send(),
+            api.login(&person).send(),
+            api.login(&person).send()
+        );
         for answer in [one, two, three] {
             assert_eq!(answer.unwrap().status, 200, "{case}");
         }
@@ -71,9 +75,21 @@ async fn an_imported_user_signs_in(site: Site) {
     }
     assert_eq!(server.terminate().unwrap(), Some(0));
     let events = site.run(&["audit", "export"]).ok();
-    let named = |what: &str| events.lines().filter(|line| line.contains(&format!("\"{what}\""))).count();
-    assert_eq!(named("password.rehash"), kinds.len(), "each hash was replaced once");
-    assert!(!events.contains("$2b$") && !events.contains("pbkdf2_"), "no hash is in the log");
+    let named = |what: &str| {
+        events
+            .lines()
+            .filter(|line| line.contains(&format!("\"{what}\"")))
+            .count()
+    };
+    assert_eq!(
+        named("password.rehash"),
+        kinds.len(),
+        "each hash was replaced once"
+    );
+    assert!(
+        !events.contains("$2b$") && !events.contains("pbkdf2_"),
+        "no hash is in the log"
+    );
     site.run(&["audit", "verify"]).ok();
 }
 
@@ -118,30 +134,60 @@ fn every_mistake_is_named_by_its_line_and_nobody_is_taken_in() {
         (9, "right types"),
         (10, "no JSON"),
     ] {
-        let found = done.out.lines().find(|text| text.starts_with(&format!("line {line}:")));
-        assert!(found.is_some_and(|text| text.contains(what)), "{line}: {}", done.out);
+        let found = done
+            .out
+            .lines()
+            .find(|text| text.starts_with(&format!("line {line}:")));
+        assert!(
+            found.is_some_and(|text| text.contains(what)),
+            "{line}: {}",
+            done.out
+        );
     }
-    assert!(!done.out.contains("5f4dcc3b") && !done.out.contains("planted-"), "{}", done.out);
+    assert!(
+        !done.out.contains("5f4dcc3b") && !done.out.contains("planted-"),
+        "{}",
+        done.out
+    );
     let told: Value = serde_json::from_str(&site.run(&["user", "import", &file, "--json"]).out).unwrap();
-    assert_eq!((told["problems"].as_array().unwrap().len(), &told["made"]), (8, &0.into()));
+    assert_eq!(
+        (told["problems"].as_array().unwrap().len(), &told["made"]),
+        (8, &0.into())
+    );
     assert_eq!(site.run(&["user", "list", "--json"]).ok(), "");
 
-    let csv = write(&site, "users.csv", "username,email,password\nada,ada@example.org,x\n");
+    let csv = write(
+        &site,
+        "users.csv",
+        "username,email,password\nada,ada@example.org,x\n",
+    );
     let line = site.run(&["user", "import", &csv]).failed(1);
     assert!(line.contains("no column \"password\""), "{line}");
     let csv = write(&site, "short.csv", "username,email,phone\nada,ada@example.org\n");
     let done = site.run(&["user", "import", &csv]);
-    assert!(done.out.contains("line 2: it has 2 fields instead of 3"), "{}", done.out);
+    assert!(
+        done.out.contains("line 2: it has 2 fields instead of 3"),
+        "{}",
+        done.out
+    );
     let text = write(&site, "users.txt", "");
     assert!(site.run(&["user", "import", &text]).failed(2).contains(".csv"));
     let empty = write(&site, "empty.jsonl", "\n\n");
-    assert!(site.run(&["user", "import", &empty]).failed(1).contains("no account"));
+    assert!(
+        site.run(&["user", "import", &empty])
+            .failed(1)
+            .contains("no account")
+    );
 }
 
 fn killed_import_goes_on(site: &Site) {
     site.run(&["migrate", "up"]).ok();
     const ROWS: usize = 3_000;
-    let hash = kinds().into_iter().find(|case| case["scheme"] == "bcrypt").unwrap()["hash"].clone();
+    let hash = kinds()
+        .into_iter()
+        .find(|case| case["scheme"] == "bcrypt")
+        .unwrap()["hash"]
+        .clone();
     let lines: Vec<String> = (0..ROWS)
         .map(|at| json!({"username": format!("user{at}"), "email": format!("user{at}@example.org"), "password_hash": hash}).to_string())
         .collect();
@@ -159,7 +205,10 @@ fn killed_import_goes_on(site: &Site) {
         child.kill().unwrap();
         child.wait().unwrap();
         let present = site.run(&["user", "list", "--json"]).ok().lines().count();
-        assert!(present >= last && (present % 100 == 0 || present == ROWS), "{present}");
+        assert!(
+            present >= last && (present % 100 == 0 || present == ROWS),
+            "{present}"
+        );
         last = present;
     }
     let done = site.run(&["user", "import", &file, "--json"]).json();
@@ -180,24 +229,49 @@ async fn an_import_that_was_killed_goes_on_where_it_was_on_postgres() {
     let Some(server) = require_postgres() else { return };
     let database = database::create_empty(server).await.unwrap();
     let site = Site::new().on(database.url());
-    tokio::task::spawn_blocking(move || killed_import_goes_on(&site)).await.unwrap();
+    tokio::task::spawn_blocking(move || killed_import_goes_on(&site))
+        .await
+        .unwrap();
 }
 
 #[test]
 fn calibration_prints_settings_that_are_accepted() {
     let site = Site::new();
     let found = site
-        .run(&["passwords", "calibrate", "--max-memory-mib", "19", "--target-ms", "250", "--json"])
+        .run(&[
+            "passwords",
+            "calibrate",
+            "--max-memory-mib",
+            "19",
+            "--target-ms",
+            "250",
+            "--json",
+        ])
         .json();
     let settings = &found["settings"];
-    assert!(settings["memory_kib"].as_u64().unwrap() >= 12_288 && settings["iterations"].as_u64().unwrap() >= 3);
+    assert!(
+        settings["memory_kib"].as_u64().unwrap() >= 12_288 && settings["iterations"].as_u64().unwrap() >= 3
+    );
     let text = site
-        .run(&["passwords", "calibrate", "--max-memory-mib", "12", "--target-ms", "250"])
+        .run(&[
+            "passwords",
+            "calibrate",
+            "--max-memory-mib",
+            "12",
+            "--target-ms",
+            "250",
+        ])
         .ok();
-    let section: String = text.lines().filter(|line| line.starts_with('[') || line.contains(" = ")).fold(String::new(), |all, line| all + line + "\n");
+    let section: String = text
+        .lines()
+        .filter(|line| line.starts_with('[') || line.contains(" = "))
+        .fold(String::new(), |all, line| all + line + "\n");
     let file = write(&site, "calibrated.toml", &section);
     site.run(&["--config", &file, "config", "check"]).ok();
-    assert_eq!(site.run(&["passwords", "calibrate", "--target-ms", "900"]).code, Some(2));
+    assert_eq!(
+        site.run(&["passwords", "calibrate", "--target-ms", "900"]).code,
+        Some(2)
+    );
 }
 
 #[test]
@@ -208,10 +282,24 @@ fn a_list_of_the_operators_own_is_read_at_the_start_and_a_damaged_one_stops_it()
     let path = site.home().join("own.bin");
     std::fs::write(&path, &list).unwrap();
     let site = site.env("VUTF__IDENTITY__PASSWORD_BLOCKLIST", path.to_str().unwrap());
-    let arguments = ["user", "create-admin", "--username", "ada", "--email", "ada@example.org"];
-    let line = site.run_with_input(&arguments, "Seven Quiet copper lanterns\n").failed(1);
-    assert!(line.contains("guessed first") && !line.contains("lanterns"), "{line}");
+    let arguments = [
+        "user",
+        "create-admin",
+        "--username",
+        "ada",
+        "--email",
+        "ada@example.org",
+    ];
+    let line = site
+        .run_with_input(&arguments, "Seven Quiet copper lanterns\n")
+        .failed(1);
+    assert!(
+        line.contains("guessed first") && !line.contains("lanterns"),
+        "{line}"
+    );
     std::fs::write(&path, &list[..list.len() - 1]).unwrap();
-    let line = site.run_with_input(&arguments, "nine small violet engines\n").failed(1);
+    let line = site
+        .run_with_input(&arguments, "nine small violet engines\n")
+        .failed(1);
     assert!(line.contains("password_blocklist"), "{line}");
 }
