@@ -3,7 +3,7 @@
 mod check;
 mod file;
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 use vutf_identity::user::import::{ImportUsers, Imported, Newcomer, import};
@@ -127,11 +127,12 @@ fn told(done: &Done, dry_run: bool) -> String {
             .map(ToString::to_string)
             .collect();
         let more = if done.existing.len() > LISTED { ", …" } else { "" };
-        text.push_str(&format!(
+        let _infallible = write!(
+            text,
             "\n{} are there already, by name or address, and stay as they are: lines {}{more}.",
             done.existing.len(),
             lines.join(", ")
-        ));
+        );
     }
     text
 }
