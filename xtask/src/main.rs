@@ -12,6 +12,7 @@ mod interop;
 mod layers;
 mod licence;
 mod output;
+mod passwords;
 mod runner;
 mod secrets;
 mod service;
@@ -66,6 +67,12 @@ enum Task {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Lists of passwords that nobody may have.
+    Passwords {
+        /// What.
+        #[command(subcommand)]
+        what: passwords::Passwords,
+    },
     /// Have what the service writes judged by programs that others wrote.
     Interop {
         /// What.
@@ -105,6 +112,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Deny => report("deny", &deny::check()?)?,
         Task::Secrets => report("secrets", &secrets::check()?)?,
         Task::Bench { what } => bench::run(&what)?,
+        Task::Passwords { what } => passwords::run(&what)?,
         Task::Interop { what } => return interop::run(&what),
         Task::Drill { what } => return drill::run(&what),
         Task::Fuzz(options) => fuzz::run(&options)?,

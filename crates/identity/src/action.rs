@@ -46,6 +46,14 @@ actions! {
     USER_ENABLE = "user.enable" on "user",
     #[doc = "Everything issued to an account ends."]
     USER_REVOKE_SESSIONS = "user.revoke_sessions" on "user",
+    #[doc = "An account of another system is taken in, with the hash of its password."]
+    USER_IMPORT = "user.import" on "user",
+    #[doc = "A person sets their own password anew."]
+    PASSWORD_CHANGE = "password.change" on "user",
+    #[doc = "The hash of a password is replaced at a sign-in by one that is made as new ones are."]
+    PASSWORD_REHASH = "password.rehash" on "user",
+    #[doc = "Somebody asks how strong a password would be. Nothing of it is kept."]
+    PASSWORD_ASSESS = "password.assess" on "password",
     #[doc = "A user's roles are replaced."]
     ROLE_ASSIGN = "role.assign" on "user",
     #[doc = "Roles are shown."]

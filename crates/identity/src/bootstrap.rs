@@ -202,10 +202,7 @@ async fn account(
     email: Email,
     password: &Secret<String>,
 ) -> Result<NewAccount, BootstrapError> {
-    let context = PasswordContext {
-        username: &username,
-        email: &email,
-    };
+    let context = PasswordContext::new(&username, &email);
     id.settings.password.check(password, context)?;
     Ok(NewAccount {
         phc: Some(id.hash_password(password).await?),

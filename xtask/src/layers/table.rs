@@ -54,7 +54,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "vutf-migration",
         ],
     ),
-    ("xtask", &["vutf-testkit"]),
+    ("xtask", &["vutf-identity", "vutf-testkit"]),
 ];
 
 /// The crate that every crate may import for its tests.
@@ -86,6 +86,7 @@ pub(super) const DOMAIN_EXTERNAL: &[&str] = &[
     "async-trait",
     "aws-lc-rs",
     "base64",
+    "bcrypt",
     "chacha20",
     "chacha20poly1305",
     "ed25519-compact",
@@ -93,6 +94,8 @@ pub(super) const DOMAIN_EXTERNAL: &[&str] = &[
     "hmac",
     "moka",
     "pasetors",
+    "pbkdf2",
+    "scrypt",
     "serde",
     "serde_json",
     "sha2",
@@ -104,6 +107,7 @@ pub(super) const DOMAIN_EXTERNAL: &[&str] = &[
     "uuid",
     "validator",
     "zeroize",
+    "zxcvbn",
 ];
 
 /// A crate from outside that only its home may import.

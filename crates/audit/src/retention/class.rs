@@ -129,6 +129,7 @@ pub const CLASSES: &[EventClass] = &[
             "health.*",
             "document.*",
             "token.keys",
+            "password.assess",
         ],
     ),
     looks(
@@ -140,7 +141,7 @@ pub const CLASSES: &[EventClass] = &[
     changes(
         "accounts",
         "Accounts and persons are changed",
-        &["user.*", "subject.*"],
+        &["user.*", "subject.*", "password.*"],
     ),
     changes(
         "keys",
@@ -215,6 +216,8 @@ mod tests {
     fn actions_fall_where_they_belong() {
         for (action, class) in [
             ("session.login", "authentication"),
+            ("password.change", "accounts"),
+            ("password.assess", "reads"),
             ("session.list", "reads"),
             ("audit.read", "reads"),
             ("audit.export", "audit"),

@@ -21,7 +21,10 @@ use crate::{
     Identity, IdentityRead, IdentityTx, IdentityUnit, Session, SessionStatus, Settings, User,
     guard::{GuardKey, GuardState, KeyedHash},
     housekeeping::HousekeepingRepo,
-    password::{Argon2Params, Argon2Scheme, HashError, HashPermit, PasswordHasher, Verification},
+    password::{
+        Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
+        Verification,
+    },
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::{
         BootstrapRecord, BootstrapRepo, GuardRepo, PasswordRecord, PasswordRepo, RefreshRepo, RoleRepo,
@@ -267,6 +270,9 @@ impl HashPermit for InlineHasher {
         phc: Option<&Secret<String>>,
     ) -> Result<Verification, HashError> {
         Ok(self.0.verify(password, phc)?)
+    }
+    async fn measure(&self, policy: &PasswordPolicy, asked: Assess) -> Result<Strength, HashError> {
+        Ok(policy.measure(&asked))
     }
 }
 

@@ -9,11 +9,14 @@ use vutf_kernel::{PortError, Secret};
 
 use super::{
     Verification,
+    foreign::{HashFormatError, StoredHash},
     policy::{MAX_BYTES, normalized},
 };
 
 /// Length of the tag, RFC 9106 §4.
 const TAG: usize = 32;
+/// Length of the salt, RFC 9106 §3.1.
+const SALT: usize = 16;
 const ZERO: Block = Block::new();
 
 /// Cost of a hash.
@@ -96,17 +99,53 @@ impl Argon2Params {
         })
     }
 
-    fn algorithm(self) -> Result<Argon2<'static>, argon2::Error> {
-        let params = Params::new(self.memory_kib, self.iterations, self.parallelism, Some(TAG))?;
-        Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+    /// What new hashes are made of.
+    fn todays(self) -> Cost {
+        Cost {
+            algorithm: Algorithm::Argon2id,
+            version: Version::V0x13,
+            params: self,
+            length: TAG,
+        }
+    }
+}
+
+/// What a tag costs, and what it is.
+#[derive(Clone, Copy, PartialEq)]
+struct Cost {
+    algorithm: Algorithm,
+    version: Version,
+    params: Argon2Params,
+    length: usize,
+}
+
+impl Cost {
+    fn argon2(&self) -> Result<Argon2<'static>, argon2::Error> {
+        let Argon2Params {
+            memory_kib,
+            iterations,
+            parallelism,
+        } = self.params;
+        let params = Params::new(memory_kib, iterations, parallelism, Some(self.length))?;
+        Ok(Argon2::new(self.algorithm, self.version, params))
     }
 }
 
 /// A stored hash.
-struct Stored {
-    params: Argon2Params,
+pub(super) struct Stored {
+    cost: Cost,
     salt: Vec<u8>,
-    tag: [u8; TAG],
+    tag: Vec<u8>,
+}
+
+impl Stored {
+    pub(super) fn scheme(&self) -> &'static str {
+        match self.cost.algorithm {
+            Algorithm::Argon2d => "argon2d",
+            Algorithm::Argon2i => "argon2i",
+            Algorithm::Argon2id => "argon2id",
+        }
+    }
 }
 
 /// Hashes and checks on the thread that calls; leaving the async workers is the hasher's business.
@@ -131,7 +170,7 @@ impl Argon2Scheme {
     }
     /// A PHC string, `$argon2id$v=19$m=…,t=…,p=…$salt$tag`.
     pub fn hash(&self, password: &Secret<String>, salt: [u8; 16]) -> Result<Secret<String>, PortError> {
-        let tag = self.tag(self.params, password, &salt)?;
+        let tag = self.tag(self.params.todays(), &normalized(password), &salt)?;
         let Argon2Params {
             memory_kib,
             iterations,
@@ -145,22 +184,37 @@ impl Argon2Scheme {
     }
     /// Checks `password` against `phc` in time that depends on the stored parameters only. Without `phc`, and for a password that no
     /// policy would have let in, the same work is done and nothing matches.
+    ///
+    /// A hash that another system made is checked by its own rules; where it does not match, the work of one of ours is done
+    /// besides, because where it matches one of ours is made.
     pub fn verify(
         &self,
         password: &Secret<String>,
         phc: Option<&Secret<String>>,
     ) -> Result<Verification, PortError> {
-        let stored = match phc {
-            Some(phc) => parse(phc.expose())?,
-            None => self.dummy(),
+        let stored = match phc.map(|phc| StoredHash::parse(phc.expose())).transpose() {
+            Ok(stored) => stored.unwrap_or_else(|| StoredHash::Argon2(self.dummy())),
+            Err(error) => return Err(PortError::other("password.phc", error)),
         };
         let fits = password.expose().len() <= MAX_BYTES;
         let empty = Secret::new(String::new());
-        let tag = self.tag(stored.params, if fits { password } else { &empty }, &stored.salt)?;
-        let equal: bool = tag.expose().ct_eq(&stored.tag).into();
+        let typed = if fits { password } else { &empty };
+        let found = match stored {
+            StoredHash::Argon2(stored) => self.check(typed, &stored)?,
+            StoredHash::Other(stored) => {
+                let matches = any_form(typed, |form| stored.matches(form.expose().as_bytes()))?;
+                if matches.is_none() {
+                    self.check(typed, &self.dummy())?;
+                }
+                Verification {
+                    matches: matches.is_some(),
+                    outdated: true,
+                }
+            }
+        };
         Ok(Verification {
-            matches: equal && fits && phc.is_some(),
-            outdated: stored.params != self.params,
+            matches: found.matches && fits && phc.is_some(),
+            ..found
         })
     }
     /// Gives the kept buffers back to the system; worth a call when nobody has signed in for a while.
@@ -171,25 +225,31 @@ impl Argon2Scheme {
     /// Stands for an account that does not exist: today's parameters, a tag that nothing hashes to but by accident.
     fn dummy(&self) -> Stored {
         Stored {
-            params: self.params,
-            salt: vec![0; 16],
-            tag: [0; TAG],
+            cost: self.params.todays(),
+            salt: vec![0; SALT],
+            tag: vec![0; TAG],
         }
     }
 
-    fn tag(
-        &self,
-        params: Argon2Params,
-        password: &Secret<String>,
-        salt: &[u8],
-    ) -> Result<Secret<[u8; TAG]>, PortError> {
-        let algorithm = params
-            .algorithm()
+    fn check(&self, password: &Secret<String>, stored: &Stored) -> Result<Verification, PortError> {
+        let form = any_form(password, |form| {
+            let tag = self.tag(stored.cost, form, &stored.salt)?;
+            Ok(tag.expose().ct_eq(&stored.tag).into())
+        })?;
+        let todays = stored.cost == self.params.todays() && stored.salt.len() == SALT;
+        Ok(Verification {
+            matches: form.is_some(),
+            outdated: !todays || form == Some(Form::AsTyped),
+        })
+    }
+
+    fn tag(&self, cost: Cost, password: &Secret<String>, salt: &[u8]) -> Result<Secret<Vec<u8>>, PortError> {
+        let argon2 = cost
+            .argon2()
             .map_err(|error| PortError::other("password.argon2", error))?;
-        let password = normalized(password);
-        let mut memory = self.take(algorithm.params().block_count())?;
-        let mut tag = [0; TAG];
-        let done = algorithm.hash_password_into_with_memory(
+        let mut memory = self.take(argon2.params().block_count())?;
+        let mut tag = vec![0; cost.length];
+        let done = argon2.hash_password_into_with_memory(
             password.expose().as_bytes(),
             salt,
             &mut tag,
@@ -220,8 +280,8 @@ impl Argon2Scheme {
     /// What a hash left behind could be used to check guesses: it is overwritten before the buffer waits for the next one.
     fn give_back(&self, mut buffer: Vec<Block>) {
         buffer.fill(ZERO);
-        let todays = |algorithm: Argon2<'_>| algorithm.params().block_count() == buffer.len();
-        let worth_keeping = self.params.algorithm().is_ok_and(todays);
+        let todays = |argon2: Argon2<'_>| argon2.params().block_count() == buffer.len();
+        let worth_keeping = self.params.todays().argon2().is_ok_and(todays);
         let mut pool = self.buffers();
         if worth_keeping && pool.len() < self.pooled {
             pool.push(buffer);
@@ -233,28 +293,72 @@ impl Argon2Scheme {
     }
 }
 
-fn parse(phc: &str) -> Result<Stored, PortError> {
-    let corrupt = |why: &'static str| PortError::other("password.phc", why);
-    let hash = PasswordHash::new(phc).map_err(|_| corrupt("not a PHC string"))?;
-    if hash.algorithm.as_str() != "argon2id" || hash.version != Some(19) {
-        return Err(corrupt("not Argon2id version 19"));
+/// In which form a password matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// NFC, in which our own hashes are made.
+    Normal,
+    /// As it was typed: other systems do not normalise.
+    AsTyped,
+}
+
+/// Tries both forms, where they differ; which one matched.
+fn any_form(
+    password: &Secret<String>,
+    mut matches: impl FnMut(&Secret<String>) -> Result<bool, PortError>,
+) -> Result<Option<Form>, PortError> {
+    let normal = normalized(password);
+    if matches(&normal)? {
+        return Ok(Some(Form::Normal));
     }
-    let number = |name: &str| {
-        hash.params
-            .get_decimal(name)
-            .ok_or_else(|| corrupt("a parameter is missing"))
+    let differs = normal != *password;
+    Ok((differs && matches(password)?).then_some(Form::AsTyped))
+}
+
+/// Reads a PHC string of Argon2id or Argon2i, ours or of another system.
+pub(super) fn parse(phc: &str) -> Result<Stored, HashFormatError> {
+    let algorithm = match phc.split('$').nth(1) {
+        Some("argon2id") => Algorithm::Argon2id,
+        Some("argon2i") => Algorithm::Argon2i,
+        _ => return Err(HashFormatError::Malformed("argon2id or argon2i")),
     };
-    let params = Argon2Params::bounded(number("m")?, number("t")?, number("p")?)
-        .ok_or_else(|| corrupt("parameters out of bounds"))?;
-    let salt = hash.salt.as_ref().ok_or_else(|| corrupt("no salt"))?;
-    let tag = hash.hash.as_ref().ok_or_else(|| corrupt("no tag"))?;
+    let malformed = HashFormatError::Malformed(algorithm.as_str());
+    let hash = PasswordHash::new(phc).map_err(|_| malformed)?;
+    let version = match hash.version {
+        Some(19) => Version::V0x13,
+        // What was made before there was a version does not name it.
+        Some(16) | None => Version::V0x10,
+        Some(_) => return Err(malformed),
+    };
+    // `keyid` and `data` are of no use without the key.
+    if hash
+        .params
+        .iter()
+        .any(|(name, _)| !matches!(name.as_str(), "m" | "t" | "p"))
+    {
+        return Err(malformed);
+    }
+    let number = |name: &str| hash.params.get_decimal(name).ok_or(malformed);
+    let (memory, passes, lanes) = (number("m")?, number("t")?, number("p")?);
+    if passes == 0 || lanes == 0 || u64::from(memory) < 8 * u64::from(lanes) {
+        return Err(malformed);
+    }
+    let costly = HashFormatError::TooCostly("Argon2 of at most 1 GiB, 16 lanes, and 4 GiB times passes");
+    let params = Argon2Params::bounded(memory, passes, lanes).ok_or(costly)?;
+    let salt = hash.salt.as_ref().ok_or(malformed)?;
+    let tag = hash.hash.as_ref().ok_or(malformed)?.as_bytes();
+    if !(16..=64).contains(&tag.len()) {
+        return Err(malformed);
+    }
     Ok(Stored {
-        params,
+        cost: Cost {
+            algorithm,
+            version,
+            params,
+            length: tag.len(),
+        },
         salt: salt.to_vec(),
-        tag: tag
-            .as_bytes()
-            .try_into()
-            .map_err(|_| corrupt("the tag is not 32 bytes"))?,
+        tag: tag.to_vec(),
     })
 }
 
@@ -301,7 +405,9 @@ mod tests {
         // phc-winner-argon2 20190702: `echo -n password | ./argon2 somesalt -id -t 2 -m 16 -p 1` gives this tag.
         let params = Argon2Params::bounded(65_536, 2, 1).unwrap();
         let scheme = Argon2Scheme::new(params, 0);
-        let tag = scheme.tag(params, &secret("password"), b"somesalt").unwrap();
+        let tag = scheme
+            .tag(params.todays(), &secret("password"), b"somesalt")
+            .unwrap();
         let expected = "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         let tag = STANDARD_NO_PAD.encode(tag.expose());
         assert_eq!(tag, expected);
@@ -364,7 +470,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_a_stored_hash_never_panics(text in "(\\$argon2id)?(\\$v=19)?[$a-z0-9=,A-Z+/]{0,120}") {
+        fn reading_a_stored_hash_never_panics(text in "(\\$argon2id?)?(\\$v=1[0-9])?[$a-z0-9=,A-Z+/]{0,120}") {
             let _ = parse(&text);
         }
     }

@@ -1,7 +1,11 @@
 //! Passwords: hashing behind a port, because it must leave the async workers and be bounded.
 
 pub mod argon2;
+pub mod blocklist;
+pub mod calibrate;
+pub mod foreign;
 pub mod policy;
+pub mod strength;
 
 use std::time::Duration;
 
@@ -10,7 +14,10 @@ use vutf_kernel::{Class, PortError, Secret};
 
 pub use self::{
     argon2::{Argon2Params, Argon2Scheme, ParamsError},
+    blocklist::{Blocklist, BlocklistError},
+    foreign::{HashFormatError, ImportedHash},
     policy::{PasswordContext, PasswordError, PasswordPolicy},
+    strength::{Assess, Strength},
 };
 
 /// Why no hash can be computed now.
@@ -75,4 +82,6 @@ pub trait HashPermit: Send + Sync {
         password: &Secret<String>,
         phc: Option<&Secret<String>>,
     ) -> Result<Verification, HashError>;
+    /// How strong a password would be under `policy`.
+    async fn measure(&self, policy: &PasswordPolicy, asked: Assess) -> Result<Strength, HashError>;
 }

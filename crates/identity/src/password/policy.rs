@@ -1,10 +1,13 @@
-//! What a password must be like: NIST SP 800-63B-4 §3.1.1.2 and OWASP ASVS 5.0 §6.2. Long, not a word of the context; no rules
-//! about its composition, no periodic change.
+//! What a password must be like: NIST SP 800-63B-4 §3.1.1.2 and OWASP ASVS 5.0 §6.2. Long, not one of those that are guessed
+//! first, not a word of the context; no rules about its composition, no periodic change.
+
+use std::{fmt, sync::Arc};
 
 use unicode_normalization::UnicodeNormalization;
 use vutf_kernel::{Class, Secret};
 
-use crate::{Email, Username};
+use super::blocklist::Blocklist;
+use crate::{DisplayName, Email, Username};
 
 /// Longer passwords are refused, never cut. ASVS 5.0 §6.2.9 asks for at least 64 characters; 1 KiB is ample for a passphrase.
 pub const MAX_BYTES: usize = 1_024;
@@ -13,12 +16,16 @@ pub const MAX_BYTES: usize = 1_024;
 const CONTEXT_WORD_MIN: usize = 4;
 /// So many characters must remain when the words of the context are taken out.
 const REMAINDER_MIN: usize = 8;
+/// What is said over and over again is as short as what is said: so much of it is nothing.
+const SHORTEST_UNIT: usize = 3;
 const PRODUCT: &str = "violentutf";
 
 /// What a password must be like.
 #[derive(Clone, Debug)]
 pub struct PasswordPolicy {
     min_length: usize,
+    lists: Arc<[Blocklist]>,
+    words: Arc<[String]>,
 }
 
 /// Why a password was refused: a stable code and a sentence that says what would be accepted.
@@ -32,7 +39,7 @@ pub struct PasswordError {
 }
 
 impl PasswordError {
-    fn new(code: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             code,
             detail: detail.into(),
@@ -53,19 +60,66 @@ impl PasswordError {
 #[error("the minimum length of passwords must be 8 to 64 characters")]
 pub struct MinLengthError;
 
-/// Whose password it is to be.
-#[derive(Clone, Copy, Debug)]
+/// Whose password it is to be, as far as that is known.
+#[derive(Clone, Copy, Default)]
 pub struct PasswordContext<'a> {
     /// The username.
-    pub username: &'a Username,
+    pub username: Option<&'a Username>,
     /// The e-mail address.
-    pub email: &'a Email,
+    pub email: Option<&'a Email>,
+    /// What others see.
+    pub display_name: Option<&'a DisplayName>,
+}
+
+impl<'a> PasswordContext<'a> {
+    /// Of a new account.
+    pub fn new(username: &'a Username, email: &'a Email) -> Self {
+        Self {
+            username: Some(username),
+            email: Some(email),
+            display_name: None,
+        }
+    }
+    /// With the name that others see.
+    #[must_use]
+    pub fn named(self, display_name: Option<&'a DisplayName>) -> Self {
+        Self { display_name, ..self }
+    }
+    /// The words that whoever knows the person tries first, longest first so that a part does not hide the whole.
+    pub(crate) fn words(&self) -> Vec<Secret<String>> {
+        let mut words = Vec::new();
+        if let Some(username) = self.username {
+            words.push(username.expose());
+        }
+        if let Some(email) = self.email {
+            let (local, domain) = email.expose().split_once('@').unwrap_or((email.expose(), ""));
+            words.extend([email.expose(), local, domain]);
+            words.extend(domain.split('.'));
+        }
+        if let Some(name) = self.display_name {
+            words.push(name.expose());
+            words.extend(name.expose().split_whitespace());
+        }
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        let folded = words.into_iter().map(|word| Secret::new(word.to_lowercase()));
+        folded.collect()
+    }
+}
+
+impl fmt::Debug for PasswordContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordContext(redacted)")
+    }
 }
 
 impl Default for PasswordPolicy {
-    /// 15 characters: SP 800-63B-4 §3.1.1.2, for a password that is the only factor.
+    /// 15 characters: SP 800-63B-4 §3.1.1.2, for a password that is the only factor; and none of the list of this crate.
     fn default() -> Self {
-        Self { min_length: 15 }
+        Self {
+            min_length: 15,
+            lists: Arc::new([Blocklist::built_in()]),
+            words: Arc::new([]),
+        }
     }
 }
 
@@ -74,10 +128,25 @@ impl PasswordPolicy {
     /// beside a second factor; a minimum above 64 would refuse what the standard says must be accepted.
     pub fn new(min_length: usize) -> Result<Self, MinLengthError> {
         if (8..=64).contains(&min_length) {
-            Ok(Self { min_length })
+            Ok(Self {
+                min_length,
+                ..Self::default()
+            })
         } else {
             Err(MinLengthError)
         }
+    }
+    /// With a list beside the one that comes with this crate.
+    #[must_use]
+    pub fn also_refusing(self, list: Blocklist) -> Self {
+        let lists = self.lists.iter().cloned().chain([list]).collect();
+        Self { lists, ..self }
+    }
+    /// With words that everybody here thinks of first, such as the organisation's name.
+    #[must_use]
+    pub fn with_words(self, words: impl IntoIterator<Item = String>) -> Self {
+        let words = words.into_iter().map(|word| word.to_lowercase()).collect();
+        Self { words, ..self }
     }
     /// The minimum length in code points.
     pub fn min_length(&self) -> usize {
@@ -102,12 +171,78 @@ impl PasswordPolicy {
             let detail = format!("use at least {} characters", self.min_length);
             return Err(PasswordError::new("password_too_short", detail));
         }
-        if is_mostly_context(&password, context) {
-            let detail = "do not build it from your name, your address or the name of this service";
+        if self.is_common(&password) {
+            let detail = "it is on the list of passwords that are guessed first; use several words that do not belong together";
+            return Err(PasswordError::new("password_common", detail));
+        }
+        if self.repeats(&password) {
+            let detail = "it says the same over and over again, or counts; use several words that do not belong together";
+            return Err(PasswordError::new("password_repetitive", detail));
+        }
+        if self.is_mostly_context(&password, context) {
+            let detail =
+                "do not build it from your name, your address, your organisation or the name of this service";
             return Err(PasswordError::new("password_context", detail));
         }
         Ok(())
     }
+
+    /// The words that a guesser would try first for this person.
+    pub(crate) fn context_words(&self, context: PasswordContext<'_>) -> Vec<Secret<String>> {
+        let mut words = context.words();
+        words.extend(self.words.iter().cloned().map(Secret::new));
+        words.push(Secret::new(PRODUCT.to_owned()));
+        words.retain(|word| word.expose().chars().count() >= CONTEXT_WORD_MIN);
+        words
+    }
+
+    /// The whole of it, never a part: SP 800-63B-4 §3.1.1.2.
+    fn is_common(&self, password: &Secret<String>) -> bool {
+        self.lists.iter().any(|list| list.contains(password.expose()))
+    }
+
+    /// Whether it is one short or common text again and again, or a run such as `abcdefgh`: its length is none.
+    fn repeats(&self, password: &Secret<String>) -> bool {
+        let folded = Secret::new(password.expose().to_lowercase());
+        let characters: Vec<char> = folded.expose().chars().collect();
+        let unit = period(&characters);
+        if unit * 2 <= characters.len() {
+            let text = Secret::new(characters.iter().take(unit).collect::<String>());
+            return unit <= SHORTEST_UNIT || self.is_common(&text);
+        }
+        let step = |pair: &[char]| i64::from(u32::from(pair[1])) - i64::from(u32::from(pair[0]));
+        let mut steps = characters.windows(2).map(step);
+        let first = steps.next();
+        first.is_some_and(|first| first.abs() == 1 && steps.all(|step| step == first))
+    }
+
+    fn is_mostly_context(&self, password: &Secret<String>, context: PasswordContext<'_>) -> bool {
+        let mut rest = Secret::new(password.expose().to_lowercase());
+        let mut found = false;
+        for word in self.context_words(context) {
+            if rest.expose().contains(word.expose().as_str()) {
+                found = true;
+                rest = Secret::new(rest.expose().replace(word.expose().as_str(), ""));
+            }
+        }
+        found && rest.expose().chars().filter(|c| c.is_alphanumeric()).count() < REMAINDER_MIN
+    }
+}
+
+/// The length of the shortest text that `characters` repeats, the last time perhaps cut short (Knuth, Morris and Pratt).
+fn period(characters: &[char]) -> usize {
+    let mut borders = vec![0_usize; characters.len()];
+    let mut border = 0;
+    for at in 1..characters.len() {
+        while border > 0 && characters[at] != characters[border] {
+            border = borders[border - 1];
+        }
+        if characters[at] == characters[border] {
+            border += 1;
+        }
+        borders[at] = border;
+    }
+    characters.len() - border
 }
 
 /// NFC, the form in which a password is counted and hashed: the same characters typed on two systems are the same password.
@@ -118,51 +253,70 @@ pub(crate) fn normalized(password: &Secret<String>) -> Secret<String> {
     Secret::new(text)
 }
 
-fn is_mostly_context(password: &Secret<String>, context: PasswordContext<'_>) -> bool {
-    let email = context.email.expose();
-    let local = email.split('@').next().unwrap_or(email);
-    let mut rest = password.expose().to_lowercase();
-    let mut found = false;
-    for word in [email, context.username.expose(), local, PRODUCT] {
-        let word = word.to_lowercase();
-        if word.len() >= CONTEXT_WORD_MIN && rest.contains(&word) {
-            found = true;
-            rest = Secret::new(rest).expose().replace(&word, "");
-        }
-    }
-    let rest = Secret::new(rest);
-    found && rest.expose().chars().filter(|c| c.is_alphanumeric()).count() < REMAINDER_MIN
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn check(password: &str) -> Result<(), &'static str> {
+        judge(&PasswordPolicy::default(), password)
+    }
+
+    fn judge(policy: &PasswordPolicy, password: &str) -> Result<(), &'static str> {
         let username = Username::parse("ada.lovelace").unwrap();
-        let email = Email::parse("countess@example.org").unwrap();
-        let context = PasswordContext {
-            username: &username,
-            email: &email,
-        };
-        PasswordPolicy::default()
+        let email = Email::parse("countess@engines.example.org").unwrap();
+        let name = DisplayName::parse("Augusta Ada King").unwrap();
+        let context = PasswordContext::new(&username, &email).named(Some(&name));
+        policy
             .check(&Secret::new(password.to_owned()), context)
             .map_err(|error| error.code)
+    }
+
+    /// As many different characters as asked for, none of which follows from the one before.
+    fn varied(length: usize) -> String {
+        let letters = "qjzxkvwyfghbpmdlcnuraeitos7391";
+        (0..length)
+            .filter_map(|at| letters.chars().nth((at * at + at / 29) % 30))
+            .collect()
     }
 
     #[test]
     fn length_is_counted_in_code_points_of_the_nfc_form() {
         assert_eq!(check("fourteen chars"), Err("password_too_short"));
         assert_eq!(check("fifteen chars !"), Ok(()));
-        assert_eq!(check(&"e\u{301}".repeat(14)), Err("password_too_short"));
-        assert_eq!(check(&"e\u{301}".repeat(15)), Ok(()));
+        let decomposed = |count: usize| varied(count).replace('e', "e\u{301}").replace('a', "a\u{308}");
+        assert_eq!(check(&decomposed(14)), Err("password_too_short"));
+        assert_eq!(check(&decomposed(15)), Ok(()));
+        // Beyond the basic plane, where UTF-16 counts two: U+1D11E and others.
+        let clefs: String = (0..15_u32)
+            .filter_map(|at| char::from_u32(0x1_D100 + at * at % 37))
+            .collect();
+        assert_eq!(check(&clefs), Ok(()));
+    }
+
+    #[test]
+    fn marks_without_a_letter_are_characters_like_others() {
+        let marks = |count: u32| -> String {
+            (0..count)
+                .filter_map(|at| char::from_u32(0x0316 + at * at % 13))
+                .collect()
+        };
+        assert_eq!(check(&marks(14)), Err("password_too_short"));
+        assert_eq!(check(&marks(15)), Ok(()));
+        // In whatever order they were typed: canonical order is part of NFC.
+        let (one, two) = (
+            Secret::new("\u{301}\u{316}x".to_owned()),
+            Secret::new("\u{316}\u{301}x".to_owned()),
+        );
+        assert_eq!(normalized(&one), normalized(&two));
     }
 
     #[test]
     fn long_passwords_are_refused_not_cut() {
-        assert_eq!(check(&"x".repeat(MAX_BYTES)), Ok(()));
-        assert_eq!(check(&"x".repeat(MAX_BYTES + 1)), Err("password_too_long"));
+        assert_eq!(check(&varied(64)), Ok(()));
+        assert_eq!(check(&varied(MAX_BYTES)), Ok(()));
+        assert_eq!(check(&varied(MAX_BYTES + 1)), Err("password_too_long"));
+        assert_eq!(check(&"\u{1F600}".repeat(1 << 18)), Err("password_too_long"));
     }
 
     #[test]
@@ -172,15 +326,63 @@ mod tests {
             "Countess-Countess-7",
             "ViolentUTF-violentutf",
             "countess@example.org",
+            "Engines-Engines!",
+            "Augusta Ada King 12",
+            "engines.example.org 12",
         ] {
             assert_eq!(check(bad), Err("password_context"), "{bad}");
         }
         assert_eq!(check("violentutf and a long tail"), Ok(()));
+        let policy = PasswordPolicy::default().with_words(["Analytical Society".to_owned()]);
+        assert_eq!(judge(&policy, "analytical society 17"), Err("password_context"));
+        assert_eq!(check("analytical society 17"), Ok(()));
     }
 
     #[test]
-    fn control_characters_are_refused() {
-        assert_eq!(check("fifteen chars \0\0"), Err("password_characters"));
+    fn what_is_guessed_first_is_refused_as_a_whole() {
+        for bad in ["1q2w3e4r5t6y7u8i9o0p", "Qwerty123456789", "MANCHESTERUNITED"] {
+            assert_eq!(check(bad), Err("password_common"), "{bad}");
+        }
+        assert_eq!(check("my qwerty123456789 gate"), Ok(()));
+        let own = Blocklist::encode(["seven quiet copper lanterns"], 4).unwrap();
+        let policy = PasswordPolicy::default().also_refusing(Blocklist::decode(&own).unwrap());
+        assert_eq!(
+            judge(&policy, "Seven quiet copper lanterns"),
+            Err("password_common")
+        );
+        assert_eq!(judge(&policy, "manchesterunited"), Err("password_common"));
+    }
+
+    #[test]
+    fn what_repeats_or_counts_is_as_short_as_what_is_said() {
+        for bad in [
+            "xxxxxxxxxxxxxxxx",
+            "abababababababab",
+            "123123123123123123",
+            "monkeymonkeymonkey",
+            "LiverpoolLiverPoolliver",
+            "abcdefghijklmnop",
+            "zyxwvutsrqponmlk",
+        ] {
+            assert_eq!(check(bad), Err("password_repetitive"), "{bad}");
+        }
+        assert_eq!(check("copper lanterns copper lanterns"), Ok(()));
+    }
+
+    #[test]
+    fn control_characters_are_refused_and_nothing_is_asked_of_the_rest() {
+        for bad in ["fifteen chars \0\0", "fifteen chars\t!!", "fifteen chars \u{85}!"] {
+            assert_eq!(check(bad), Err("password_characters"), "{bad:?}");
+        }
+        // SP 800-63B-4 §3.1.1.2: all printing characters, the space and Unicode; no rules of composition.
+        for good in [
+            "only lower case letters",
+            "ONLY UPPER CASE ONES",
+            "\u{201c}typographic\u{201d} \u{2014} quotes",
+            "длинная фраза из слов",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
     }
 
     #[test]
@@ -190,10 +392,27 @@ mod tests {
         assert!(PasswordPolicy::new(8).is_ok_and(|policy| policy.min_length() == 8));
     }
 
+    #[test]
+    fn nothing_prints_the_words_of_the_context() {
+        let username = Username::parse("ada.lovelace").unwrap();
+        let email = Email::parse("countess@example.org").unwrap();
+        let text = format!("{:?}", PasswordContext::new(&username, &email));
+        assert!(!text.contains("ada") && !text.contains("countess"), "{text}");
+    }
+
     proptest! {
         #[test]
         fn checking_never_panics(password in ".{0,400}") {
             let _ = check(&password);
+        }
+        #[test]
+        fn a_repeated_unit_is_found(unit in "[a-z]{1,20}", times in 2_usize..5) {
+            let text: Vec<char> = unit.repeat(times).chars().collect();
+            let found = period(&text);
+            prop_assert!(found <= unit.len());
+            for (at, c) in text.iter().enumerate().skip(found) {
+                prop_assert_eq!(*c, text[at - found]);
+            }
         }
     }
 }

@@ -5,7 +5,8 @@
 //! Whatever is wrong, the caller sees one answer after the same work.
 
 use vutf_kernel::{
-    Aal, Assurance, Ctx, FamilyId, PortError, Secret, SessionId, Stamps, UseCaseError, UserId,
+    Aal, Assurance, Ctx, Detail, FamilyId, Outcome, PortError, Secret, SessionId, Stamps, UseCaseError,
+    UserId,
 };
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     Identity, LoginName, User, UserStatus, action,
     guard::{Barred, GuardKey, GuardState},
-    password::{HashError, HashPermit},
+    password::{HashError, HashPermit, foreign::scheme_of},
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     refusal::use_case_error,
     repo::PasswordRecord,
@@ -190,27 +191,51 @@ async fn sign_in(mut work: Work<'_, Proof>) -> Result<SignedIn, Loss> {
     if let Some(reason) = obstacle(&user) {
         return Err(Loss::Refused(reason));
     }
+    let key = GuardKey::password_of(user.id);
+    if proof.rehashed.is_some() {
+        // One at a time from here on: a hash of the old password must not overwrite a change, nor be made twice.
+        work.tx.guards().lock(organization, &key, now).await?;
+    }
     let record = work.tx.passwords().find(organization, user.id).await?;
     // A parallel sign-in may have hashed the same password anew: that keeps `changed_at`.
     let same = |now: &PasswordRecord| {
         now.phc == proof.checked.phc || now.changed_at == proof.checked.changed_at && proof.rehashed.is_some()
     };
     let record = record.filter(same).ok_or(Loss::Refused("password_changed"))?;
-    if let Some(phc) = &proof.rehashed {
-        let renewed = PasswordRecord {
-            phc: phc.clone(),
-            stamps: record.stamps.clone().changed(None, now),
-            ..record
-        };
-        work.tx.passwords().put(&renewed).await?;
+    // Of parallel sign-ins the first one replaces it.
+    if let Some(phc) = proof
+        .rehashed
+        .as_ref()
+        .filter(|_| record.phc == proof.checked.phc)
+    {
+        rehash(&mut work, record, phc).await?;
     }
-    let key = GuardKey::password_of(user.id);
     work.tx
         .guards()
         .put(organization, &key, &GuardState::CLEAR, now)
         .await?;
     work.tx.users().note_login(user.id, now).await?;
     open(&mut work, &user).await.map_err(Loss::Port)
+}
+
+/// Puts a hash as new ones are made in the place of an older one, or of one that another system made.
+async fn rehash<C>(
+    work: &mut Work<'_, C>,
+    record: PasswordRecord,
+    phc: &Secret<String>,
+) -> Result<(), PortError> {
+    let from = scheme_of(&record.phc);
+    let about = About::user(action::PASSWORD_REHASH, record.user_id);
+    let renewed = PasswordRecord {
+        phc: phc.clone(),
+        stamps: record.stamps.clone().changed(None, work.now()),
+        ..record
+    };
+    work.tx.passwords().put(&renewed).await?;
+    work.raise(&about, Outcome::Success, |event| {
+        event.detail("from", Detail::Text(from.into()))
+    })
+    .await
 }
 
 /// Makes the session, its refresh family and its first tokens.

@@ -57,10 +57,8 @@ pub async fn create(ctx: &Ctx, id: &Identity, command: CreateUser) -> Result<Use
 async fn attempt(ctx: &Ctx, id: &Identity, command: CreateUser) -> Result<User, CreateError> {
     require(ctx, &permission::USERS_WRITE)?;
     check_roles(ctx, &command.roles)?;
-    let context = PasswordContext {
-        username: &command.username,
-        email: &command.email,
-    };
+    let context =
+        PasswordContext::new(&command.username, &command.email).named(command.display_name.as_ref());
     let phc = match &command.password {
         Some(password) => {
             id.settings.password.check(password, context)?;

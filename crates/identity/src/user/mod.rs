@@ -1,12 +1,14 @@
 //! A user and the transitions it can make.
 
 pub(crate) mod account;
+pub mod change_password;
 pub mod create;
 pub mod delete;
 pub mod disable;
 pub mod enable;
 pub mod erase;
 pub mod find;
+pub mod import;
 pub mod list;
 pub mod lock;
 pub mod me;

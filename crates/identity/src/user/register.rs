@@ -54,10 +54,7 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: Register) -> Result<User, Re
         email,
         password,
     } = command;
-    let context = PasswordContext {
-        username: &username,
-        email: &email,
-    };
+    let context = PasswordContext::new(&username, &email);
     id.settings.password.check(&password, context)?;
     let account = NewAccount {
         phc: Some(id.hash_password(&password).await?),

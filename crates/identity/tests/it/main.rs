@@ -4,8 +4,10 @@
 
 mod accounts;
 mod bootstrap;
+mod foreign;
 mod housekeeping;
 mod login;
+mod passwords;
 mod redaction;
 mod refresh;
 mod refusals;

@@ -20,12 +20,14 @@ use vutf_identity::{
         revoke::{RevokeSession, revoke, revoke_others},
     },
     user::{
+        change_password::{ChangePassword, change_password},
         create::{CreateUser, create},
         delete::{DeleteUser, delete},
         disable::{Disable, disable},
         enable::{Enable, enable},
         erase,
         find::find,
+        import::{ImportUsers, import},
         list::{ListUsers, list as list_users},
         lock::{Lock, lock},
         me,
@@ -115,6 +117,14 @@ async fn every_use_case_records_that_it_refused() {
         refused!(all, SESSION_REVOKE_OTHERS, revoke_others(caller, &id));
     }
     refused!(all, SESSION_LOGOUT, logout(&nobody, &id));
+    for caller in [&ctx, &nobody] {
+        refused!(all, PASSWORD_CHANGE, change_password(caller, &id, change()));
+        let nobody_new = ImportUsers {
+            batch: Vec::new(),
+            dry_run: false,
+        };
+        refused!(all, USER_IMPORT, import(caller, &id, nobody_new));
+    }
     refused!(all, ROLE_LIST, list::list(&ctx, &id));
     refused!(all, PERMISSION_LIST, list::permissions(&ctx, &id));
     let roles = AssignRoles {
@@ -132,9 +142,21 @@ async fn every_use_case_records_that_it_refused() {
     let missing: Vec<_> = known.filter(|name| !all.seen.contains(name)).collect();
     assert_eq!(
         missing,
-        [action::SESSION_REFRESH_REUSE.name],
-        "it has a test of its own"
+        [
+            action::PASSWORD_REHASH.name,
+            action::PASSWORD_ASSESS.name,
+            action::SESSION_REFRESH_REUSE.name
+        ],
+        "they refuse nobody, or have a test of their own"
     );
+}
+
+fn change() -> ChangePassword {
+    ChangePassword {
+        current: secret("not the right phrase"),
+        new: secret("seven quiet copper lanterns"),
+        keep_other_sessions: false,
+    }
 }
 
 fn update_me() -> me::UpdateMe {

@@ -93,6 +93,14 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: User,
     },
+    /// What passwords cost on this machine.
+    #[command(after_help = "Examples:
+  violentutf-api passwords calibrate
+  violentutf-api passwords calibrate --target-ms 300 --json")]
+    Passwords {
+        #[command(subcommand)]
+        action: Passwords,
+    },
     /// The key registry. No command shows a key.
     #[command(after_help = "Examples:
   violentutf-api keys status
@@ -186,6 +194,23 @@ pub(super) enum Config {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum Passwords {
+    /// Measure what a hash costs here, and print the settings with which it takes as long as it should. Changes nothing; run it
+    /// on an idle machine like the one that serves.
+    #[command(after_help = "Examples:
+  violentutf-api passwords calibrate
+  violentutf-api passwords calibrate --max-memory-mib 256 --json")]
+    Calibrate {
+        /// How long one hash should take, in milliseconds.
+        #[arg(long, value_name = "MS", default_value_t = 375, value_parser = clap::value_parser!(u32).range(250..=500))]
+        target_ms: u32,
+        /// The most memory that one hash may take; as much is needed for each password that is hashed at once.
+        #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u32).range(12..=1024))]
+        max_memory_mib: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Make an administrator; the password is asked for, or read from standard input or a file.
     #[command(after_help = "Examples:
@@ -202,6 +227,24 @@ pub(super) enum User {
         /// Read the password from the first line of this file.
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
+    },
+    /// Take in accounts of another system with the hashes of their passwords. Every line is checked before the first one is taken
+    /// in; what is there already stays as it is, so that an import which broke off can be run again.
+    #[command(after_help = "Examples:
+  violentutf-api user import users.csv --dry-run
+  violentutf-api user import users.jsonl
+  violentutf-api user import users.csv --json | jq .existing_lines
+
+Columns, or members of each line's object: username, email; and, if they are known, display_name, phone, password_hash,
+email_verified (true unless it says false). Hashes: Argon2id, Argon2i, bcrypt, PBKDF2, scrypt, as PHC strings or as Django
+writes them.")]
+    Import {
+        /// A file whose name ends in .csv or .jsonl.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Check every line and look who is there already; change nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Lift an administrator's lock, or the delays after wrong passwords.
     #[command(

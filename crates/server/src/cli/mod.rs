@@ -17,6 +17,7 @@ mod doctor;
 mod erase;
 mod failure;
 mod healthcheck;
+mod import;
 mod kek;
 mod key_args;
 mod key_jobs;
@@ -28,6 +29,7 @@ mod openapi;
 mod output;
 mod panics;
 mod password;
+mod passwords;
 mod probe;
 mod progress;
 mod serve;
@@ -80,6 +82,7 @@ async fn dispatch(command: Command, sources: &Sources, out: &mut Output) -> Outc
         Command::Config { action } => config::run(&action, sources, out),
         Command::Doctor => Box::pin(doctor::run(sources, out)).await,
         Command::User { action } => Box::pin(user::run(action, sources, out)).await,
+        Command::Passwords { action } => passwords::run(&action, out),
         Command::Keys { action } => Box::pin(keys::run(action, sources, out)).await,
         Command::Audit { action } => Box::pin(audit::run(action, sources, out)).await,
         Command::Witness { action } => Box::pin(witness::run(action, sources, out)).await,

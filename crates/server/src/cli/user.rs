@@ -20,6 +20,7 @@ use super::{
     answer::table,
     args, erase,
     failure::{Failure, Outcome},
+    import,
     output::Output,
     password, start,
 };
@@ -38,6 +39,7 @@ pub(super) async fn run(action: args::User, sources: &Sources, out: &mut Output)
             service.close().await;
             done
         }
+        args::User::Import { file, dry_run } => import::run(&file, dry_run, sources, out).await,
         args::User::Unlock { user } => {
             let service = start::service(sources).await?;
             let done = lift(&service, &user, out).await;

@@ -1,6 +1,6 @@
 //! Settings of users, passwords and tokens, with the floors that the service refuses to go below.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::macros::{choice, settings};
 
@@ -42,6 +42,11 @@ settings! {
         audience: String = "violentutf-api".to_owned(), source = "RFC 8725, section 3.9";
         /// Fewest characters of a password that is the only factor.
         min_password_length: u16 = 15, floor = 15, ceiling = 64, source = "NIST SP 800-63B-4, 3.1.1.2";
+        /// Words that no password may be built from beside the user's own, such as the organisation's name; 4 characters or more.
+        password_words: Vec<String> = Vec::new(), source = "NIST SP 800-63B-4, 3.1.1.2";
+        /// A list of passwords that nobody may have, beside the one that comes with the program; made with `cargo xtask passwords
+        /// build`.
+        password_blocklist: Option<PathBuf> = None, source = "NIST SP 800-63B-4, 3.1.1.2";
         /// Passwords hashed at once; 0 is one a core.
         hash_concurrency: u16 = 0, ceiling = 256;
         /// Hashes that may wait; more are answered with 503.

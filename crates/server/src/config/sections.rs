@@ -310,6 +310,8 @@ settings! {
         register: u32 = 3, floor = 1;
         /// Exchanging refresh tokens.
         refresh: u32 = 10, floor = 1;
+        /// Asking how strong a password would be; a page may ask after each pause in typing.
+        password_strength: u32 = 60, floor = 1;
         /// Listing users.
         user_list: u32 = 30, floor = 1;
         /// Creating users.

@@ -16,6 +16,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     providers::check(config, errors, warnings);
     alerts::check(config, errors);
     argon2(config, errors);
+    passwords(config, errors);
     lifetimes(config, errors);
     proxies(config, errors);
     listeners(config, errors);
@@ -115,6 +116,17 @@ fn argon2(config: &Config, errors: &mut Vec<ConfigError>) {
             "identity.argon2.memory_kib",
             error.to_string(),
             mend,
+        ));
+    }
+}
+
+fn passwords(config: &Config, errors: &mut Vec<ConfigError>) {
+    let words = &config.identity.password_words;
+    if words.iter().any(|word| !(4..=64).contains(&word.chars().count())) {
+        errors.push(ConfigError::new(
+            "identity.password_words",
+            "names a word that is shorter than 4 characters, or longer than 64",
+            "leave it out: what is so short occurs in good passwords",
         ));
     }
 }

@@ -109,6 +109,7 @@ fn budget(limits: &RateLimits, class: RateClass) -> Option<(&'static str, u32)> 
         RateClass::Login => ("login", limits.login),
         RateClass::Register => ("register", limits.register),
         RateClass::Refresh => ("refresh", limits.refresh),
+        RateClass::PasswordStrength => ("password-strength", limits.password_strength),
         RateClass::UserList => ("user-list", limits.user_list),
         RateClass::UserCreate => ("user-create", limits.user_create),
         RateClass::Admin => ("admin", limits.admin),

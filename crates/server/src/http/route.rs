@@ -69,6 +69,8 @@ pub enum RateClass {
     Register,
     /// Exchanging refresh tokens.
     Refresh,
+    /// Asking how strong a password would be.
+    PasswordStrength,
     /// Listing users.
     UserList,
     /// Creating users.

@@ -27,6 +27,8 @@ pub static ROUTES: &[Route] = routes![
     v1::auth::login,
     v1::auth::refresh,
     v1::auth::logout,
+    v1::auth::password::change,
+    v1::auth::password::strength,
     v1::me::view,
     v1::me::update,
     v1::me::audit,

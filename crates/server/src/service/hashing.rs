@@ -9,7 +9,8 @@ use std::sync::{
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vutf_identity::password::{
-    Argon2Params, Argon2Scheme, HashError, HashPermit, PasswordHasher, Verification,
+    Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
+    Verification,
 };
 use vutf_kernel::{PortError, Secret};
 
@@ -108,6 +109,12 @@ impl HashPermit for Permit {
     ) -> Result<Verification, HashError> {
         let (scheme, password, phc) = (Arc::clone(&self.scheme), password.clone(), phc.cloned());
         self.off_the_workers("password.verify", move || scheme.verify(&password, phc.as_ref()))
+            .await
+    }
+
+    async fn measure(&self, policy: &PasswordPolicy, asked: Assess) -> Result<Strength, HashError> {
+        let policy = policy.clone();
+        self.off_the_workers("password.measure", move || Ok(policy.measure(&asked)))
             .await
     }
 }

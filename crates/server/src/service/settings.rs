@@ -3,7 +3,11 @@
 use vutf_app::jobs::JobSettings;
 use vutf_audit::retention::{CLASSES, Policy, RetentionSettings, TooShort};
 use vutf_crypto_keys::{CacheLimits, OutageLimits};
-use vutf_identity::{Settings, guard::GuardPolicy, password::PasswordPolicy};
+use vutf_identity::{
+    Settings,
+    guard::GuardPolicy,
+    password::{Blocklist, PasswordPolicy},
+};
 
 use super::StartError;
 use crate::config::{Config, Registration};
@@ -15,8 +19,6 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         delays: identity.lockout.delays.clone(),
         disable_at: i64::from(identity.lockout.disable_after),
     };
-    let password = PasswordPolicy::new(usize::from(identity.min_password_length))
-        .map_err(|error| StartError::Hashing(error.to_string()))?;
     Ok(Settings {
         access_ttl: identity.access_token_ttl,
         refresh_idle: identity.refresh_idle,
@@ -24,10 +26,27 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         refresh_grace: identity.refresh_grace,
         open_registration: identity.registration == Registration::Open,
         verified_at_once: !config.email_must_be_verified(),
-        password,
+        password: passwords(config)?,
         guard,
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
+}
+
+/// What a password must be like.
+fn passwords(config: &Config) -> Result<PasswordPolicy, StartError> {
+    let identity = &config.identity;
+    let policy = PasswordPolicy::new(usize::from(identity.min_password_length))
+        .map_err(|error| StartError::Hashing(error.to_string()))?;
+    let policy = policy.with_words(identity.password_words.iter().cloned());
+    let Some(path) = &identity.password_blocklist else {
+        return Ok(policy);
+    };
+    let refused = |error: &dyn std::fmt::Display| {
+        StartError::Hashing(format!("password_blocklist: {}: {error}", path.display()))
+    };
+    let file = std::fs::read(path).map_err(|error| refused(&error))?;
+    let list = Blocklist::decode(&file).map_err(|error| refused(&error))?;
+    Ok(policy.also_refusing(list))
 }
 
 pub(super) fn key_limits(config: &Config) -> CacheLimits {

@@ -73,7 +73,7 @@ fn what_is_no_rule_is_refused_with_its_field() {
     for (from, to, field) in [
         ("id = \"guessing-burst\"", "id = \"Guessing Burst\"", "`id`"),
         ("id = \"guessing-burst\"", "id = \"another\"", "`id`"),
-        ("version = 1", "version = 0", "`version`"),
+        ("version = 2", "version = 0", "`version`"),
         ("title = \"Somebody", "title = \"Some\\nbody", "`title`"),
         ("severity = \"medium\"", "severity = \"bad\"", "severity"),
         ("uid = \"T1110.001\"", "uid = \"1110\"", "`techniques`"),

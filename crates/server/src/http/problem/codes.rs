@@ -277,6 +277,18 @@ pub const CODES: &[Code] = &[
         "Ask somebody who holds those rights.",
     ),
     code(
+        "wrong_password",
+        403,
+        "The present password is not right",
+        "Type the password that you sign in with.",
+    ),
+    code(
+        "too_many_guesses",
+        403,
+        "Too many wrong passwords",
+        "Wait, or ask an administrator to unlock the account.",
+    ),
+    code(
         "same_person",
         403,
         "Another person must approve this",

@@ -6,12 +6,14 @@ use vutf_audit::{
 };
 use vutf_identity::{
     bootstrap::BootstrapError,
+    password::strength::AssessError,
     role::{assign::AssignError, list::ListRolesError},
     session::{
         AuthenticateError, list::ListSessionsError, login::LoginError, logout::LogoutError,
         refresh::RefreshError, revoke::RevokeSessionError,
     },
     user::{
+        change_password::ChangePasswordError,
         create::CreateError,
         delete::DeleteError,
         disable::DisableError,
@@ -60,6 +62,7 @@ macro_rules! refusals {
 
 refusals! {
     AccessError,
+    AssessError,
     ProveError,
     AssignError,
     AuthenticateError,
@@ -89,6 +92,16 @@ refusals! {
     UnlockError,
     UpdateError,
     ViewError,
+}
+
+impl From<ChangePasswordError> for Problem {
+    fn from(error: ChangePasswordError) -> Self {
+        if let ChangePasswordError::Password(error) = error {
+            let error = FieldError::new("/new_password", error.code(), error.to_string());
+            return Self::new(Class::Invalid, "invalid_password").errors(vec![error]);
+        }
+        problem(error.class(), error.code(), error.to_string(), error.port())
+    }
 }
 
 impl From<AnalysisError> for Problem {

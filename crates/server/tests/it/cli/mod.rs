@@ -5,6 +5,7 @@ mod audit;
 mod configuration;
 mod doctor;
 mod erasures;
+mod imports;
 mod kek;
 mod keys;
 mod postgres;

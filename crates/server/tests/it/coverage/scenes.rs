@@ -114,7 +114,9 @@ pub(super) async fn wish(stage: &mut Stage, endpoint: &Endpoint, status: u16) ->
                 ..ready
             };
         }
-        403 if signed => return scene(stage, endpoint, 200).await.by(&stage.nobody),
+        403 if matches!(endpoint.access, Access::Permission(_)) => {
+            return scene(stage, endpoint, 200).await.by(&stage.nobody);
+        }
         404 if endpoint.takes_id() => {
             let ready = scene(stage, endpoint, 200).await;
             return Wish {
@@ -200,6 +202,19 @@ async fn auth(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
                 token
             };
             Wish::to(what.1).json(json!({"refresh_token": token}))
+        }
+        ("POST", "/api/v1/auth/password/change") => {
+            let caller = stage.someone().await;
+            let current = if status == 403 {
+                "not the right pass phrase"
+            } else {
+                &caller.person.password
+            };
+            let body = json!({"current_password": current, "new_password": "seven quiet copper lanterns"});
+            Wish::to(what.1).json(body).by(&caller)
+        }
+        ("POST", "/api/v1/auth/password/strength") => {
+            Wish::to(what.1).json(json!({"password": "seven quiet copper lanterns"}))
         }
         ("POST", "/api/v1/auth/logout") => {
             let caller = stage.someone().await;

@@ -273,6 +273,7 @@ impl Stage {
                 "LOGIN",
                 "REGISTER",
                 "REFRESH",
+                "PASSWORD_STRENGTH",
                 "USER_LIST",
                 "USER_CREATE",
                 "ADMIN",

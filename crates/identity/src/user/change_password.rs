@@ -1,0 +1,225 @@
+//! A person sets their own password anew. The present one is the proof that it is they, and not somebody at their screen.
+//!
+//! As at a sign-in there are two transactions and the slow work between them outside any: the first counts the attempt before it
+//! is checked, the second looks again.
+
+use subtle::ConstantTimeEq;
+use vutf_kernel::{Actor, Ctx, Detail, Outcome, Secret, SessionId, UserId};
+
+use super::User;
+use crate::{
+    Identity, RuleError, action,
+    guard::{GuardKey, GuardState},
+    password::{HashError, HashPermit, PasswordContext, PasswordError, policy::normalized},
+    refusal::use_case_error,
+    repo::PasswordRecord,
+    role::permission,
+    session::login::obstacle,
+    work::{About, Work},
+};
+
+const REASON: &str = "password_changed";
+
+/// A person sets their own password anew.
+#[derive(Debug)]
+pub struct ChangePassword {
+    /// The present one as typed.
+    pub current: Secret<String>,
+    /// The one to be.
+    pub new: Secret<String>,
+    /// Whether the other sessions go on. They end unless it is asked for: whoever knows the old password may be in one of them.
+    pub keep_other_sessions: bool,
+}
+
+use_case_error! {
+    /// Why the password stays.
+    ChangePasswordError {
+        /// The caller is in no session, or the account is gone.
+        NotSignedIn => Unauthenticated, "not_signed_in", "sign in first";
+        /// Not the present password.
+        WrongPassword => Forbidden, "wrong_password", "the present password is not right";
+        /// Too many wrong ones, here or at sign-in.
+        TooManyGuesses => Forbidden, "too_many_guesses", "too many wrong passwords; wait, or ask an administrator";
+        /// Somebody changed it at the same time.
+        ChangedMeanwhile => Conflict, "changed_meanwhile", "the password was changed at the same time";
+    } {
+        /// A permission is missing.
+        Rule(RuleError);
+        /// The new password.
+        Password(PasswordError);
+        /// No hash can be computed now.
+        Hash(HashError);
+    }
+}
+
+/// What the first transaction found.
+struct Attempt {
+    user: User,
+    stored: PasswordRecord,
+}
+
+/// What the second transaction needs.
+struct Renewal {
+    user_id: UserId,
+    session_id: SessionId,
+    checked: PasswordRecord,
+    phc: Secret<String>,
+    keep_other_sessions: bool,
+}
+
+/// Sets the caller's own password anew; answers which sessions ended.
+pub async fn change_password(
+    ctx: &Ctx,
+    id: &Identity,
+    command: ChangePassword,
+) -> Result<Vec<SessionId>, ChangePasswordError> {
+    let about = match ctx.actor.user_id() {
+        Some(user) => About::user(action::PASSWORD_CHANGE, user),
+        None => About::kind(action::PASSWORD_CHANGE),
+    };
+    let done = attempt(ctx, id, command).await;
+    let ended = id.audited(ctx, about, done).await?;
+    for session in &ended {
+        id.sessions.forget(*session);
+    }
+    Ok(ended)
+}
+
+async fn attempt(
+    ctx: &Ctx,
+    id: &Identity,
+    command: ChangePassword,
+) -> Result<Vec<SessionId>, ChangePasswordError> {
+    let Actor::User { session_id, .. } = ctx.actor else {
+        return Err(ChangePasswordError::NotSignedIn);
+    };
+    // Before anything is counted: a service that is full must not use up anybody's attempts.
+    let permit = id.hasher.permit().await?;
+    let ChangePassword {
+        current,
+        new,
+        keep_other_sessions,
+    } = command;
+    if same(&current, &new) {
+        let detail = "it is the present one; choose another";
+        return Err(PasswordError::new("password_unchanged", detail).into());
+    }
+    let attempt = id.run(ctx, new.clone(), |work| Box::pin(admit(work))).await?;
+    let phc = prove(id, &*permit, &attempt, &current, &new).await?;
+    drop(permit);
+    let renewal = Renewal {
+        user_id: attempt.user.id,
+        session_id,
+        checked: attempt.stored,
+        phc,
+        keep_other_sessions,
+    };
+    id.run(ctx, renewal, |work| Box::pin(apply(work))).await
+}
+
+/// In the form in which they are hashed.
+fn same(one: &Secret<String>, two: &Secret<String>) -> bool {
+    let (one, two) = (normalized(one), normalized(two));
+    one.expose().as_bytes().ct_eq(two.expose().as_bytes()).into()
+}
+
+/// Judges the new password, which costs nobody an attempt, and counts the guess at the present one.
+async fn admit(mut work: Work<'_, Secret<String>>) -> Result<Attempt, ChangePasswordError> {
+    let user = own(&mut work).await?;
+    let context = PasswordContext::new(&user.username, &user.email).named(user.display_name.as_ref());
+    work.id.settings.password.check(&work.command, context)?;
+    let (now, organization) = (work.now(), work.ctx.organization_id);
+    let stored = work.tx.passwords().find(organization, user.id).await?;
+    let stored = stored.ok_or(ChangePasswordError::WrongPassword)?;
+    let key = GuardKey::password_of(user.id);
+    let state = work.tx.guards().lock(organization, &key, now).await?;
+    let state = state
+        .admit(&work.id.settings.guard, now)
+        .map_err(|_| ChangePasswordError::TooManyGuesses)?;
+    work.tx.guards().put(organization, &key, &state, now).await?;
+    Ok(Attempt { user, stored })
+}
+
+async fn own<C>(work: &mut Work<'_, C>) -> Result<User, ChangePasswordError> {
+    let user = work.by().ok_or(ChangePasswordError::NotSignedIn)?;
+    work.require(&permission::SELF_MANAGE)?;
+    let organization = work.ctx.organization_id;
+    let found = work.tx.users().find(organization, user).await?;
+    found
+        .filter(|user| obstacle(user).is_none())
+        .ok_or(ChangePasswordError::NotSignedIn)
+}
+
+/// The hash of the new password, once the present one is proved.
+async fn prove(
+    id: &Identity,
+    permit: &dyn HashPermit,
+    attempt: &Attempt,
+    current: &Secret<String>,
+    new: &Secret<String>,
+) -> Result<Secret<String>, ChangePasswordError> {
+    let found = permit.verify(current, Some(&attempt.stored.phc)).await?;
+    if !found.matches {
+        return Err(ChangePasswordError::WrongPassword);
+    }
+    let salt = id.ambient.entropy().bytes();
+    Ok(permit.hash(new, salt).await?)
+}
+
+async fn apply(mut work: Work<'_, Renewal>) -> Result<Vec<SessionId>, ChangePasswordError> {
+    let renewal = work.command.clone();
+    let (now, organization) = (work.now(), work.ctx.organization_id);
+    let user = own(&mut work).await?;
+    let key = GuardKey::password_of(user.id);
+    // One change at a time: the counter's row is the lock.
+    work.tx.guards().lock(organization, &key, now).await?;
+    let stored = work.tx.passwords().find(organization, user.id).await?;
+    // A sign-in may have hashed the same password anew: that keeps `changed_at`.
+    let stored = stored
+        .filter(|stored| stored.changed_at == renewal.checked.changed_at)
+        .ok_or(ChangePasswordError::ChangedMeanwhile)?;
+    // Later than the one before whatever the clock says: by it others know that it was changed.
+    let just_after = stored.changed_at.plus(std::time::Duration::from_micros(1));
+    let renewed = PasswordRecord {
+        phc: renewal.phc.clone(),
+        changed_at: now.max(just_after),
+        stamps: stored.stamps.clone().changed(Some(user.id), now),
+        ..stored
+    };
+    work.tx.passwords().put(&renewed).await?;
+    work.tx
+        .guards()
+        .put(organization, &key, &GuardState::CLEAR, now)
+        .await?;
+    let ended = end_others(&mut work, &renewal).await?;
+    let count = i64::try_from(ended.len()).unwrap_or(i64::MAX);
+    let about = About::user(action::PASSWORD_CHANGE, renewal.user_id);
+    work.raise(&about, Outcome::Success, |event| {
+        event.detail("sessions_ended", Detail::Number(count))
+    })
+    .await?;
+    Ok(ended)
+}
+
+async fn end_others(
+    work: &mut Work<'_, Renewal>,
+    renewal: &Renewal,
+) -> Result<Vec<SessionId>, ChangePasswordError> {
+    if renewal.keep_other_sessions {
+        return Ok(Vec::new());
+    }
+    let (now, organization, user) = (work.now(), work.ctx.organization_id, renewal.user_id);
+    let ended = work
+        .tx
+        .sessions()
+        .revoke_all(
+            organization,
+            user,
+            Some(renewal.session_id),
+            REASON,
+            Some(user),
+            now,
+        )
+        .await?;
+    Ok(ended)
+}

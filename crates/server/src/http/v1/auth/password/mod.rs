@@ -1,0 +1,4 @@
+//! Passwords.
+
+pub(crate) mod change;
+pub(crate) mod strength;
