@@ -6,6 +6,7 @@ mod accounts;
 mod bootstrap;
 mod housekeeping;
 mod login;
+mod mfa;
 mod redaction;
 mod refresh;
 mod refusals;
