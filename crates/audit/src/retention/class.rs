@@ -134,13 +134,13 @@ pub const CLASSES: &[EventClass] = &[
     looks(
         "authentication",
         "Signing in and out, sessions, tokens",
-        &["session.*", "token.*"],
+        &["session.*", "token.*", "mfa.challenge"],
     ),
     looks("cryptography", "Programs use named keys", &["crypto.*"]),
     changes(
         "accounts",
         "Accounts and persons are changed",
-        &["user.*", "subject.*"],
+        &["user.*", "subject.*", "mfa.*"],
     ),
     changes(
         "keys",
@@ -222,6 +222,9 @@ mod tests {
             ("key.rotate", "evidence"),
             ("key.due", "keys"),
             ("user.lock", "accounts"),
+            ("mfa.challenge", "authentication"),
+            ("mfa.read", "reads"),
+            ("mfa.reset", "accounts"),
             ("subject.erase", "evidence"),
             ("role.assign", "administration"),
             ("crypto.decrypt", "cryptography"),

@@ -3,6 +3,7 @@
 mod access;
 mod flow;
 mod limits;
+mod mfa;
 mod probes;
 mod protocol;
 mod recorded;
