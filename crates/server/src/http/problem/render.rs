@@ -100,7 +100,7 @@ fn challenge(problem: &Problem) -> Cow<'static, str> {
 
 fn special_headers(problem: &Problem, answer: &mut HttpResponseBuilder) {
     if problem.status.as_u16() == 401 {
-        answer.insert_header((WWW_AUTHENTICATE, challenge(problem)));
+        answer.insert_header((WWW_AUTHENTICATE, &*challenge(problem)));
     }
     if let Some(after) = problem.retry_after {
         let seconds = after

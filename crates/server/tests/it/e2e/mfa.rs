@@ -21,7 +21,8 @@ on_both_databases!(
     one_backup_code,
     one_challenge,
     wrong_codes,
-    a_restart_keeps_what_was_used
+    a_restart_keeps_what_was_used,
+    the_operator_resets_what_an_administrator_lost
 );
 
 /// A service and somebody with a second factor.
@@ -214,4 +215,22 @@ async fn a_restart_keeps_what_was_used(world: World) {
         .iter()
         .find(|one| one["id"] == tokens.session.as_str());
     assert_eq!(own.unwrap()["assurance"], "aal2");
+}
+
+async fn the_operator_resets_what_an_administrator_lost(world: World) {
+    let site = Site::raise(world).await;
+    Authenticator::enrol(&site.api, &site.admin.tokens).await.unwrap();
+    let name = site.admin.person.username.as_str();
+    let done = site.world.server().command(&["user", "reset-mfa", name]).unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let again = site.world.server().command(&["user", "reset-mfa", name]).unwrap();
+    assert_eq!(again.status.code(), Some(1));
+    let admin = Admin::login(&site.api, site.admin.person.clone()).await;
+    let events = site.api.events("mfa.reset", &admin.tokens).await.unwrap();
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| (&event["actor"]["type"], &event["outcome"]["result"]))
+        .collect();
+    assert_eq!(seen.len(), 2, "{events:?}");
+    assert!(seen.iter().all(|(actor, _)| **actor == "operator"), "{events:?}");
 }
