@@ -111,8 +111,8 @@ impl MfaRepo for MemoryTx {
         user: UserId,
         code: &BackupCode,
     ) -> Result<bool, PortError> {
-        let used = self.write().codes.remove(&hash(organization, user, code));
-        Ok(used.is_some())
+        let taken = self.write().codes.remove(&hash(organization, user, code));
+        Ok(taken.is_some())
     }
 
     async fn codes_left(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {

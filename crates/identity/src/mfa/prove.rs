@@ -27,15 +27,15 @@ pub(crate) async fn prove<C>(
         Some(Barred::Disabled) => return Ok(Err("authenticator_disabled")),
         Some(Barred::Until(_)) => return Ok(Err("barred")),
     }
-    let used = match presented.method {
+    let taken = match presented.method {
         Method::Totp => use_totp(work, organization, user, presented).await?,
         Method::BackupCode => use_backup(work, organization, user, presented).await?,
     };
-    if used.is_ok() {
+    if taken.is_ok() {
         let clear = GuardState::CLEAR;
         work.tx.guards().put(organization, &key, &clear, now).await?;
     }
-    Ok(used)
+    Ok(taken)
 }
 
 async fn use_totp<C>(
@@ -52,8 +52,8 @@ async fn use_totp<C>(
         Ok(step) => step,
         Err(reason) => return Ok(Err(reason)),
     };
-    let used = work.tx.mfa().use_step(&factor, step, now).await?;
-    Ok(if used { Ok(()) } else { Err("replayed_code") })
+    let taken = work.tx.mfa().use_step(&factor, step, now).await?;
+    Ok(if taken { Ok(()) } else { Err("replayed_code") })
 }
 
 async fn use_backup<C>(
@@ -69,6 +69,6 @@ async fn use_backup<C>(
     let Some(code) = BackupCode::parse(&presented.code) else {
         return Ok(Err("wrong_code"));
     };
-    let used = work.tx.mfa().use_code(organization, user, &code).await?;
-    Ok(if used { Ok(()) } else { Err("wrong_code") })
+    let taken = work.tx.mfa().use_code(organization, user, &code).await?;
+    Ok(if taken { Ok(()) } else { Err("wrong_code") })
 }

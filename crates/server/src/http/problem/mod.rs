@@ -31,7 +31,8 @@ pub struct Problem {
     retry_after: Option<Duration>,
     allow: Option<String>,
     lists_versions: bool,
-    demand: Option<Demand>,
+    /// Boxed: few problems have one, and all are passed around.
+    demand: Option<Box<Demand>>,
 }
 
 impl Problem {
@@ -157,7 +158,7 @@ impl From<InsufficientAuthentication> for Problem {
     /// RFC 9470, section 3: what is asked for is in the challenge.
     fn from(short: InsufficientAuthentication) -> Self {
         Self {
-            demand: Some(short.0),
+            demand: Some(Box::new(short.0)),
             ..Self::new(short.class(), short.code()).detail(short.to_string())
         }
     }

@@ -75,7 +75,7 @@ async fn a_factor_is_made_confirmed_and_replaced(store: &Store, factory: &mut Fa
 
 async fn a_step_is_used_once_and_only_forwards(store: &Store, factory: &mut Factory) {
     let (user, factor) = with_factor(store, factory).await;
-    for (step, used) in [
+    for (step, taken) in [
         (5, false),
         (4, false),
         (6, true),
@@ -87,7 +87,7 @@ async fn a_step_is_used_once_and_only_forwards(store: &Store, factory: &mut Fact
         let at = factory.now();
         assert_eq!(
             once!(store, mfa.use_step(&factor, step, at)).unwrap(),
-            used,
+            taken,
             "{step}"
         );
     }
