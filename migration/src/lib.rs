@@ -19,6 +19,7 @@ mod m0011_audit_exports;
 mod m0012_audit_witness;
 mod m0013_audit_search;
 mod m0014_audit_retention;
+mod m0015_mfa;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_audit_witness::Migration),
             Box::new(m0013_audit_search::Migration),
             Box::new(m0014_audit_retention::Migration),
+            Box::new(m0015_mfa::Migration),
         ]
     }
 }

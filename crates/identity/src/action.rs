@@ -74,6 +74,22 @@ actions! {
     SESSION_REVOKE = "session.revoke" on "session",
     #[doc = "All of one's own sessions but one end."]
     SESSION_REVOKE_OTHERS = "session.revoke_others" on "session",
+    #[doc = "Somebody proves anew who they are, within a session."]
+    SESSION_STEP_UP = "session.step_up" on "session",
+    #[doc = "A right password is answered with a demand for the second factor."]
+    MFA_CHALLENGE = "mfa.challenge" on "user",
+    #[doc = "One's own second factors are shown."]
+    MFA_READ = "mfa.read" on "user",
+    #[doc = "The secret of a second factor is made, which counts once it is confirmed."]
+    MFA_ENROL = "mfa.enrol" on "user",
+    #[doc = "A second factor is confirmed with a code, and asked for from now on."]
+    MFA_CONFIRM = "mfa.confirm" on "user",
+    #[doc = "One's own second factor is removed."]
+    MFA_REMOVE = "mfa.remove" on "user",
+    #[doc = "New backup codes take the place of the old ones."]
+    MFA_BACKUP_CODES = "mfa.backup_codes" on "user",
+    #[doc = "An administrator removes the second factor of somebody who lost it."]
+    MFA_RESET = "mfa.reset" on "user",
     #[doc = "What is of no use any more is removed."]
     HOUSEKEEPING = "identity.sweep" on "identity",
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use vutf_kernel::{OrganizationId, PortError, Timestamp, UserId};
 
+use crate::{mfa::Method, work::Work};
+
 /// What is being guessed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GuardKey {
@@ -12,7 +14,7 @@ pub struct GuardKey {
     pub user: Option<UserId>,
     /// SHA-256 of the account's id, or the keyed hash of the name that matched none.
     pub account: [u8; 32],
-    /// `password`, later `totp`, `backup_code`, …
+    /// `password`, `totp`, `backup_code`.
     pub authenticator: &'static str,
 }
 
@@ -23,6 +25,13 @@ impl GuardKey {
             user: Some(user),
             account: digest(user),
             authenticator: "password",
+        }
+    }
+    /// A second factor of a known account; each kind has a counter of its own.
+    pub fn second_factor_of(user: UserId, method: Method) -> Self {
+        Self {
+            authenticator: method.as_str(),
+            ..Self::password_of(user)
         }
     }
     /// A password for a name that matches no account: counted alike, so that the answers do not differ.
@@ -115,6 +124,19 @@ impl GuardState {
             failures,
             blocked_until: delay.map(|delay| now.plus(*delay)),
         })
+    }
+}
+
+/// Counts an attempt before it is checked, or says why it may not be made.
+pub(crate) async fn count<C>(work: &mut Work<'_, C>, key: &GuardKey) -> Result<Option<Barred>, PortError> {
+    let (now, organization) = (work.now(), work.ctx.organization_id);
+    let state = work.tx.guards().lock(organization, key, now).await?;
+    match state.admit(&work.id.settings.guard, now) {
+        Ok(counted) => {
+            work.tx.guards().put(organization, key, &counted, now).await?;
+            Ok(None)
+        }
+        Err(barred) => Ok(Some(barred)),
     }
 }
 

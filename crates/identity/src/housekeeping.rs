@@ -33,6 +33,8 @@ pub trait HousekeepingRepo: Send {
     /// Removes spent and unspent refresh tokens of sessions that ended or expired before `before`; how many, and at most
     /// `limit`.
     async fn remove_tokens(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
+    /// Removes sign-ins that waited for a second factor until before `before`; how many, and at most `limit`.
+    async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes sessions that ended or expired before `before` and have no refresh tokens, with their families; how many, and
     /// at most `limit`.
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
@@ -60,6 +62,8 @@ pub struct Swept {
     pub tokens: u64,
     /// Sessions.
     pub sessions: u64,
+    /// Sign-ins that waited for a second factor in vain.
+    pub challenges: u64,
     /// Whether a limit was reached: there may be more.
     pub more: bool,
 }
@@ -88,13 +92,17 @@ async fn apply(mut work: Work<'_, Sweep>) -> Result<Swept, SweepError> {
     let guards = repo.remove_guards(before, now, limit).await?;
     let tokens = repo.remove_tokens(before, limit).await?;
     let sessions = repo.remove_sessions(before, limit).await?;
+    // They live for minutes, and tell nothing that their events do not.
+    let challenges = repo.remove_challenges(now, limit).await?;
     let swept = Swept {
         guards,
         tokens,
         sessions,
-        more: [guards, tokens, sessions].contains(&u64::from(limit)),
+        challenges,
+        more: [guards, tokens, sessions, challenges].contains(&u64::from(limit)),
     };
     let counts = [
+        ("challenges", challenges),
         ("guards", guards),
         ("refresh_tokens", tokens),
         ("sessions", sessions),

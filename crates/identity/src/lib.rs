@@ -7,6 +7,7 @@ pub mod guard;
 pub mod housekeeping;
 #[cfg(feature = "memory")]
 pub mod memory;
+pub mod mfa;
 pub mod password;
 pub mod refresh;
 mod refusal;

@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    EventSink, FamilyId, OrganizationId, Page, PageRequest, PortError, Secret, SessionId, Stamps, Timestamp,
-    Transaction, Units, UserId,
+    Assurance, EventSink, FamilyId, OrganizationId, Page, PageRequest, PortError, Secret, SessionId, Stamps,
+    Timestamp, Transaction, Units, UserId,
 };
 
 use crate::{
     LoginName, Session, SessionStatus, User, UserStatus,
     guard::{GuardKey, GuardState},
     housekeeping::HousekeepingRepo,
+    mfa::repo::MfaRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
 };
 
@@ -135,6 +136,15 @@ pub trait SessionRepo: Send {
     ) -> Result<Vec<Session>, PortError>;
     /// Notes a use.
     async fn touch(&mut self, id: SessionId, at: Timestamp) -> Result<(), PortError>;
+    /// Notes what was proved anew within a session; `false` when it was ended before or is not there. Refresh families and tokens
+    /// stay as they are.
+    async fn reauthenticate(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        assurance: &Assurance,
+        at: Timestamp,
+    ) -> Result<bool, PortError>;
     /// Ends one; `false` when it was ended before or is not there.
     async fn revoke(
         &mut self,
@@ -244,6 +254,8 @@ pub trait IdentityTx: Send {
     fn sessions(&mut self) -> &mut dyn SessionRepo;
     /// Refresh tokens.
     fn refresh(&mut self) -> &mut dyn RefreshRepo;
+    /// Second factors.
+    fn mfa(&mut self) -> &mut dyn MfaRepo;
     /// Role assignments.
     fn roles(&mut self) -> &mut dyn RoleRepo;
     /// The bootstrap secret.

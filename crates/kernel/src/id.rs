@@ -74,6 +74,8 @@ ids! {
     SessionId,
     /// A refresh-token family.
     FamilyId,
+    /// A second factor of a user.
+    FactorId,
     /// A named set of permissions.
     RoleId,
     /// An audit event.

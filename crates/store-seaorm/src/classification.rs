@@ -101,6 +101,39 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         ],
     ),
     (
+        "totp_factors",
+        stamped![
+            ("id", Id),
+            ("organization_id", Id),
+            ("user_id", Pseudonym),
+            ("secret_ct", Sealed),
+            ("confirmed_at", Time),
+            ("last_step", Count),
+            ("row_mac", Mac),
+        ],
+    ),
+    (
+        "backup_codes",
+        &[
+            ("user_id", Pseudonym),
+            ("code_mac", Mac),
+            ("organization_id", Id),
+            ("created_at", Time),
+        ],
+    ),
+    (
+        "mfa_challenges",
+        &[
+            ("challenge_hash", Hash),
+            ("organization_id", Id),
+            ("user_id", Pseudonym),
+            ("epoch", Count),
+            ("password_changed_at", Time),
+            ("expires_at", Time),
+            ("created_at", Time),
+        ],
+    ),
+    (
         "user_roles",
         &[
             ("organization_id", Id),
@@ -605,5 +638,6 @@ mod tests {
         encrypted(|row: &entity::sessions::Model| &row.ip_ct);
         encrypted(|row: &entity::sessions::Model| &row.user_agent_ct);
         always(|row: &entity::passwords::Model| &row.phc_ct);
+        always(|row: &entity::totp_factors::Model| &row.secret_ct);
     }
 }

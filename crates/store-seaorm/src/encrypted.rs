@@ -66,6 +66,18 @@ impl Sealed for Phc {
     }
 }
 
+/// The secret of an authenticator app, in Base32.
+pub(crate) struct TotpSeed(pub(crate) Secret<String>);
+
+impl Sealed for TotpSeed {
+    fn text(&self) -> &str {
+        self.0.expose()
+    }
+    fn from_text(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
 /// From where or with what a session is used.
 pub(crate) struct Origin(pub(crate) String);
 

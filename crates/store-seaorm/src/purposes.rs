@@ -10,6 +10,9 @@ pub(crate) const ROWS: &str = "rows";
 /// Makes tags of where events came from, for the analysis of the log, and authenticates its snapshot.
 pub(crate) const ANALYSIS: &str = "analysis";
 
+/// Makes the tags of backup codes.
+pub(crate) const BACKUP_CODES: &str = "backup-codes";
+
 /// Every organization needs a key for each of these before a row of it can be written.
 pub fn key_purposes() -> Vec<Purpose> {
     let fields = SEALED_TABLES.iter().map(|table| Purpose::field(table.name));
@@ -17,6 +20,6 @@ pub fn key_purposes() -> Vec<Purpose> {
         let indexed = table.columns.iter().filter_map(|column| column.indexed_as);
         indexed.map(|column| Purpose::index(table.name, column))
     });
-    let macs = [ROWS, INTAKE, ANALYSIS].map(Purpose::mac);
+    let macs = [ROWS, INTAKE, ANALYSIS, BACKUP_CODES].map(Purpose::mac);
     fields.chain(indexes).chain(macs).collect()
 }

@@ -43,6 +43,16 @@ pub(crate) struct Password<'a> {
     pub(crate) phc: &'a str,
 }
 
+/// What an authenticator app's row says.
+pub(crate) struct Totp<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) user: Uuid,
+    pub(crate) secret: &'a str,
+    pub(crate) confirmed_at: Option<i64>,
+    pub(crate) last_step: i64,
+}
+
 /// A row, as it is authenticated.
 pub(crate) trait Authenticated {
     const TABLE: &'static str;
@@ -136,15 +146,39 @@ impl Authenticated for Password<'_> {
     }
 }
 
+impl Authenticated for Totp<'_> {
+    const TABLE: &'static str = "totp_factors";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.id
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/totp_factors/v1")
+            .part(self.organization.as_bytes())
+            .part(self.id.as_bytes())
+            .part(self.user.as_bytes())
+            .part(self.secret.as_bytes())
+            .optional(self.confirmed_at.map(i64::to_be_bytes))
+            .part(&self.last_step.to_be_bytes())
+    }
+}
+
 /// Parts, each with its length before it; what is absent is told apart from what is empty. Personal: zeroised.
 pub(crate) struct Message(zeroize::Zeroizing<Vec<u8>>);
 
 impl Message {
-    fn new(domain: &str) -> Self {
+    pub(crate) fn new(domain: &str) -> Self {
         // Room for all of it: a vector that grows leaves copies behind.
         Self(zeroize::Zeroizing::new(Vec::with_capacity(2_048))).part(domain.as_bytes())
     }
-    fn part(mut self, bytes: &[u8]) -> Self {
+    /// For a key to authenticate.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+    pub(crate) fn part(mut self, bytes: &[u8]) -> Self {
         self.0
             .extend_from_slice(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
         self.0.extend_from_slice(bytes);
@@ -196,6 +230,31 @@ mod tests {
             let message = row.message().0;
             assert!(!seen.contains(&message));
             seen.push(message);
+        }
+    }
+
+    #[test]
+    fn a_change_of_anything_of_a_factor_changes_the_message() {
+        let factor = || Totp {
+            organization: Uuid::from_u128(1),
+            id: Uuid::from_u128(2),
+            user: Uuid::from_u128(3),
+            secret: "AAAA",
+            confirmed_at: None,
+            last_step: 4,
+        };
+        let edits: [fn(&mut Totp<'static>); 6] = [
+            |row| row.organization = Uuid::from_u128(9),
+            |row| row.id = Uuid::from_u128(9),
+            |row| row.user = Uuid::from_u128(9),
+            |row| row.secret = "BBBB",
+            |row| row.confirmed_at = Some(0),
+            |row| row.last_step = 3,
+        ];
+        for edit in edits {
+            let mut row = factor();
+            edit(&mut row);
+            assert_ne!(row.message().0, factor().message().0);
         }
     }
 

@@ -37,7 +37,7 @@ const fn table(name: &'static str, columns: &'static [SealedColumn]) -> SealedTa
 }
 
 /// The tables, with their columns of ciphertexts.
-pub(crate) static SEALED_TABLES: [SealedTable; 4] = [
+pub(crate) static SEALED_TABLES: [SealedTable; 5] = [
     table(
         "users",
         &[
@@ -48,6 +48,7 @@ pub(crate) static SEALED_TABLES: [SealedTable; 4] = [
         ],
     ),
     table("passwords", &[column("phc_ct")]),
+    table("totp_factors", &[column("secret_ct")]),
     table("sessions", &[personal("ip_ct"), personal("user_agent_ct")]),
     SealedTable {
         append_only: true,
@@ -70,7 +71,7 @@ pub(crate) fn columns_of(table: &str) -> Option<Columns> {
     let (key, subject) = match table {
         "users" => ("id", "id"),
         "passwords" => ("user_id", "user_id"),
-        "sessions" => ("id", "user_id"),
+        "sessions" | "totp_factors" => ("id", "user_id"),
         "audit_intake" => ("id", "actor_id"),
         _ => return None,
     };

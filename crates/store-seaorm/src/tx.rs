@@ -10,6 +10,7 @@ use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
     IdentityTx,
     housekeeping::HousekeepingRepo,
+    mfa::MfaRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
 use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Receipts, Transaction};
@@ -61,6 +62,9 @@ impl IdentityTx for Tx {
         self
     }
     fn refresh(&mut self) -> &mut dyn RefreshRepo {
+        self
+    }
+    fn mfa(&mut self) -> &mut dyn MfaRepo {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

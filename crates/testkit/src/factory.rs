@@ -13,12 +13,13 @@ use fake::{
 use sea_orm::prelude::Uuid;
 use vutf_identity::{
     DisplayName, Email, Phone, Session, User, UserStatus, Username,
+    mfa::{BackupCode, CHALLENGE_LIFE, MfaChallenge, TotpFactor, TotpSecret},
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::PasswordRecord,
 };
 use vutf_kernel::{
-    Aal, Actor, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FamilyId, OrganizationId, Origin,
-    Outcome, RequestId, Resource, Secret, SessionId, Stamps, Timestamp, UserId, id::uuid_v7,
+    Aal, Actor, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId, OrganizationId,
+    Origin, Outcome, RequestId, Resource, Secret, SessionId, Stamps, Timestamp, UserId, id::uuid_v7,
 };
 
 /// The first instant of every factory: 2026-11-21T10:00:00Z.
@@ -165,6 +166,38 @@ impl Factory {
             used_at: None,
             successor: None,
             created_at: self.now(),
+        }
+    }
+
+    /// An authenticator app of `user` that waits to be confirmed.
+    pub fn totp_factor(&mut self, user: &User) -> TotpFactor {
+        TotpFactor {
+            id: FactorId::from_uuid(self.id()),
+            organization_id: user.organization_id,
+            user_id: user.id,
+            secret: TotpSecret::generate(&mut self.dice),
+            confirmed_at: None,
+            last_step: 0,
+            stamps: Stamps::new(Some(user.id), self.now()),
+        }
+    }
+
+    /// Backup codes.
+    pub fn backup_codes(&mut self) -> Vec<BackupCode> {
+        BackupCode::generate_set(&mut self.dice)
+    }
+
+    /// A sign-in of `user` that waits for its second factor for five minutes.
+    pub fn mfa_challenge(&mut self, user: &User) -> MfaChallenge {
+        let now = self.now();
+        MfaChallenge {
+            hash: TokenHash(self.bytes()),
+            organization_id: user.organization_id,
+            user_id: user.id,
+            epoch: user.epoch,
+            password_changed_at: now,
+            expires_at: now.plus(CHALLENGE_LIFE),
+            created_at: now,
         }
     }
 

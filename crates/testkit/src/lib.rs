@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "stores")]
+pub mod authenticator;
 pub mod certificates;
 #[cfg(feature = "stores")]
 pub mod client;

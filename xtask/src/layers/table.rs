@@ -103,6 +103,7 @@ pub(super) const DOMAIN_EXTERNAL: &[&str] = &[
     "thiserror",
     "time",
     "toml",
+    "totp-rs",
     "unicode-normalization",
     "uuid",
     "validator",

@@ -121,6 +121,7 @@ const FAMILIES: &[(&str, Class)] = &[
     ("subject", AccountChange),
     ("session", Authentication),
     ("step_up", AuthorizeSession),
+    ("mfa", AccountChange),
     ("role", GroupManagement),
     ("group", GroupManagement),
     ("grant", UserAccess),

@@ -135,13 +135,13 @@ pub const CLASSES: &[EventClass] = &[
     looks(
         "authentication",
         "Signing in and out, sessions, tokens",
-        &["session.*", "token.*"],
+        &["session.*", "token.*", "mfa.challenge"],
     ),
     looks("cryptography", "Programs use named keys", &["crypto.*"]),
     changes(
         "accounts",
         "Accounts and persons are changed",
-        &["user.*", "subject.*", "password.*"],
+        &["user.*", "subject.*", "password.*", "mfa.*"],
     ),
     changes(
         "keys",
@@ -225,6 +225,9 @@ mod tests {
             ("key.rotate", "evidence"),
             ("key.due", "keys"),
             ("user.lock", "accounts"),
+            ("mfa.challenge", "authentication"),
+            ("mfa.read", "reads"),
+            ("mfa.reset", "accounts"),
             ("subject.erase", "evidence"),
             ("role.assign", "administration"),
             ("crypto.decrypt", "cryptography"),

@@ -56,6 +56,22 @@ impl HousekeepingRepo for MemoryTx {
         Ok(count(&old))
     }
 
+    async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let over = self
+            .state
+            .challenges
+            .values()
+            .filter(|challenge| challenge.expires_at < before);
+        let old: Vec<_> = over
+            .take(limit as usize)
+            .map(|challenge| challenge.hash)
+            .collect();
+        for hash in &old {
+            self.write().challenges.remove(hash);
+        }
+        Ok(count(&old))
+    }
+
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         let in_use: HashSet<_> = self.state.tokens.values().map(|token| token.family_id).collect();
         let families = self.state.families.values();

@@ -1,6 +1,7 @@
 //! In-memory twins of the ports: for embedders who try the domain out, and for tests. Nothing survives the process.
 
 mod housekeeping;
+mod mfa;
 mod sessions;
 mod signer;
 mod users;
@@ -12,8 +13,8 @@ use std::{
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Ambient, Event, EventRecorder, EventSink, FamilyId, Fault, OrganizationId, PortError, Receipts, Secret,
-    SessionId, Timestamp, Transaction, Units, UserId,
+    Ambient, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, OrganizationId, PortError, Receipts,
+    Secret, SessionId, Timestamp, Transaction, Units, UserId,
 };
 
 pub use self::signer::MemorySigner;
@@ -21,6 +22,7 @@ use crate::{
     Identity, IdentityRead, IdentityTx, IdentityUnit, Session, SessionStatus, Settings, User,
     guard::{GuardKey, GuardState, KeyedHash},
     housekeeping::HousekeepingRepo,
+    mfa::{MfaChallenge, MfaRepo, TotpFactor},
     password::{
         Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
         Verification,
@@ -43,6 +45,10 @@ struct State {
     sessions: BTreeMap<SessionId, Session>,
     families: HashMap<FamilyId, RefreshFamily>,
     tokens: HashMap<TokenHash, RefreshToken>,
+    factors: BTreeMap<FactorId, TotpFactor>,
+    /// Whose they are, by their hashes.
+    codes: HashMap<[u8; 32], Tenant<UserId>>,
+    challenges: HashMap<TokenHash, MfaChallenge>,
     roles: HashMap<Tenant<UserId>, Vec<String>>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
     events: Vec<Event>,
@@ -185,6 +191,9 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn refresh(&mut self) -> &mut dyn RefreshRepo {
+        self
+    }
+    fn mfa(&mut self) -> &mut dyn MfaRepo {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

@@ -1,7 +1,7 @@
 //! Sessions and refresh tokens.
 
 use async_trait::async_trait;
-use vutf_kernel::{FamilyId, OrganizationId, PortError, SessionId, Timestamp, UserId};
+use vutf_kernel::{Assurance, FamilyId, OrganizationId, PortError, SessionId, Timestamp, UserId};
 
 use super::{MemoryTx, State};
 use crate::{
@@ -59,6 +59,22 @@ impl SessionRepo for MemoryTx {
             session.last_seen_at = at;
         }
         Ok(())
+    }
+
+    async fn reauthenticate(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        assurance: &Assurance,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let session = self.write().sessions.get_mut(&id);
+        let live = session.filter(|s| s.organization_id == organization && s.revoked_at.is_none());
+        let noted = live.map(|session| {
+            session.assurance = assurance.clone();
+            session.stamps = session.stamps.clone().changed(Some(session.user_id), at);
+        });
+        Ok(noted.is_some())
     }
 
     async fn revoke(

@@ -30,6 +30,9 @@ pub mod permission {
         SUBJECTS_ERASE = "subjects:erase",
         #[doc = "Lock, unlock, enable and disable users, and end their sessions."]
         USERS_LOCK = "users:lock",
+        // Apart from the above: whoever removes a second factor lowers what guards an account.
+        #[doc = "Remove the second factor of users who lost it, and end their sessions."]
+        USERS_RESET_MFA = "users:reset_mfa",
         #[doc = "See roles and permissions."]
         ROLES_READ = "roles:read",
         #[doc = "Give roles to users; never more than one holds oneself."]
@@ -100,6 +103,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_DELETE,
             p::SUBJECTS_ERASE,
             p::USERS_LOCK,
+            p::USERS_RESET_MFA,
             p::ROLES_READ,
             p::ROLES_ASSIGN,
             p::AUDIT_READ,
@@ -126,6 +130,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_WRITE,
             p::USERS_DELETE,
             p::USERS_LOCK,
+            p::USERS_RESET_MFA,
             p::ROLES_READ,
             p::ROLES_ASSIGN,
             p::OPERATIONS_READ,
@@ -181,6 +186,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_READ,
             p::USERS_WRITE,
             p::USERS_LOCK,
+            p::USERS_RESET_MFA,
             p::ROLES_READ,
         ],
     },
@@ -190,6 +196,17 @@ pub const BUILT_IN: &[BuiltInRole] = &[
         permissions: &[p::SELF_MANAGE],
     },
 ];
+
+/// Roles that may be held without a second factor: they reach nobody else's data, or stand for a program, which has none.
+const WITHOUT_SECOND_FACTOR: [&str; 2] = [USER, "crypto_user"];
+
+/// Whether one of `roles` demands a second factor: all that reach beyond one's own account do, and so does a role that nobody
+/// here knows.
+pub fn demands_second_factor(roles: &[String]) -> bool {
+    roles
+        .iter()
+        .any(|role| !WITHOUT_SECOND_FACTOR.contains(&role.as_str()))
+}
 
 /// The built-in role of that name.
 pub fn built_in(name: &str) -> Option<&'static BuiltInRole> {

@@ -58,6 +58,23 @@ pub(crate) fn sign(
     roles: Vec<String>,
     refresh_token: Secret<String>,
 ) -> Result<SignedIn, PortError> {
+    let (access_token, expires_in) = access(id, env, session, roles)?;
+    Ok(SignedIn {
+        access_token,
+        expires_in,
+        refresh_token,
+        session_id: session.id,
+        user_id: session.user_id,
+    })
+}
+
+/// Signs an access token for `session`, and says how long it lives.
+pub(crate) fn access(
+    id: &Identity,
+    env: &mut Env<'_>,
+    session: &Session,
+    roles: Vec<String>,
+) -> Result<(Secret<String>, Duration), PortError> {
     let now = env.now();
     let expires_at = now.plus(id.settings.access_ttl).min(session.expires_at);
     let grants = role::grants(&roles);
@@ -78,13 +95,7 @@ pub(crate) fn sign(
         acr: session.assurance.aal.as_str().to_owned(),
         auth_time: session.assurance.auth_time.rfc3339(),
     };
-    Ok(SignedIn {
-        access_token: token::issue(&*id.signer, &claims)?,
-        expires_in: expires_at.since(now),
-        refresh_token,
-        session_id: session.id,
-        user_id: session.user_id,
-    })
+    Ok((token::issue(&*id.signer, &claims)?, expires_at.since(now)))
 }
 
 #[cfg(test)]

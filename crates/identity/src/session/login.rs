@@ -4,26 +4,27 @@
 //! parallel guesses cannot outrun the counter; the second looks again, because the account may have changed meanwhile.
 //! Whatever is wrong, the caller sees one answer after the same work.
 
-use vutf_kernel::{
-    Aal, Assurance, Ctx, Detail, FamilyId, Outcome, PortError, Secret, SessionId, Stamps, UseCaseError,
-    UserId,
-};
+use vutf_kernel::{Aal, Ctx, Detail, Outcome, PortError, Secret, Timestamp, UseCaseError, UserId};
 
 use super::{
-    Session,
-    grant::{self, SignedIn},
+    challenge::{Challenged, challenge},
+    grant::SignedIn,
+    open::{Proved, open},
 };
 use crate::{
     Identity, LoginName, User, UserStatus, action,
-    guard::{Barred, GuardKey, GuardState},
+    guard::{Barred, GuardKey, GuardState, count},
     password::{HashError, HashPermit, foreign::scheme_of},
-    refresh::{RefreshFamily, RefreshToken, TokenHash},
     refusal::use_case_error,
     repo::PasswordRecord,
     work::{About, Work},
 };
 
 const ACTION: vutf_kernel::Action = action::SESSION_LOGIN;
+const PROVED: Proved = Proved {
+    aal: Aal::Aal1,
+    amr: &["pwd"],
+};
 
 /// A person signs in.
 #[derive(Debug)]
@@ -32,6 +33,15 @@ pub struct Login {
     pub username: Secret<String>,
     /// Password as typed.
     pub password: Secret<String>,
+}
+
+/// What a right password leads to.
+#[derive(Clone, Debug)]
+pub enum LoggedIn {
+    /// A session.
+    SignedIn(SignedIn),
+    /// Nothing yet: the account has a second factor, which [`super::verify`] takes.
+    Challenged(Challenged),
 }
 
 use_case_error! {
@@ -46,14 +56,14 @@ use_case_error! {
 }
 
 /// What the first transaction found.
-struct Attempt {
-    user: Option<User>,
-    password: Option<PasswordRecord>,
-    barred: Option<Barred>,
+pub(super) struct Attempt {
+    pub(super) user: Option<User>,
+    pub(super) password: Option<PasswordRecord>,
+    pub(super) barred: Option<Barred>,
 }
 
 /// How the second transaction may end without a session.
-enum Loss {
+pub(super) enum Loss {
     Refused(&'static str),
     Port(PortError),
 }
@@ -74,14 +84,14 @@ impl UseCaseError for Loss {
 }
 
 /// What the second transaction needs.
-struct Proof {
+pub(super) struct Proof {
     user_id: UserId,
     checked: PasswordRecord,
     rehashed: Option<Secret<String>>,
 }
 
-/// Signs in.
-pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<SignedIn, LoginError> {
+/// Signs in, or asks for the second factor.
+pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn, LoginError> {
     // Before anything is counted: a service that is full must not use up anybody's attempts.
     let permit = id.hasher.permit().await?;
     let Login { username, password } = command;
@@ -91,7 +101,7 @@ pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<SignedIn,
         Ok(proof) => {
             drop(permit);
             match id.run(ctx, proof, |work| Box::pin(sign_in(work))).await {
-                Ok(signed_in) => return Ok(signed_in),
+                Ok(logged_in) => return Ok(logged_in),
                 Err(Loss::Port(error)) => return Err(error.into()),
                 Err(Loss::Refused(reason)) => reason,
             }
@@ -103,23 +113,15 @@ pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<SignedIn,
 }
 
 /// Finds the account and counts the attempt against it.
-async fn admit(work: Work<'_, Secret<String>>) -> Result<Attempt, LoginError> {
+async fn admit(mut work: Work<'_, Secret<String>>) -> Result<Attempt, LoginError> {
     let organization = work.ctx.organization_id;
-    let now = work.now();
     let name = LoginName::parse(work.command.expose());
     let user = work.tx.users().find_by_login(organization, &name).await?;
     let key = match &user {
         Some(user) => GuardKey::password_of(user.id),
         None => unknown(&work, &name)?,
     };
-    let state = work.tx.guards().lock(organization, &key, now).await?;
-    let barred = match state.admit(&work.id.settings.guard, now) {
-        Ok(state) => {
-            work.tx.guards().put(organization, &key, &state, now).await?;
-            None
-        }
-        Err(barred) => Some(barred),
-    };
+    let barred = count(&mut work, &key).await?;
     let password = match &user {
         Some(user) => work.tx.passwords().find(organization, user.id).await?,
         None => None,
@@ -143,7 +145,7 @@ fn unknown(work: &Work<'_, Secret<String>>, name: &LoginName) -> Result<GuardKey
 }
 
 /// Checks the password, whatever is known already, and says what counts against the attempt.
-async fn check(
+pub(super) async fn check(
     id: &Identity,
     permit: &dyn HashPermit,
     attempt: Attempt,
@@ -183,12 +185,25 @@ pub(crate) fn obstacle(user: &User) -> Option<&'static str> {
     }
 }
 
-async fn sign_in(mut work: Work<'_, Proof>) -> Result<SignedIn, Loss> {
+async fn sign_in(mut work: Work<'_, Proof>) -> Result<LoggedIn, Loss> {
+    let (organization, user_id) = (work.ctx.organization_id, work.command.user_id);
+    let user = work.tx.users().find(organization, user_id).await?;
+    let user = user.ok_or(Loss::Refused("deleted"))?;
+    let password_changed_at = settle(&mut work, &user).await?;
+    if work.tx.mfa().confirmed(organization, user.id).await?.is_some() {
+        let challenged = challenge(&mut work, &user, password_changed_at).await?;
+        return Ok(LoggedIn::Challenged(challenged));
+    }
+    let signed_in = open(&mut work, ACTION, &user, &PROVED).await?;
+    Ok(LoggedIn::SignedIn(signed_in))
+}
+
+/// Whether the account may be used and the password is still the one that was checked; then the failures are forgotten. Answers
+/// when the password was set.
+pub(super) async fn settle(work: &mut Work<'_, Proof>, user: &User) -> Result<Timestamp, Loss> {
     let organization = work.ctx.organization_id;
     let (now, proof) = (work.now(), work.command.clone());
-    let user = work.tx.users().find(organization, proof.user_id).await?;
-    let user = user.ok_or(Loss::Refused("deleted"))?;
-    if let Some(reason) = obstacle(&user) {
+    if let Some(reason) = obstacle(user) {
         return Err(Loss::Refused(reason));
     }
     let key = GuardKey::password_of(user.id);
@@ -202,20 +217,20 @@ async fn sign_in(mut work: Work<'_, Proof>) -> Result<SignedIn, Loss> {
         now.phc == proof.checked.phc || now.changed_at == proof.checked.changed_at && proof.rehashed.is_some()
     };
     let record = record.filter(same).ok_or(Loss::Refused("password_changed"))?;
+    let changed_at = record.changed_at;
     // Of parallel sign-ins the first one replaces it.
     if let Some(phc) = proof
         .rehashed
         .as_ref()
         .filter(|_| record.phc == proof.checked.phc)
     {
-        rehash(&mut work, record, phc).await?;
+        rehash(work, record, phc).await?;
     }
     work.tx
         .guards()
         .put(organization, &key, &GuardState::CLEAR, now)
         .await?;
-    work.tx.users().note_login(user.id, now).await?;
-    open(&mut work, &user).await.map_err(Loss::Port)
+    Ok(changed_at)
 }
 
 /// Puts a hash as new ones are made in the place of an older one, or of one that another system made.
@@ -236,60 +251,4 @@ async fn rehash<C>(
         event.detail("from", Detail::Text(from.into()))
     })
     .await
-}
-
-/// Makes the session, its refresh family and its first tokens.
-async fn open<C>(work: &mut Work<'_, C>, user: &User) -> Result<SignedIn, PortError> {
-    let session = new_session(work, user);
-    let refresh_token = grant::refresh_token(work.env.entropy);
-    let family = RefreshFamily {
-        id: FamilyId::generate(work.env.clock, work.env.entropy),
-        organization_id: session.organization_id,
-        session_id: session.id,
-        user_id: user.id,
-        generation: 0,
-        idle_expires_at: work
-            .now()
-            .plus(work.id.settings.refresh_idle)
-            .min(session.expires_at),
-        expires_at: session.expires_at,
-        revoked_at: None,
-        stamps: session.stamps.clone(),
-    };
-    let first = RefreshToken {
-        hash: TokenHash::of(refresh_token.expose()),
-        family_id: family.id,
-        generation: 0,
-        used_at: None,
-        successor: None,
-        created_at: work.now(),
-    };
-    work.tx.sessions().insert(&session).await?;
-    work.tx.refresh().insert_family(&family, &first).await?;
-    let about = About::session(ACTION, session.id).of(user.id);
-    work.done(&about).await?;
-    let roles = work.tx.roles().of_user(user.organization_id, user.id).await?;
-    grant::sign(&work.id, &mut work.env, &session, roles, refresh_token)
-}
-
-fn new_session<C>(work: &mut Work<'_, C>, user: &User) -> Session {
-    let now = work.now();
-    Session {
-        id: SessionId::generate(work.env.clock, work.env.entropy),
-        organization_id: user.organization_id,
-        user_id: user.id,
-        epoch: user.epoch,
-        assurance: Assurance {
-            aal: Aal::Aal1,
-            auth_time: now,
-            amr: vec!["pwd".to_owned()],
-        },
-        ip: work.ctx.origin.ip.map(|ip| ip.to_string()),
-        user_agent: work.ctx.origin.user_agent.clone(),
-        last_seen_at: now,
-        expires_at: now.plus(work.id.settings.refresh_absolute),
-        revoked_at: None,
-        revoke_reason: None,
-        stamps: Stamps::new(Some(user.id), now),
-    }
 }

@@ -1,13 +1,17 @@
 //! Sessions: one model for token clients and cookie clients.
 
 pub mod authenticate;
+mod challenge;
 mod grant;
 pub mod list;
 pub mod login;
 pub mod logout;
+mod open;
 pub mod refresh;
 pub mod revoke;
 pub mod status;
+pub mod step_up;
+pub mod verify;
 
 use vutf_kernel::{Assurance, Grants, OrganizationId, SessionId, Stamps, Timestamp, UserId};
 
@@ -17,6 +21,7 @@ use crate::UserStatus;
 pub use self::status::MokaSessionCache;
 pub use self::{
     authenticate::{AuthenticateError, Caller, authenticate},
+    challenge::Challenged,
     grant::SignedIn,
     status::{ReadMark, SessionStatusCache},
 };

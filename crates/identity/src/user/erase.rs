@@ -129,6 +129,7 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
         .await?;
     let origins = work.tx.sessions().forget_origins(organization, user).await?;
     let passwords = work.tx.passwords().remove(organization, user).await?;
+    let mfa = work.tx.mfa().remove_of(organization, user).await?;
     let guards = work.tx.guards().remove_of(organization, user).await?;
     let roles = work.tx.roles().of_user(organization, user).await?;
     work.tx.roles().assign(organization, user, &[], by, now).await?;
@@ -138,6 +139,9 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
         ("sessions_ended", size(ended.len())),
         ("sessions_emptied", origins),
         ("passwords", passwords),
+        ("totp_factors", mfa.factors),
+        ("backup_codes", mfa.codes),
+        ("mfa_challenges", mfa.challenges),
         ("login_guards", guards),
         ("user_roles", size(roles.len())),
     ]

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     Identity, RuleError, action,
     guard::{GuardKey, GuardState},
+    mfa::Method,
     refusal::use_case_error,
     role::permission,
     work::{About, Work},
@@ -49,7 +50,7 @@ async fn apply(mut work: Work<'_, Unlock>) -> Result<User, UnlockError> {
     let user_id = work.command.user_id;
     let target = reach::<_, UnlockError>(&mut work, &permission::USERS_LOCK, user_id, false).await?;
     let user = target.ok_or(UnlockError::NotFound)?.user;
-    let barred = clear_guard(&mut work, user_id).await?;
+    let barred = clear_guard(&mut work, user_id).await? | clear_second_factors(&mut work, user_id).await?;
     let user = if barred && user.status != UserStatus::Locked {
         user
     } else {
@@ -84,4 +85,21 @@ async fn clear_guard(work: &mut Work<'_, Unlock>, user: UserId) -> Result<bool, 
         .await;
     cleared?;
     Ok(true)
+}
+
+/// The same for second factors. One that is disabled stays so: it is bound anew, or reset.
+async fn clear_second_factors(work: &mut Work<'_, Unlock>, user: UserId) -> Result<bool, PortError> {
+    let (now, organization) = (work.now(), work.ctx.organization_id);
+    let mut lifted = false;
+    for method in Method::ALL {
+        let key = GuardKey::second_factor_of(user, method);
+        let state = work.tx.guards().lock(organization, &key, now).await?;
+        if state == GuardState::CLEAR || state.failures >= work.id.settings.guard.disable_at {
+            continue;
+        }
+        let clear = GuardState::CLEAR;
+        work.tx.guards().put(organization, &key, &clear, now).await?;
+        lifted = true;
+    }
+    Ok(lifted)
 }

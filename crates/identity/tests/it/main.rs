@@ -7,6 +7,7 @@ mod bootstrap;
 mod foreign;
 mod housekeeping;
 mod login;
+mod mfa;
 mod passwords;
 mod redaction;
 mod refresh;

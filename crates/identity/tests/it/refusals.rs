@@ -6,6 +6,15 @@ use vutf_identity::{
     Change, LoginName, Settings, action,
     bootstrap::{Bootstrap, CreateAdmin, bootstrap, create_admin},
     housekeeping::{Sweep, sweep},
+    mfa::{
+        Method, Presented,
+        confirm::{Confirm, confirm},
+        enrol::enrol,
+        regenerate::regenerate,
+        remove::remove,
+        reset::{ResetMfa, reset},
+        view::view as view_mfa,
+    },
     records_refusal,
     repo::UserFilter,
     role::{
@@ -18,6 +27,8 @@ use vutf_identity::{
         logout::logout,
         refresh::{Refresh, refresh},
         revoke::{RevokeSession, revoke, revoke_others},
+        step_up::{StepUp, step_up},
+        verify::{Verify, verify},
     },
     user::{
         change_password::{ChangePassword, change_password},
@@ -103,6 +114,8 @@ async fn every_use_case_records_that_it_refused() {
     let (ctx, nobody) = (powerless(), anonymous());
     let user_id = user_id();
     administration(&mut all, &ctx).await;
+    second_factors(&mut all, &ctx).await;
+    second_factors(&mut all, &nobody).await;
     strangers(&mut all, &nobody).await;
     refused!(all, USER_READ, me::view(&ctx, &id));
     refused!(all, USER_READ, me::view(&nobody, &id));
@@ -145,7 +158,8 @@ async fn every_use_case_records_that_it_refused() {
         [
             action::PASSWORD_REHASH.name,
             action::PASSWORD_ASSESS.name,
-            action::SESSION_REFRESH_REUSE.name
+            action::SESSION_REFRESH_REUSE.name,
+            action::MFA_CHALLENGE.name,
         ],
         "they refuse nobody, or have a test of their own"
     );
@@ -213,6 +227,38 @@ async fn administration(all: &mut Refused, ctx: &Ctx) {
     refused!(all, USER_ENABLE, enable(ctx, &id, Enable { user_id }));
     let command = RevokeSessions { user_id };
     refused!(all, USER_REVOKE_SESSIONS, revoke_sessions(ctx, &id, command));
+}
+
+async fn second_factors(all: &mut Refused, ctx: &Ctx) {
+    let id = all.world.id.clone();
+    let code = secret("000000");
+    refused!(all, MFA_READ, view_mfa(ctx, &id));
+    refused!(all, MFA_ENROL, enrol(ctx, &id));
+    refused!(
+        all,
+        MFA_CONFIRM,
+        confirm(ctx, &id, Confirm { code: code.clone() })
+    );
+    refused!(all, MFA_REMOVE, remove(ctx, &id));
+    refused!(all, MFA_BACKUP_CODES, regenerate(ctx, &id));
+    let command = ResetMfa { user_id: user_id() };
+    refused!(all, MFA_RESET, reset(ctx, &id, command));
+    let factor = Presented {
+        method: Method::Totp,
+        code,
+    };
+    refused!(
+        all,
+        SESSION_STEP_UP,
+        step_up(ctx, &id, StepUp::Password(secret("wrong")))
+    );
+    refused!(
+        all,
+        SESSION_STEP_UP,
+        step_up(ctx, &id, StepUp::SecondFactor(factor.clone()))
+    );
+    let challenge = secret("vutf_mc_wrong");
+    refused!(all, SESSION_LOGIN, verify(ctx, &id, Verify { challenge, factor }));
 }
 
 async fn strangers(all: &mut Refused, ctx: &Ctx) {

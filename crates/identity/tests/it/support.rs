@@ -12,7 +12,10 @@ use vutf_identity::{
     Email, Identity, Settings, User, Username,
     bootstrap::{CreateAdmin, create_admin},
     memory::MemoryStore,
-    session::{SignedIn, authenticate, login},
+    session::{
+        SignedIn, authenticate,
+        login::{self, LoggedIn},
+    },
     user::create::{CreateUser, create},
 };
 use vutf_kernel::{
@@ -79,11 +82,20 @@ impl World {
         self.try_login(name, PASSWORD).await.unwrap()
     }
     pub(crate) async fn try_login(&self, name: &str, password: &str) -> Result<SignedIn, login::LoginError> {
+        match self.first_step(name, password).await? {
+            LoggedIn::SignedIn(signed_in) => Ok(signed_in),
+            LoggedIn::Challenged(challenged) => panic!("a second factor is asked for: {challenged:?}"),
+        }
+    }
+    pub(crate) async fn first_step(&self, name: &str, password: &str) -> Result<LoggedIn, login::LoginError> {
         let command = login::Login {
             username: secret(name),
             password: secret(password),
         };
         login::login(&anonymous(), &self.id, command).await
+    }
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
     /// The context of a request with the tokens of a sign-in.
     pub(crate) async fn ctx(&self, signed_in: &SignedIn) -> Ctx {

@@ -254,6 +254,14 @@ writes them.")]
         /// Username, e-mail address or id.
         user: String,
     },
+    /// Remove the second factor of somebody who lost it, and end their sessions.
+    #[command(
+        after_help = "Examples:\n  violentutf-api user reset-mfa ada\n  violentutf-api user reset-mfa ada@example.org"
+    )]
+    ResetMfa {
+        /// Username, e-mail address or id.
+        user: String,
+    },
     /// List the accounts that are not deleted, oldest first; with `--json` one object a line.
     #[command(
         after_help = "Examples:\n  violentutf-api user list\n  violentutf-api user list --status locked --json"

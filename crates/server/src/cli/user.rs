@@ -7,6 +7,7 @@ use vutf_app::erasure::Erase;
 use vutf_identity::{
     Email, LoginName, User, UserStatus, Username,
     bootstrap::{CreateAdmin, create_admin},
+    mfa::reset::{ResetMfa, reset},
     repo::UserFilter,
     user::{
         find::find,
@@ -43,6 +44,12 @@ pub(super) async fn run(action: args::User, sources: &Sources, out: &mut Output)
         args::User::Unlock { user } => {
             let service = start::service(sources).await?;
             let done = lift(&service, &user, out).await;
+            service.close().await;
+            done
+        }
+        args::User::ResetMfa { user } => {
+            let service = start::service(sources).await?;
+            let done = forget_factor(&service, &user, out).await;
             service.close().await;
             done
         }
@@ -100,6 +107,15 @@ async fn lift(service: &Service, name: &str, out: &mut Output) -> Outcome {
     let unlocked = unlock(&ctx, &service.identity, command).await;
     let user = unlocked.map_err(|error| Failure::of(&error))?;
     let text = format!("{} is {} now.", user.username.expose(), user.status.as_str());
+    Ok(out.answer(&text, &described(&user))?)
+}
+
+async fn forget_factor(service: &Service, name: &str, out: &mut Output) -> Outcome {
+    let ctx = start::operator(service);
+    let user_id = named(&ctx, service, name).await?;
+    let done = reset(&ctx, &service.identity, ResetMfa { user_id }).await;
+    let user = done.map_err(|error| Failure::of(&error))?;
+    let text = format!("{} has no second factor now.", user.username.expose());
     Ok(out.answer(&text, &described(&user))?)
 }
 

@@ -15,10 +15,11 @@ use actix_web::{
 };
 use futures_util::FutureExt as _;
 use vutf_identity::{
+    mfa::Demand,
     session::{AuthenticateError, authenticate},
     token::TokenError,
 };
-use vutf_kernel::{Class, Ctx, OrganizationId, Receipt, Secret};
+use vutf_kernel::{Actor, Class, Ctx, OrganizationId, Receipt, Secret};
 
 use super::{
     audit,
@@ -112,7 +113,36 @@ async fn admit(
         Some(refusal) => Err(refusal),
         None => found.and_then(|()| permitted(endpoint, &ctx)),
     };
+    let (ctx, admitted) = match (admitted, endpoint.demand()) {
+        (Ok(()), Some(demand)) => proved(state, request, arrival, ctx, demand).await,
+        (admitted, _) => (ctx, admitted),
+    };
     (ctx, spent, admitted)
+}
+
+/// Whether the session has proved what is demanded. Another replica may have taken a proof since this one looked: before it
+/// refuses, it looks again.
+async fn proved(
+    state: &AppState,
+    request: &HttpRequest,
+    arrival: &Arrival,
+    ctx: Ctx,
+    demand: Demand,
+) -> (Ctx, Result<(), Problem>) {
+    let now = state.identity.ambient.now();
+    if demand.check(&ctx, now).is_ok() {
+        return (ctx, Ok(()));
+    }
+    if let Actor::User { session_id, .. } = ctx.actor {
+        state.identity.sessions.forget(session_id);
+    }
+    match signed_in(state, request, arrival).await {
+        Ok(ctx) => {
+            let met = demand.check(&ctx, now);
+            (ctx, met.map_err(Problem::from))
+        }
+        Err(problem) => (ctx, Err(problem)),
+    }
 }
 
 fn permitted(endpoint: &Endpoint, ctx: &Ctx) -> Result<(), Problem> {

@@ -10,7 +10,8 @@ use utoipa::{
 use vutf_audit::retention;
 use vutf_crypto_keys::action::KEY_DESTROY;
 use vutf_identity::{
-    action::{SESSION_REFRESH_REUSE, SUBJECT_ERASURE_READ},
+    action::{MFA_CHALLENGE, SESSION_REFRESH_REUSE, SUBJECT_ERASURE_READ},
+    mfa::{Demand, freshness::FRESH},
     role::BUILT_IN,
 };
 use vutf_kernel::{Action, Permission};
@@ -107,12 +108,23 @@ pub const UNAUDITED: [(&str, &str); 13] = [
 
 /// Where the event of an answer may be of another action than the route declares: to destroy a key that never protected anything
 /// takes no request, to erase again somebody who is erased shows the certificate, a spent refresh token is more than a wrong
-/// one, and a dry run removes nothing.
-const OTHER_ACTIONS: [(&str, Action); 4] = [
+/// one, a right password may lead to the second factor first, and a dry run removes nothing.
+const OTHER_ACTIONS: [(&str, Action); 5] = [
     ("/api/v1/audit/retention/runs", retention::action::PLAN),
+    ("/api/v1/auth/login", MFA_CHALLENGE),
     ("/api/v1/auth/refresh", SESSION_REFRESH_REUSE),
     ("/api/v1/keys/{id}/destroy", KEY_DESTROY),
     ("/api/v1/users/{id}/erase", SUBJECT_ERASURE_READ),
+];
+
+/// Routes that demand more of the session than that it lives, and how much (RFC 9470). The use cases demand it themselves, and
+/// more of whoever has a second factor.
+pub const DEMANDS: [(Method, &str, Demand); 5] = [
+    (Method::Post, "/api/v1/me/mfa/totp", FRESH),
+    (Method::Delete, "/api/v1/me/mfa/totp", FRESH),
+    (Method::Post, "/api/v1/me/mfa/totp/confirm", FRESH),
+    (Method::Post, "/api/v1/me/mfa/backup-codes", FRESH),
+    (Method::Post, "/api/v1/users/{id}/reset-mfa", FRESH),
 ];
 
 /// A route of the public listener.
@@ -146,6 +158,13 @@ impl Endpoint {
         listed
             .find(|(path, _)| *path == self.path)
             .map(|(_, action)| *action)
+    }
+    /// What it demands of the session.
+    pub fn demand(&self) -> Option<Demand> {
+        let mut listed = DEMANDS.iter();
+        listed
+            .find(|(method, path, _)| *method == self.method && *path == self.path)
+            .map(|(.., demand)| *demand)
     }
     /// Whether it takes an id from its path.
     pub fn takes_id(&self) -> bool {

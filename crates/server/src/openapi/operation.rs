@@ -72,10 +72,19 @@ pub(super) fn id(endpoint: &Endpoint) -> String {
 }
 
 fn rights(endpoint: &Endpoint) -> String {
-    match &endpoint.access {
+    let who = match &endpoint.access {
         Access::Anonymous => "Open to anybody.".to_owned(),
         Access::Session => "For anybody who is signed in.".to_owned(),
         Access::Permission(permission) => format!("Needs the permission `{}`.", permission.as_str()),
+    };
+    match endpoint.demand() {
+        Some(demand) => format!(
+            "{who} Demands a proof of at most {} s ago, at `{}` at least; \
+             `POST /api/v1/auth/step-up` gives it (RFC 9470).",
+            demand.max_age.as_secs(),
+            demand.aal.as_str()
+        ),
+        None => who,
     }
 }
 

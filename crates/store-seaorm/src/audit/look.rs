@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use vutf_identity::{
     IdentityTx, IdentityUnit,
     housekeeping::HousekeepingRepo,
+    mfa::MfaRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
 use vutf_kernel::{Event, EventRecorder, EventSink, PortError, Transaction, Units};
@@ -86,6 +87,9 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn refresh(&mut self) -> &mut dyn RefreshRepo {
+        &mut self.tx
+    }
+    fn mfa(&mut self) -> &mut dyn MfaRepo {
         &mut self.tx
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

@@ -13,6 +13,9 @@ const GUARDS: &str = "DELETE FROM login_guards WHERE (organization_id, account, 
      WHERE updated_at < $1 AND (user_id IS NULL OR failures = 0) AND (blocked_until IS NULL OR blocked_until <= $2) \
      ORDER BY updated_at LIMIT $3)";
 
+const CHALLENGES: &str = "DELETE FROM mfa_challenges WHERE challenge_hash IN \
+     (SELECT challenge_hash FROM mfa_challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
 /// Two halves, since each has an index of its own.
 const OVER: &str = "SELECT id FROM sessions WHERE expires_at < $1 \
      UNION SELECT id FROM sessions WHERE revoked_at < $1";
@@ -40,6 +43,11 @@ impl HousekeepingRepo for Tx {
         );
         let values = [before.as_micros().into(), i64::from(limit).into()];
         self.remove("housekeeping.refresh_tokens", &tokens, values).await
+    }
+
+    async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let values = [before.as_micros().into(), i64::from(limit).into()];
+        self.remove("housekeeping.challenges", CHALLENGES, values).await
     }
 
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {

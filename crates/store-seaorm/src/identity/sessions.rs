@@ -81,6 +81,36 @@ impl SessionRepo for Tx {
             .map_err(port("sessions.touch"))
     }
 
+    async fn reauthenticate(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        assurance: &Assurance,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let change = sessions::ActiveModel {
+            aal: Set(assurance.aal.as_str().to_owned()),
+            amr: Set(assurance.amr.join(" ")),
+            auth_time: Set(assurance.auth_time.as_micros()),
+            updated_at: Set(at.as_micros()),
+            ..Default::default()
+        };
+        let done = sessions::Entity::update_many()
+            .set(change)
+            .col_expr(
+                sessions::Column::Version,
+                Expr::col(sessions::Column::Version).add(1),
+            )
+            .col_expr(sessions::Column::UpdatedBy, Expr::col(sessions::Column::UserId))
+            .filter(sessions::Column::Id.eq(id.as_uuid()))
+            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(sessions::Column::RevokedAt.is_null())
+            .exec(&self.db)
+            .await
+            .map_err(port("sessions.reauthenticate"))?;
+        Ok(done.rows_affected == 1)
+    }
+
     async fn revoke(
         &mut self,
         organization: OrganizationId,

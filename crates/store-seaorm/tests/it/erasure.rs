@@ -12,7 +12,7 @@ use vutf_app::erasure::{
 use vutf_audit::{EventFilter, LogReader as _, parse_body, verify};
 use vutf_crypto_keys::{KeyReader as _, KeyState, Keyring};
 use vutf_identity::{
-    Identity, IdentityRead as _, LoginName, Session, Settings, User, role::permission,
+    Identity, IdentityRead as _, LoginName, Session, Settings, User, mfa::TotpFactor, role::permission,
     user::erase::EraseError,
 };
 use vutf_kernel::{
@@ -130,6 +130,20 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
     let roles = ["user".to_owned()];
     unit.roles()
         .assign(HOME, user.id, &roles, None, factory.now())
+        .await
+        .unwrap();
+    let factor = TotpFactor {
+        confirmed_at: Some(factory.now()),
+        ..factory.totp_factor(&user)
+    };
+    unit.mfa().enrol(&factor).await.unwrap();
+    let codes = factory.backup_codes();
+    unit.mfa()
+        .put_codes(HOME, user.id, &codes, factory.now())
+        .await
+        .unwrap();
+    unit.mfa()
+        .open_challenge(&factory.mfa_challenge(&user))
         .await
         .unwrap();
     unit.log().append(event.clone()).await.unwrap();
@@ -338,10 +352,13 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
     assert_eq!(
         rows,
         [
+            ("backup_codes", 10),
             ("login_guards", 0),
+            ("mfa_challenges", 1),
             ("passwords", 1),
             ("sessions_emptied", 1),
             ("sessions_ended", 1),
+            ("totp_factors", 1),
             ("user_roles", 1),
             ("users", 1)
         ]

@@ -132,6 +132,13 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO audit_prune_batch (event_id, run_id, class, cutoff, removed, pruned_at) VALUES ({two}, {one}, 'reads', 1, 1, 1);
              INSERT INTO audit_pruned (seq, event_id) VALUES (0, {two})"
         ),
+        format!(
+            "INSERT INTO totp_factors (id, organization_id, user_id, secret_ct, last_step, {stamps}) \
+               VALUES ({two}, {home}, {one}, {blob}, 0, 1, 1, 1);
+             INSERT INTO backup_codes (user_id, code_mac, organization_id, created_at) VALUES ({one}, {blob}, {home}, 1);
+             INSERT INTO mfa_challenges (challenge_hash, organization_id, user_id, epoch, password_changed_at, expires_at, created_at) \
+               VALUES ({blob}, {home}, {one}, 0, 1, 2, 1)"
+        ),
     ]
 }
 

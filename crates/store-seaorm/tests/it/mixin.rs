@@ -3,7 +3,7 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 29] = [
+const WITHOUT_MIXIN: [&str; 31] = [
     "approvals",
     "audit_alerts",
     "audit_analysis",
@@ -23,6 +23,7 @@ const WITHOUT_MIXIN: [&str; 29] = [
     "audit_prune_run",
     "audit_pruned",
     "audit_subject_ref",
+    "backup_codes",
     "bootstrap_tokens",
     "crypto_keys",
     "erasures",
@@ -31,6 +32,7 @@ const WITHOUT_MIXIN: [&str; 29] = [
     "keysets",
     "leases",
     "login_guards",
+    "mfa_challenges",
     "refresh_tokens",
     "user_roles",
 ];

@@ -208,6 +208,12 @@ pub const CODES: &[Code] = &[
         "What the key protects is never changed",
         "Keep the key, deactivated, for reading.",
     ),
+    code(
+        "wrong_mfa_code",
+        400,
+        "The code is not right",
+        "Send what the app shows now; compare the clock of its device.",
+    ),
     generic(
         "unauthenticated",
         401,
@@ -240,6 +246,30 @@ pub const CODES: &[Code] = &[
     ),
     code("session_ended", 401, "The session has ended", "Sign in again."),
     code("not_signed_in", 401, "There is no session", "Sign in first."),
+    code(
+        "invalid_challenge",
+        401,
+        "The challenge is not valid",
+        "Sign in again, from the password on.",
+    ),
+    code(
+        "invalid_mfa_code",
+        401,
+        "The second factor was refused",
+        "Send a code that was not used before; wait if you tried often.",
+    ),
+    code(
+        "reauthentication_refused",
+        401,
+        "This does not prove who you are",
+        "Check what you typed; send a code that was not used before; wait if you tried often.",
+    ),
+    code(
+        "insufficient_user_authentication",
+        401,
+        "The session has not proved enough, or not lately",
+        "`POST /api/v1/auth/step-up`, then repeat the request. `WWW-Authenticate` says what is asked for (RFC 9470).",
+    ),
     code(
         "bootstrap_token",
         401,
@@ -374,6 +404,30 @@ pub const CODES: &[Code] = &[
         409,
         "It clashes with the present state",
         "Read the present state.",
+    ),
+    code(
+        "mfa_not_enrolled",
+        409,
+        "There is no second factor",
+        "Make one: `POST /api/v1/me/mfa/totp`.",
+    ),
+    code(
+        "no_mfa_enrolment",
+        409,
+        "No second factor waits to be confirmed",
+        "Make one: `POST /api/v1/me/mfa/totp`. It waits for ten minutes.",
+    ),
+    code(
+        "mfa_demanded_by_role",
+        409,
+        "A role of the account demands a second factor",
+        "Put another into its place: `POST /api/v1/me/mfa/totp`, then confirm it.",
+    ),
+    code(
+        "second_factor_demanded",
+        409,
+        "This account proves itself with its second factor",
+        "Send a code in the place of the password.",
     ),
     code(
         "identity_taken",

@@ -11,6 +11,7 @@ mod render;
 use std::{borrow::Cow, time::Duration};
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
+use vutf_identity::mfa::{Demand, InsufficientAuthentication};
 use vutf_kernel::{Class, PortError};
 
 pub use self::{
@@ -30,6 +31,8 @@ pub struct Problem {
     retry_after: Option<Duration>,
     allow: Option<String>,
     lists_versions: bool,
+    /// Boxed: few problems have one, and all are passed around.
+    demand: Option<Box<Demand>>,
 }
 
 impl Problem {
@@ -49,6 +52,7 @@ impl Problem {
             retry_after,
             allow: None,
             lists_versions: false,
+            demand: None,
         }
     }
 
@@ -147,6 +151,16 @@ impl ResponseError for Problem {
     /// Only the status: the layer that knows the request id writes the document.
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status)
+    }
+}
+
+impl From<InsufficientAuthentication> for Problem {
+    /// RFC 9470, section 3: what is asked for is in the challenge.
+    fn from(short: InsufficientAuthentication) -> Self {
+        Self {
+            demand: Some(Box::new(short.0)),
+            ..Self::new(short.class(), short.code()).detail(short.to_string())
+        }
     }
 }
 

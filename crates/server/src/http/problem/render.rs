@@ -84,14 +84,23 @@ pub fn render(problem: &Problem, request_id: &RequestId, path: &str) -> HttpResp
     answer.body(document(problem, request_id, path))
 }
 
+/// RFC 6750, section 3: a request that carried no credential is told no error code. RFC 9470, section 3: one whose credential is
+/// not enough is told what would be.
+fn challenge(problem: &Problem) -> Cow<'static, str> {
+    match (&problem.demand, problem.code) {
+        (Some(demand), code) => Cow::Owned(format!(
+            r#"Bearer realm="violentutf", error="{code}", error_description="Prove again who you are", acr_values="{}", max_age="{}""#,
+            demand.aal.as_str(),
+            demand.max_age.as_secs()
+        )),
+        (None, "unauthenticated") => Cow::Borrowed(r#"Bearer realm="violentutf""#),
+        (None, _) => Cow::Borrowed(r#"Bearer realm="violentutf", error="invalid_token""#),
+    }
+}
+
 fn special_headers(problem: &Problem, answer: &mut HttpResponseBuilder) {
     if problem.status.as_u16() == 401 {
-        // RFC 6750, section 3: a request that carried no credential is told no error code.
-        let challenge = match problem.code {
-            "unauthenticated" => r#"Bearer realm="violentutf""#,
-            _ => r#"Bearer realm="violentutf", error="invalid_token""#,
-        };
-        answer.insert_header((WWW_AUTHENTICATE, challenge));
+        answer.insert_header((WWW_AUTHENTICATE, &*challenge(problem)));
     }
     if let Some(after) = problem.retry_after {
         let seconds = after

@@ -6,11 +6,15 @@ use vutf_audit::{
 };
 use vutf_identity::{
     bootstrap::BootstrapError,
+    mfa::{
+        confirm::ConfirmError, enrol::EnrolError, regenerate::RegenerateError, remove::RemoveError,
+        reset::ResetMfaError, view::ViewMfaError,
+    },
     password::strength::AssessError,
     role::{assign::AssignError, list::ListRolesError},
     session::{
         AuthenticateError, list::ListSessionsError, login::LoginError, logout::LogoutError,
-        refresh::RefreshError, revoke::RevokeSessionError,
+        refresh::RefreshError, revoke::RevokeSessionError, step_up::StepUpError, verify::VerifyError,
     },
     user::{
         change_password::ChangePasswordError,
@@ -89,9 +93,34 @@ refusals! {
     RetentionError,
     RevokeSessionError,
     RevokeSessionsError,
+    StepUpError,
     UnlockError,
     UpdateError,
+    VerifyError,
     ViewError,
+    ViewMfaError,
+}
+
+/// Errors of use cases that may ask for another proof.
+macro_rules! demanding_refusals {
+    ($($error:ident),+ $(,)?) => {$(
+        impl From<$error> for Problem {
+            fn from(error: $error) -> Self {
+                match error {
+                    $error::Fresh(short) => Self::from(short),
+                    error => problem(error.class(), error.code(), error.to_string(), error.port()),
+                }
+            }
+        }
+    )+};
+}
+
+demanding_refusals! {
+    ConfirmError,
+    EnrolError,
+    RegenerateError,
+    RemoveError,
+    ResetMfaError,
 }
 
 impl From<ChangePasswordError> for Problem {

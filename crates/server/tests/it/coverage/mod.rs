@@ -4,6 +4,7 @@
 
 mod log;
 mod log_scenes;
+mod mfa_scenes;
 mod scenes;
 mod stage;
 mod table;

@@ -5,7 +5,7 @@ use vutf_server::http::route::{Access, Endpoint};
 use vutf_testkit::client::{Answer, ApiClient, Person};
 
 use super::{
-    AGENT, UNKNOWN, log_scenes,
+    AGENT, UNKNOWN, log_scenes, mfa_scenes,
     stage::{Caller, Stage},
 };
 
@@ -134,6 +134,7 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
     let what = (endpoint.method.as_str(), endpoint.path);
     let wish = match what.1 {
         path if path.starts_with("/api/v1/auth/") => return auth(stage, what, status).await,
+        path if path.starts_with("/api/v1/me/mfa") => return mfa_scenes::own(stage, what, status).await,
         path if path.starts_with("/api/v1/me") => return me(stage, what).await,
         path if path.starts_with("/api/v1/users") => users(stage, what, status).await,
         path if path.starts_with("/api/v1/keys/jobs") => jobs(stage, what, status).await,
@@ -157,7 +158,7 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
     }
 }
 
-fn unwritten((method, path): (&str, &str)) -> ! {
+pub(super) fn unwritten((method, path): (&str, &str)) -> ! {
     panic!("{method} {path} has no scene: see docs/guides/audit-coverage.md")
 }
 
@@ -216,6 +217,8 @@ async fn auth(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
         ("POST", "/api/v1/auth/password/strength") => {
             Wish::to(what.1).json(json!({"password": "seven quiet copper lanterns"}))
         }
+        ("POST", "/api/v1/auth/mfa/verify") => mfa_scenes::verify(stage, status).await,
+        ("POST", "/api/v1/auth/step-up") => mfa_scenes::step_up(stage, status).await,
         ("POST", "/api/v1/auth/logout") => {
             let caller = stage.someone().await;
             Wish::to(what.1).by(&caller)
@@ -258,6 +261,9 @@ async fn users(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
             }
             _ => unwritten(what),
         };
+    }
+    if path.ends_with("/reset-mfa") {
+        return mfa_scenes::reset(stage, status).await;
     }
     let target = stage.someone().await.id;
     let user = format!("/api/v1/users/{target}");

@@ -12,7 +12,7 @@ use vutf_testkit::{
 
 use super::{Admin, World, eventually, world::signed_in};
 
-const PARALLEL: usize = 32;
+pub(super) const PARALLEL: usize = 32;
 
 macro_rules! on_both_databases {
     ($($name:ident),+) => {$(
@@ -34,16 +34,18 @@ macro_rules! on_both_databases {
     )+};
 }
 
+pub(super) use on_both_databases;
+
 on_both_databases!(one_refresh_token, wrong_passwords, bootstraps, logins);
 
 /// Sends them all at once; each has a connection of its own.
-async fn at_once(calls: impl IntoIterator<Item = Call>) -> Vec<Answer> {
+pub(super) async fn at_once(calls: impl IntoIterator<Item = Call>) -> Vec<Answer> {
     let sent = calls.into_iter().map(|call| tokio::spawn(call.send()));
     let answers = join_all(sent).await.into_iter();
     answers.map(|answer| answer.unwrap().unwrap()).collect()
 }
 
-fn statuses(answers: &[Answer]) -> Vec<u16> {
+pub(super) fn statuses(answers: &[Answer]) -> Vec<u16> {
     answers.iter().map(|answer| answer.status).collect()
 }
 
@@ -137,7 +139,7 @@ async fn wrong_passwords(world: World) {
     api.login(&person).expect(401).await.unwrap();
 }
 
-fn without_id(answer: &Answer) -> String {
+pub(super) fn without_id(answer: &Answer) -> String {
     let mut body: Value = answer.json().unwrap();
     body["request_id"] = Value::Null;
     body.to_string()

@@ -3,6 +3,7 @@
 mod access;
 mod flow;
 mod limits;
+mod mfa;
 mod passwords;
 mod probes;
 mod protocol;

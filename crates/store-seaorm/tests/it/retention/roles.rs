@@ -55,6 +55,17 @@ async fn the_service_works_as_a_role_that_owns_nothing() {
     unit.users().insert(&user).await.unwrap();
     unit.passwords().put(&factory.password(&user)).await.unwrap();
     unit.sessions().insert(&factory.session(&user)).await.unwrap();
+    unit.mfa().enrol(&factory.totp_factor(&user)).await.unwrap();
+    let codes = factory.backup_codes();
+    unit.mfa()
+        .put_codes(user.organization_id, user.id, &codes, factory.now())
+        .await
+        .unwrap();
+    unit.mfa()
+        .open_challenge(&factory.mfa_challenge(&user))
+        .await
+        .unwrap();
+    unit.mfa().remove_of(user.organization_id, user.id).await.unwrap();
     unit.commit().await.unwrap();
 
     let old = fill(&keeper).await;

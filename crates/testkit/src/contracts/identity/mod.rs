@@ -19,6 +19,7 @@ macro_rules! once {
 }
 
 mod housekeeping;
+mod mfa;
 mod races;
 mod refresh;
 mod roles;
@@ -49,6 +50,7 @@ pub async fn identity_contract(store: Arc<dyn IdentityStore>) {
     users::contract(&store, &mut factory).await;
     sessions::contract(&store, &mut factory).await;
     refresh::contract(&store, &mut factory).await;
+    mfa::contract(&store, &mut factory).await;
     roles::contract(&store, &mut factory).await;
     tenants::contract(&store, &mut factory).await;
     races::contract(&store, &mut factory).await;

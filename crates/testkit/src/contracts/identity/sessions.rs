@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use vutf_identity::{Session, User, UserStatus};
-use vutf_kernel::SessionId;
+use vutf_kernel::{Aal, Assurance, SessionId};
 
 use super::{HOME, Store, same, stored_user};
-use crate::factory::Factory;
+use crate::{contracts::NEIGHBOUR, factory::Factory};
 
 pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     a_session_comes_back_as_it_was(store, factory).await;
     live_sessions_are_listed_newest_first(store, factory).await;
     a_list_has_an_end(store, factory).await;
     a_session_is_ended_once(store, factory).await;
+    a_new_proof_is_noted_while_the_session_lives(store, factory).await;
     all_but_one_are_ended_with_their_families(store, factory).await;
     the_status_follows_session_user_and_roles(store, factory).await;
 }
@@ -43,6 +44,36 @@ async fn a_session_comes_back_as_it_was(store: &Store, factory: &mut Factory) {
     assert!(same(&found(store, bare.id).await, &bare));
     let unknown = factory.session(&user);
     assert!(once!(store, sessions.find(HOME, unknown.id)).unwrap().is_none());
+}
+
+async fn a_new_proof_is_noted_while_the_session_lives(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await;
+    let before = stored_session(store, factory, &user).await;
+    let now = factory.now();
+    let proved = Assurance {
+        aal: Aal::Aal2,
+        auth_time: now,
+        amr: vec!["pwd".to_owned(), "otp".to_owned()],
+    };
+    assert!(!once!(store, sessions.reauthenticate(NEIGHBOUR, before.id, &proved, now)).unwrap());
+    assert!(once!(store, sessions.reauthenticate(HOME, before.id, &proved, now)).unwrap());
+    let expected = Session {
+        assurance: proved.clone(),
+        stamps: before.stamps.clone().changed(Some(user.id), now),
+        ..before.clone()
+    };
+    assert!(same(&found(store, before.id).await, &expected));
+    let status = store.session_status(before.id).await.unwrap().unwrap();
+    assert_eq!(status.assurance, proved);
+    once!(store, sessions.revoke(HOME, before.id, "logout", None, now)).unwrap();
+    assert!(
+        !once!(
+            store,
+            sessions.reauthenticate(HOME, before.id, &before.assurance, now)
+        )
+        .unwrap()
+    );
+    assert_eq!(found(store, before.id).await.assurance, proved);
 }
 
 async fn live_sessions_are_listed_newest_first(store: &Store, factory: &mut Factory) {

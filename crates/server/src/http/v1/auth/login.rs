@@ -1,9 +1,12 @@
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vutf_identity::{
-    action,
-    session::login::{Login, login},
+    action, mfa,
+    session::{
+        Challenged,
+        login::{LoggedIn, Login, login},
+    },
 };
 use vutf_kernel::Secret;
 
@@ -21,10 +24,13 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Anonymous,
     action: action::SESSION_LOGIN,
     rate: RateClass::Login,
-    doc: Doc::new("auth", "Sign in with a password")
-        .takes::<LoginRequest>()
-        .answers::<TokensBody>(200)
-        .refuses(&[401]),
+    doc: Doc::new(
+        "auth",
+        "Sign in with a password; where there is a second factor, it is asked for next",
+    )
+    .takes::<LoginRequest>()
+    .answers::<LoginBody>(200)
+    .refuses(&[401]),
 };
 
 /// Who signs in.
@@ -39,6 +45,44 @@ pub(crate) struct LoginRequest {
     password: Secret<String>,
 }
 
+/// What a right password leads to.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum LoginBody {
+    /// A session.
+    Authenticated(TokensBody),
+    /// The account has a second factor: send it to `POST /api/v1/auth/mfa/verify`.
+    MfaRequired(MfaRequiredBody),
+}
+
+/// A sign-in that waits for its second factor.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MfaRequiredBody {
+    /// Always `mfa_required`.
+    #[schema(example = "mfa_required")]
+    status: &'static str,
+    /// Good for one sign-in.
+    challenge: String,
+    /// What may be presented: `totp`, `backup_code`.
+    #[schema(example = json!(["totp", "backup_code"]))]
+    methods: Vec<&'static str>,
+    /// How long it waits, in seconds.
+    #[schema(example = 300)]
+    expires_in: u64,
+}
+
+impl From<Challenged> for MfaRequiredBody {
+    /// The one place where a challenge leaves its custody: it belongs to the caller.
+    fn from(challenged: Challenged) -> Self {
+        Self {
+            status: "mfa_required",
+            challenge: challenged.challenge.expose().clone(),
+            methods: challenged.methods.into_iter().map(mfa::Method::as_str).collect(),
+            expires_in: challenged.expires_in.as_secs(),
+        }
+    }
+}
+
 pub(crate) async fn handle(
     state: web::Data<AppState>,
     caller: Caller,
@@ -46,6 +90,9 @@ pub(crate) async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let LoginRequest { username, password } = body.0;
     let command = Login { username, password };
-    let signed_in = login(&caller, &state.identity, command).await?;
-    Ok(HttpResponse::Ok().json(TokensBody::from(signed_in)))
+    let body = match login(&caller, &state.identity, command).await? {
+        LoggedIn::SignedIn(signed_in) => LoginBody::Authenticated(signed_in.into()),
+        LoggedIn::Challenged(challenged) => LoginBody::MfaRequired(challenged.into()),
+    };
+    Ok(HttpResponse::Ok().json(body))
 }

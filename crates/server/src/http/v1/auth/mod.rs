@@ -2,9 +2,11 @@
 
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod mfa;
 pub(crate) mod password;
 pub(crate) mod refresh;
 pub(crate) mod register;
+pub(crate) mod step_up;
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -8,6 +8,7 @@ pub(crate) mod erase;
 pub(crate) mod erasure;
 pub(crate) mod list;
 pub(crate) mod lock;
+pub(crate) mod reset_mfa;
 pub(crate) mod restore;
 pub(crate) mod revoke_sessions;
 pub(crate) mod roles;

@@ -1,0 +1,92 @@
+//! The second factor: time-based codes (RFC 6238) and backup codes, their enrolment, and what they prove.
+//!
+//! A factor goes from made over confirmed to removed. Only a confirmed one is asked for, and only the code that an app shows
+//! confirms it. A code is good once: whoever sees it over a shoulder comes too late.
+
+pub mod backup;
+pub mod confirm;
+pub mod enrol;
+pub mod freshness;
+pub(crate) mod prove;
+pub mod regenerate;
+pub mod remove;
+pub mod repo;
+pub mod reset;
+pub mod totp;
+pub mod view;
+
+use std::time::Duration;
+
+use vutf_kernel::{Action, Ctx, Secret};
+
+use crate::work::About;
+
+pub use self::{
+    backup::BackupCode,
+    freshness::{Demand, InsufficientAuthentication},
+    repo::{MfaChallenge, MfaRepo, TotpFactor},
+    totp::TotpSecret,
+};
+
+/// How long a sign-in waits for its second factor: 5 min.
+pub const CHALLENGE_LIFE: Duration = Duration::from_mins(5);
+/// How long a secret waits to be confirmed: 10 min. It stands on a screen for as long.
+pub const ENROLMENT_LIFE: Duration = Duration::from_mins(10);
+
+/// Kinds of second factors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// A code from an authenticator app.
+    Totp,
+    /// One of the codes that were written down.
+    BackupCode,
+}
+
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Totp, Self::BackupCode];
+
+    /// The stable word for the wire and the counters against guessing.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::BackupCode => "backup_code",
+        }
+    }
+    /// Reads the stable word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text)
+    }
+}
+
+/// What somebody presents as their second factor.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    /// Which kind.
+    pub method: Method,
+    /// As typed.
+    pub code: Secret<String>,
+}
+
+/// What an action on one's own factors is about.
+fn own(action: Action, ctx: &Ctx) -> About {
+    match ctx.actor.user_id() {
+        Some(user) => About::user(action, user),
+        None => About::kind(action),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Method;
+
+    #[test]
+    fn methods_are_read_as_they_are_written() {
+        for method in Method::ALL {
+            assert_eq!(Method::parse(method.as_str()), Some(method));
+        }
+        for other in ["", "password", "TOTP", "totp "] {
+            assert_eq!(Method::parse(other), None);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Proves anew, within a session, who is in it: RFC 9470. Whoever has a second factor does it with that, and whoever has none
+//! with the password.
+
+use std::time::Duration;
+
+use vutf_kernel::{Aal, Actor, Assurance, Ctx, Outcome, Secret, SessionId, UserId};
+
+use super::{
+    grant,
+    login::{Attempt, Loss, Proof, check, settle},
+};
+use crate::{
+    Identity, User, action,
+    guard::{GuardKey, count},
+    mfa::{Presented, freshness::raised, prove},
+    password::HashError,
+    refusal::use_case_error,
+    work::{About, Work},
+};
+
+const ACTION: vutf_kernel::Action = action::SESSION_STEP_UP;
+
+/// What somebody proves themself with.
+#[derive(Debug)]
+pub enum StepUp {
+    /// As typed.
+    Password(Secret<String>),
+    /// The second factor.
+    SecondFactor(Presented),
+}
+
+/// A token that tells of the new proof. The refresh token stays as it is.
+#[derive(Clone, Debug)]
+pub struct SteppedUp {
+    /// PASETO v4.public.
+    pub access_token: Secret<String>,
+    /// Life of the access token.
+    pub expires_in: Duration,
+    /// The session.
+    pub session_id: SessionId,
+    /// What the session has proved now.
+    pub assurance: Assurance,
+}
+
+use_case_error! {
+    /// Why nothing was proved.
+    StepUpError {
+        /// The caller is in no session.
+        NotSignedIn => Unauthenticated, "not_signed_in", "sign in first";
+        /// Wrong, used before, or tried too often: the answer does not say which.
+        Refused => Unauthenticated, "reauthentication_refused", "this does not prove who you are";
+        /// A password alone would let whoever stole it change the factor that guards against that.
+        FactorDemanded => Conflict, "second_factor_demanded", "this account proves itself with its second factor";
+    } {
+        /// No hash can be computed now.
+        Hash(HashError);
+    }
+}
+
+/// Why nothing was proved, for the log. It is committed: the attempt counts.
+type Reason = &'static str;
+
+/// Proves it, and moves the session's time and level.
+pub async fn step_up(ctx: &Ctx, id: &Identity, command: StepUp) -> Result<SteppedUp, StepUpError> {
+    let done = match command {
+        StepUp::Password(password) => by_password(ctx, id, password).await,
+        StepUp::SecondFactor(presented) => {
+            let done = id.run(ctx, presented, |work| Box::pin(by_factor(work)));
+            done.await
+                .and_then(|done| done.map_err(|_recorded| StepUpError::Refused))
+        }
+    };
+    let stepped_up = match done {
+        // Recorded already, with the reason.
+        Err(StepUpError::Refused) => return Err(StepUpError::Refused),
+        other => id.audited(ctx, about(ctx), other).await?,
+    };
+    id.sessions.forget(stepped_up.session_id);
+    Ok(stepped_up)
+}
+
+fn about(ctx: &Ctx) -> About {
+    match ctx.actor {
+        Actor::User { user_id, session_id } => About::session(ACTION, session_id).of(user_id),
+        _ => About::kind(ACTION),
+    }
+}
+
+async fn by_factor(mut work: Work<'_, Presented>) -> Result<Result<SteppedUp, Reason>, StepUpError> {
+    let Actor::User { user_id, session_id } = work.ctx.actor else {
+        return Err(StepUpError::NotSignedIn);
+    };
+    let presented = work.command.clone();
+    if let Err(reason) = prove::prove(&mut work, user_id, &presented).await? {
+        let about = about(&work.ctx);
+        work.raise(&about, Outcome::refused(reason), |event| event)
+            .await?;
+        return Ok(Err(reason));
+    }
+    raise(&mut work, session_id, Aal::Aal2, prove::AMR).await.map(Ok)
+}
+
+/// As a sign-in: counted before the slow check, which is outside any transaction, and looked at again after it.
+async fn by_password(ctx: &Ctx, id: &Identity, password: Secret<String>) -> Result<SteppedUp, StepUpError> {
+    let permit = id.hasher.permit().await?;
+    let attempt = id.run(ctx, (), |work| Box::pin(admit(work))).await?;
+    let reason = match check(id, &*permit, attempt, &password).await? {
+        Ok(proof) => {
+            drop(permit);
+            match id.run(ctx, proof, |work| Box::pin(accept(work))).await? {
+                Ok(stepped_up) => return Ok(stepped_up),
+                Err(reason) => reason,
+            }
+        }
+        Err(reason) => reason,
+    };
+    id.refused(ctx, about(ctx), reason).await?;
+    Err(StepUpError::Refused)
+}
+
+async fn admit(mut work: Work<'_, ()>) -> Result<Attempt, StepUpError> {
+    let user = work.by().ok_or(StepUpError::NotSignedIn)?;
+    let organization = work.ctx.organization_id;
+    if work.tx.mfa().confirmed(organization, user).await?.is_some() {
+        return Err(StepUpError::FactorDemanded);
+    }
+    let found = find(&mut work, user).await?;
+    let barred = count(&mut work, &GuardKey::password_of(user)).await?;
+    let password = work.tx.passwords().find(organization, user).await?;
+    Ok(Attempt {
+        user: Some(found),
+        password,
+        barred,
+    })
+}
+
+async fn accept(mut work: Work<'_, Proof>) -> Result<Result<SteppedUp, Reason>, StepUpError> {
+    let Actor::User { user_id, session_id } = work.ctx.actor else {
+        return Err(StepUpError::NotSignedIn);
+    };
+    let user = find(&mut work, user_id).await?;
+    match settle(&mut work, &user).await {
+        Ok(_changed_at) => {}
+        Err(Loss::Refused(reason)) => return Ok(Err(reason)),
+        Err(Loss::Port(error)) => return Err(error.into()),
+    }
+    raise(&mut work, session_id, Aal::Aal1, "pwd").await.map(Ok)
+}
+
+async fn find<C>(work: &mut Work<'_, C>, user: UserId) -> Result<User, StepUpError> {
+    let organization = work.ctx.organization_id;
+    let found = work.tx.users().find(organization, user).await?;
+    found.ok_or(StepUpError::NotSignedIn)
+}
+
+/// Notes the proof, and hands out a token that tells of it.
+async fn raise<C>(
+    work: &mut Work<'_, C>,
+    session: SessionId,
+    aal: Aal,
+    method: &'static str,
+) -> Result<SteppedUp, StepUpError> {
+    let (now, organization) = (work.now(), work.ctx.organization_id);
+    let found = work.tx.sessions().find(organization, session).await?;
+    let mut session = found.ok_or(StepUpError::NotSignedIn)?;
+    session.assurance = raised(&session.assurance, aal, method, now);
+    let noted = work
+        .tx
+        .sessions()
+        .reauthenticate(organization, session.id, &session.assurance, now)
+        .await?;
+    if !noted {
+        return Err(StepUpError::NotSignedIn);
+    }
+    let about = about(&work.ctx);
+    work.done(&about).await?;
+    let roles = work.tx.roles().of_user(organization, session.user_id).await?;
+    let (access_token, expires_in) = grant::access(&work.id, &mut work.env, &session, roles)?;
+    Ok(SteppedUp {
+        access_token,
+        expires_in,
+        session_id: session.id,
+        assurance: session.assurance,
+    })
+}

@@ -1,0 +1,27 @@
+//! One's own second factors.
+
+pub(crate) mod backup_codes;
+pub(crate) mod totp;
+pub(crate) mod view;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use vutf_identity::mfa::BackupCode;
+
+/// New backup codes. They are shown here and nowhere else; those from before count no more.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BackupCodesBody {
+    /// Each is good once.
+    #[schema(example = json!(["0123-4567-89ab-cdef"]))]
+    backup_codes: Vec<String>,
+}
+
+impl BackupCodesBody {
+    /// The one place where codes leave their custody: they belong to the caller.
+    fn new(codes: &[BackupCode]) -> Self {
+        let texts = codes.iter().map(|code| code.to_text().expose().clone());
+        Self {
+            backup_codes: texts.collect(),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use vutf_identity::{
+    action,
+    mfa::confirm::{Confirm, confirm},
+};
+use vutf_kernel::Secret;
+
+use super::super::BackupCodesBody;
+use crate::http::{
+    problem::Problem,
+    request::{Caller, Json},
+    route::{Access, Doc, Endpoint, Method, RateClass},
+    state::AppState,
+};
+
+pub(crate) const ENDPOINT: Endpoint = Endpoint {
+    method: Method::Post,
+    path: "/api/v1/me/mfa/totp/confirm",
+    access: Access::Session,
+    action: action::MFA_CONFIRM,
+    rate: RateClass::Default,
+    doc: Doc::new("me", "Confirm an authenticator app with a code that it shows")
+        .takes::<ConfirmRequest>()
+        .answers::<BackupCodesBody>(200)
+        .refuses(&[409]),
+};
+
+/// A code from the app.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfirmRequest {
+    /// Six digits.
+    #[schema(value_type = String, format = Password, write_only)]
+    code: Secret<String>,
+}
+
+pub(crate) async fn handle(
+    state: web::Data<AppState>,
+    caller: Caller,
+    body: Json<ConfirmRequest>,
+) -> Result<HttpResponse, Problem> {
+    let command = Confirm { code: body.0.code };
+    let codes = confirm(&caller, &state.identity, command).await?;
+    Ok(HttpResponse::Ok().json(BackupCodesBody::new(&codes)))
+}

@@ -1,0 +1,342 @@
+//! The second factor over HTTP: enrolment, both steps of a sign-in, step-up, removal, reset.
+
+use std::time::Duration;
+
+use actix_web::test::TestRequest;
+use serde_json::{Value, json};
+use vutf_kernel::{Aal, Assurance, OrganizationId, SessionId, Units};
+use vutf_testkit::authenticator::Authenticator;
+
+use super::world::{Answer, PASSWORD, World, bearer, get, post, world};
+
+const HOME: OrganizationId = OrganizationId::DEFAULT;
+
+fn delete(path: &str) -> TestRequest {
+    TestRequest::delete().uri(path)
+}
+
+/// Somebody who is signed in.
+struct Person {
+    name: String,
+    access: String,
+    session: SessionId,
+}
+
+impl World {
+    async fn person(&self, name: &str) -> Person {
+        let account = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
+        let made = self.send(post("/api/v1/auth/register", &account)).await;
+        assert_eq!(made.status, 201, "{}", made.json());
+        self.sign_in(name).await
+    }
+
+    async fn sign_in(&self, name: &str) -> Person {
+        let answer = self.password(name).await;
+        assert_eq!(answer.json()["status"], "authenticated", "{}", answer.json());
+        person(name, &answer)
+    }
+
+    async fn password(&self, name: &str) -> Answer {
+        let body = json!({"username": name, "password": PASSWORD});
+        let answer = self.send(post("/api/v1/auth/login", &body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        answer
+    }
+
+    async fn challenge(&self, name: &str) -> String {
+        let body = self.password(name).await.json();
+        assert_eq!(body["status"], "mfa_required");
+        assert_eq!(body["expires_in"], 300);
+        assert!(body.get("access_token").is_none() && body.get("refresh_token").is_none());
+        body["challenge"].as_str().unwrap().to_owned()
+    }
+
+    async fn verify(&self, challenge: &str, method: &str, code: &str) -> Answer {
+        let body = json!({"challenge": challenge, "method": method, "code": code});
+        self.send(post("/api/v1/auth/mfa/verify", &body)).await
+    }
+
+    async fn enrol(&self, person: &Person) -> Authenticator {
+        let made = self
+            .send(bearer(post("/api/v1/me/mfa/totp", &Value::Null), &person.access))
+            .await;
+        assert_eq!(made.status, 201, "{}", made.json());
+        assert_eq!(made.header("cache-control"), "no-store");
+        let uri = made.json()["otpauth_uri"].as_str().unwrap().to_owned();
+        assert!(
+            uri.starts_with(&format!("otpauth://totp/test.example:{}?", person.name)),
+            "{uri}"
+        );
+        let mut app = Authenticator::new(made.json()["secret"].as_str().unwrap()).unwrap();
+        let body = json!({"code": app.next_code().await});
+        let confirmed = self
+            .send(bearer(post("/api/v1/me/mfa/totp/confirm", &body), &person.access))
+            .await;
+        assert_eq!(confirmed.status, 200, "{}", confirmed.json());
+        app.backup_codes = serde_json::from_value(confirmed.json()["backup_codes"].clone()).unwrap();
+        assert_eq!(app.backup_codes.len(), 10);
+        app
+    }
+
+    async fn step_up(&self, person: &Person, body: Value) -> Answer {
+        self.send(bearer(post("/api/v1/auth/step-up", &body), &person.access))
+            .await
+    }
+
+    /// The session, as it will be once its last proof is `age` old; written by another replica, so to speak.
+    async fn age(&self, person: &Person, aal: Aal, age: Duration) {
+        let identity = &self.state.identity;
+        let now = identity.ambient.now();
+        let assurance = Assurance {
+            aal,
+            auth_time: now.minus(age),
+            amr: vec!["pwd".to_owned()],
+        };
+        let mut unit = Units::begin(&*identity.store).await.unwrap();
+        let noted = unit
+            .sessions()
+            .reauthenticate(HOME, person.session, &assurance, now)
+            .await;
+        assert!(noted.unwrap());
+        unit.commit().await.unwrap();
+    }
+}
+
+fn person(name: &str, answer: &Answer) -> Person {
+    let body = answer.json();
+    let text = |member: &str| body[member].as_str().unwrap().to_owned();
+    Person {
+        name: name.to_owned(),
+        access: text("access_token"),
+        session: text("session_id").parse().unwrap(),
+    }
+}
+
+/// What a caller sees of a refusal, without what differs with every request.
+fn seen(answer: &Answer) -> (u16, String, Value) {
+    let mut body = answer.json();
+    body["request_id"] = Value::Null;
+    (answer.status, answer.header("www-authenticate").to_owned(), body)
+}
+
+#[actix_web::test]
+async fn signing_in_takes_both_factors_and_no_code_twice() {
+    let world = world(&[]).await;
+    let enrolling = world.person("grace").await;
+    let mut app = world.enrol(&enrolling).await;
+    let challenge = world.challenge("grace").await;
+    let wrong = world.verify(&challenge, "totp", "000000").await;
+    assert_eq!(
+        (wrong.status, wrong.code().as_str()),
+        (401, "VUTF_INVALID_MFA_CODE")
+    );
+    let code = app.next_code().await;
+    let signed_in = world.verify(&challenge, "totp", &code).await;
+    assert_eq!(signed_in.status, 200, "{}", signed_in.json());
+    let second = person("grace", &signed_in);
+
+    let used = world.verify(&challenge, "totp", &code).await;
+    assert_eq!(
+        (used.status, used.code().as_str()),
+        (401, "VUTF_INVALID_CHALLENGE")
+    );
+    let challenge = world.challenge("grace").await;
+    let replayed = world.verify(&challenge, "totp", &code).await;
+    assert_eq!(seen(&replayed), seen(&wrong), "a replay looks like a wrong code");
+
+    let backup = world
+        .verify(&challenge, "backup_code", &app.backup_codes[0])
+        .await;
+    assert_eq!(backup.status, 200, "{}", backup.json());
+    let challenge = world.challenge("grace").await;
+    let spent = world
+        .verify(&challenge, "backup_code", &app.backup_codes[0])
+        .await;
+    assert_eq!(seen(&spent), seen(&wrong));
+    let shown = world
+        .send(bearer(get("/api/v1/me/mfa"), &second.access))
+        .await
+        .json();
+    assert_eq!(
+        (&shown["totp"], &shown["backup_codes_left"]),
+        (&json!(true), &json!(9))
+    );
+    let sessions = world
+        .send(bearer(get("/api/v1/me/sessions"), &second.access))
+        .await
+        .json();
+    let levels: Vec<_> = sessions["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["assurance"])
+        .collect();
+    assert_eq!(levels, ["aal2"; 3]);
+}
+
+#[actix_web::test]
+async fn what_cannot_be_a_second_factor_is_refused_before_it_is_looked_at() {
+    let world = world(&[]).await;
+    for body in [
+        json!({"challenge": "x", "method": "password", "code": "1"}),
+        json!({"challenge": "x", "code": "1"}),
+        json!({"challenge": "x", "method": "totp", "code": "1", "more": 1}),
+    ] {
+        let answer = world.send(post("/api/v1/auth/mfa/verify", &body)).await;
+        assert_eq!(answer.status, 400, "{}", answer.json());
+        answer.code();
+    }
+    let stranger = world.verify("vutf_mc_nothing", "totp", "000000").await;
+    assert_eq!(
+        (stranger.status, stranger.code().as_str()),
+        (401, "VUTF_INVALID_CHALLENGE")
+    );
+    let person = world.person("grace").await;
+    for body in [
+        json!({"method": "totp"}),
+        json!({"password": PASSWORD}),
+        json!({"method": "sms", "code": "1"}),
+    ] {
+        let answer = world.step_up(&person, body).await;
+        assert_eq!(answer.status, 400, "{}", answer.json());
+        answer.code();
+    }
+}
+
+#[actix_web::test]
+async fn an_old_proof_is_asked_for_again_and_the_new_one_counts_at_once() {
+    let world = world(&[]).await;
+    let person = world.person("grace").await;
+    world.age(&person, Aal::Aal1, Duration::from_mins(6)).await;
+    let calls = || {
+        [
+            post("/api/v1/me/mfa/totp", &Value::Null),
+            post("/api/v1/me/mfa/totp/confirm", &json!({"code": "000000"})),
+            post("/api/v1/me/mfa/backup-codes", &Value::Null),
+            delete("/api/v1/me/mfa/totp"),
+        ]
+    };
+    for call in calls() {
+        let answer = world.send(bearer(call, &person.access)).await;
+        assert_eq!(answer.code(), "VUTF_INSUFFICIENT_USER_AUTHENTICATION");
+        assert_eq!(
+            answer.header("www-authenticate"),
+            "Bearer realm=\"violentutf\", error=\"insufficient_user_authentication\", \
+             error_description=\"Prove again who you are\", acr_values=\"aal1\", max_age=\"300\""
+        );
+    }
+    let wrong = world
+        .step_up(
+            &person,
+            json!({"method": "password", "password": "not the right phrase"}),
+        )
+        .await;
+    assert_eq!(
+        (wrong.status, wrong.code().as_str()),
+        (401, "VUTF_REAUTHENTICATION_REFUSED")
+    );
+    let done = world
+        .step_up(&person, json!({"method": "password", "password": PASSWORD}))
+        .await;
+    assert_eq!(
+        (done.status, &done.json()["acr"]),
+        (200, &json!("aal1")),
+        "{}",
+        done.json()
+    );
+    assert_eq!(done.json()["session_id"], person.session.to_string());
+    let token = done.json()["access_token"].as_str().unwrap().to_owned();
+    for (call, status) in calls().into_iter().zip([201, 400, 409, 409]) {
+        assert_eq!(world.send(bearer(call, &token)).await.status, status);
+    }
+    let refusals = world
+        .events()
+        .into_iter()
+        .filter(|(.., reason)| reason == "insufficient_user_authentication");
+    assert_eq!(refusals.count(), 4);
+}
+
+#[actix_web::test]
+async fn a_proof_that_another_replica_took_is_seen_before_anything_is_refused() {
+    let world = world(&[]).await;
+    let person = world.person("grace").await;
+    world.age(&person, Aal::Aal1, Duration::from_mins(6)).await;
+    // Remembered here as it is now.
+    world.send(bearer(get("/api/v1/me"), &person.access)).await;
+    world.age(&person, Aal::Aal1, Duration::ZERO).await;
+    let made = world
+        .send(bearer(post("/api/v1/me/mfa/totp", &Value::Null), &person.access))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.json());
+}
+
+#[actix_web::test]
+async fn a_factor_is_removed_by_whoever_proves_that_they_have_it() {
+    let world = world(&[]).await;
+    let person = world.person("grace").await;
+    let mut app = world.enrol(&person).await;
+    world.age(&person, Aal::Aal1, Duration::ZERO).await;
+    let low = world
+        .send(bearer(delete("/api/v1/me/mfa/totp"), &person.access))
+        .await;
+    assert_eq!(low.code(), "VUTF_INSUFFICIENT_USER_AUTHENTICATION");
+    assert!(low.header("www-authenticate").contains("acr_values=\"aal2\""));
+    let by_password = world
+        .step_up(&person, json!({"method": "password", "password": PASSWORD}))
+        .await;
+    assert_eq!(
+        (by_password.status, by_password.code().as_str()),
+        (409, "VUTF_SECOND_FACTOR_DEMANDED")
+    );
+    let code = app.next_code().await;
+    let done = world
+        .step_up(&person, json!({"method": "totp", "code": code}))
+        .await;
+    assert_eq!(
+        (done.status, &done.json()["acr"]),
+        (200, &json!("aal2")),
+        "{}",
+        done.json()
+    );
+    let again = world
+        .step_up(&person, json!({"method": "totp", "code": code}))
+        .await;
+    assert_eq!(
+        (again.status, again.code().as_str()),
+        (401, "VUTF_REAUTHENTICATION_REFUSED")
+    );
+    let removed = world
+        .send(bearer(delete("/api/v1/me/mfa/totp"), &person.access))
+        .await;
+    assert_eq!(removed.status, 204);
+    world.sign_in("grace").await;
+}
+
+#[actix_web::test]
+async fn an_administrator_resets_what_somebody_lost() {
+    let world = world(&[]).await;
+    let admin = world.admin().await;
+    let person = world.person("grace").await;
+    world.enrol(&person).await;
+    let me = world.send(bearer(get("/api/v1/me"), &person.access)).await.json();
+    let path = format!("/api/v1/users/{}/reset-mfa", me["id"].as_str().unwrap());
+    let own = world
+        .send(bearer(post(&path, &Value::Null), &person.access))
+        .await;
+    assert_eq!(own.status, 403);
+    let done = world.send(bearer(post(&path, &Value::Null), &admin)).await;
+    assert_eq!(
+        (done.status, &done.json()["username"]),
+        (200, &json!("grace")),
+        "{}",
+        done.json()
+    );
+    let ended = world.send(bearer(get("/api/v1/me"), &person.access)).await;
+    assert_eq!(ended.status, 401);
+    world.sign_in("grace").await;
+    let again = world.send(bearer(post(&path, &Value::Null), &admin)).await;
+    assert_eq!(
+        (again.status, again.code().as_str()),
+        (409, "VUTF_MFA_NOT_ENROLLED")
+    );
+}
