@@ -1,6 +1,10 @@
 //! The use cases over the in-memory twins.
 
-#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failure here is a failed test"
+)]
 
 mod accounts;
 mod bootstrap;

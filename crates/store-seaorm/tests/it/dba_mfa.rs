@@ -1,7 +1,7 @@
 //! What an administrator of the database can do to second factors, and how each attempt is noticed; and what a rotation of
 //! their keys leaves as it was.
 
-use vutf_app::keys::Target;
+use vutf_app::{UnitOfWork, keys::Target};
 use vutf_crypto_keys::Purpose;
 use vutf_identity::{User, mfa::TotpFactor};
 use vutf_kernel::{OrganizationId, PortError};
@@ -36,6 +36,20 @@ async fn person(world: &World, factory: &mut Factory) -> (User, TotpFactor) {
     assert!(unit.mfa().confirm(&confirmed).await.unwrap());
     unit.commit().await.unwrap();
     (user, confirmed)
+}
+
+/// One row of each kind for `user`, ten of backup codes.
+pub(crate) async fn second_factor(unit: &mut dyn UnitOfWork, factory: &mut Factory, user: &User) {
+    let factor = TotpFactor {
+        confirmed_at: Some(factory.now()),
+        ..factory.totp_factor(user)
+    };
+    unit.mfa().enrol(&factor).await.unwrap();
+    let codes = factory.backup_codes();
+    let kept = unit.mfa().put_codes(HOME, user.id, &codes, factory.now()).await;
+    kept.unwrap();
+    let opened = unit.mfa().open_challenge(&factory.mfa_challenge(user)).await;
+    opened.unwrap();
 }
 
 /// The refusal names table, column and row.

@@ -12,7 +12,7 @@ use vutf_app::erasure::{
 use vutf_audit::{EventFilter, LogReader as _, parse_body, verify};
 use vutf_crypto_keys::{KeyReader as _, KeyState, Keyring};
 use vutf_identity::{
-    Identity, IdentityRead as _, LoginName, Session, Settings, User, mfa::TotpFactor, role::permission,
+    Identity, IdentityRead as _, LoginName, Session, Settings, User, role::permission,
     user::erase::EraseError,
 };
 use vutf_kernel::{
@@ -132,20 +132,7 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
         .assign(HOME, user.id, &roles, None, factory.now())
         .await
         .unwrap();
-    let factor = TotpFactor {
-        confirmed_at: Some(factory.now()),
-        ..factory.totp_factor(&user)
-    };
-    unit.mfa().enrol(&factor).await.unwrap();
-    let codes = factory.backup_codes();
-    unit.mfa()
-        .put_codes(HOME, user.id, &codes, factory.now())
-        .await
-        .unwrap();
-    unit.mfa()
-        .open_challenge(&factory.mfa_challenge(&user))
-        .await
-        .unwrap();
+    crate::dba_mfa::second_factor(&mut *unit, factory, &user).await;
     unit.log().append(event.clone()).await.unwrap();
     unit.commit().await.unwrap();
     Person { user, session, event }
@@ -344,11 +331,8 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
 
     let certificate = site.erase(&ctx_in(HOME), &gone.user).await.unwrap();
     assert_eq!((certificate.keys.len(), certificate.replay_of), (1, None));
-    let rows: Vec<(&str, u64)> = certificate
-        .rows
-        .iter()
-        .map(|(table, rows)| (table.as_str(), *rows))
-        .collect();
+    let rows = certificate.rows.iter();
+    let rows: Vec<(&str, u64)> = rows.map(|(table, rows)| (table.as_str(), *rows)).collect();
     assert_eq!(
         rows,
         [
