@@ -84,7 +84,7 @@ fn a_finding_tells_what_it_rests_on() {
     let [detection] = <[_; 1]>::try_from(found(&mut engine(), &events)).unwrap();
     assert_eq!(
         (detection.rule.as_str(), detection.rule_version),
-        ("guessing-burst", 1)
+        ("guessing-burst", 2)
     );
     assert_eq!((detection.first_seq, detection.last_seq), (0, 9));
     assert_eq!(detection.seqs, (0..10).collect::<Vec<_>>());

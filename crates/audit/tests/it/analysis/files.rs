@@ -79,7 +79,11 @@ fn what_is_no_rule_is_refused_with_its_field() {
         ("uid = \"T1110.001\"", "uid = \"1110\"", "`techniques`"),
         ("kind = \"threshold\"", "kind = \"magic\"", "magic"),
         ("kind = \"threshold\"", "kind = \"distinct\"", "of"),
-        ("actions = [\"session.login\"]", "actions = []", "`detector`"),
+        (
+            "actions = [\"session.login\", \"password.change\"]",
+            "actions = []",
+            "`detector`",
+        ),
         ("outcomes = [\"refused\"]", "outcomes = [\"bad\"]", "`detector`"),
         (
             "threshold = { default = 10,",
