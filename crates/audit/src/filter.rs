@@ -364,7 +364,11 @@ mod tests {
         assert_eq!(period(2, 2).check().unwrap_err().code, "period_empty");
         assert!(period(3, 2).check().is_err());
         let (least, most) = period(10_000, 10_200).ids();
-        assert_eq!(least, Some(uuid_v7_floor(at(6_400))), "what was recorded an hour late");
+        assert_eq!(
+            least,
+            Some(uuid_v7_floor(at(6_400))),
+            "what was recorded an hour late"
+        );
         assert_eq!(most, Some(uuid_v7_floor(at(10_260))));
     }
 

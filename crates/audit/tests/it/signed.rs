@@ -332,7 +332,14 @@ fn whatever_is_changed_in_tree_and_checkpoints_is_named() {
             (33, FindingKind::CheckpointChanged),
             |rows| {
                 let kept = &mut rows.checkpoints[1];
-                kept.note = kept.note.replacen('A', "B", 1);
+                // The first symbol of the root, on the third line.
+                let at = kept.note.match_indices('\n').nth(1).unwrap().0 + 1;
+                let other = if kept.note[at..].starts_with('A') {
+                    "B"
+                } else {
+                    "A"
+                };
+                kept.note.replace_range(at..=at, other);
             },
         ),
         (
