@@ -116,6 +116,13 @@ fn checkpoint_of(head: &NotedHead, signer: &TestSigner) -> Checkpoint {
     policy.verify(head.note.as_ref().unwrap()).unwrap().checkpoint
 }
 
+/// Changes the first symbol of a note's root, which stands on the third line.
+fn spoil_root(note: &mut String) {
+    let at = note.match_indices('\n').nth(1).unwrap().0 + 1;
+    let other = if note[at..].starts_with('A') { "B" } else { "A" };
+    note.replace_range(at..=at, other);
+}
+
 fn findings(log: &MemoryLog, signer: &TestSigner, known: &[Checkpoint]) -> Option<(i64, FindingKind)> {
     let keys = signer.verifiers().unwrap();
     let expected = Expected {
@@ -331,15 +338,7 @@ fn whatever_is_changed_in_tree_and_checkpoints_is_named() {
             "a kept checkpoint",
             (33, FindingKind::CheckpointChanged),
             |rows| {
-                let kept = &mut rows.checkpoints[1];
-                // The first symbol of the root, on the third line.
-                let at = kept.note.match_indices('\n').nth(1).unwrap().0 + 1;
-                let other = if kept.note[at..].starts_with('A') {
-                    "B"
-                } else {
-                    "A"
-                };
-                kept.note.replace_range(at..=at, other);
+                spoil_root(&mut rows.checkpoints[1].note);
             },
         ),
         (
