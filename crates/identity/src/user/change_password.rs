@@ -10,6 +10,7 @@ use super::User;
 use crate::{
     Identity, RuleError, action,
     guard::{GuardKey, GuardState},
+    mfa::{InsufficientAuthentication, freshness::FRESH_SECOND_FACTOR},
     password::{HashError, HashPermit, PasswordContext, PasswordError, policy::normalized},
     refusal::use_case_error,
     repo::PasswordRecord,
@@ -49,6 +50,8 @@ use_case_error! {
         Password(PasswordError);
         /// No hash can be computed now.
         Hash(HashError);
+        /// The account has a second factor, and this session has not proved it lately.
+        Fresh(InsufficientAuthentication);
     }
 }
 
@@ -129,6 +132,10 @@ async fn admit(mut work: Work<'_, Secret<String>>) -> Result<Attempt, ChangePass
     let context = PasswordContext::new(&user.username, &user.email).named(user.display_name.as_ref());
     work.id.settings.password.check(&work.command, context)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
+    // A session from before the factor was enrolled is one of the password alone, and must not shut the owner out.
+    if work.tx.mfa().confirmed(organization, user.id).await?.is_some() {
+        FRESH_SECOND_FACTOR.check(&work.ctx, now)?;
+    }
     let stored = work.tx.passwords().find(organization, user.id).await?;
     let stored = stored.ok_or(ChangePasswordError::WrongPassword)?;
     let key = GuardKey::password_of(user.id);

@@ -21,6 +21,7 @@ use vutf_identity::{
     },
     token::Claims,
     user::{
+        change_password::{ChangePassword, ChangePasswordError, change_password},
         lock::{Lock, lock},
         unlock::{Unlock, unlock},
     },
@@ -351,6 +352,20 @@ async fn whoever_has_a_second_factor_steps_up_with_it_and_with_nothing_less() {
         remove(&low, &world.id).await.unwrap_err().code(),
         "insufficient_user_authentication"
     );
+    // Nor does a session of the password alone change that, and shut the owner out.
+    let change = |ctx: Ctx| {
+        let command = ChangePassword {
+            current: secret(PASSWORD),
+            new: secret("seven quiet copper lanterns"),
+            keep_other_sessions: true,
+        };
+        let id = &world.id;
+        async move { change_password(&ctx, id, command).await }
+    };
+    assert!(matches!(
+        change(low.clone()).await,
+        Err(ChangePasswordError::Fresh(_))
+    ));
     let by_password = world.step_up(&low, StepUp::Password(secret(PASSWORD))).await;
     assert!(matches!(by_password, Err(StepUpError::FactorDemanded)));
     let replay = StepUp::SecondFactor(totp(&app.code(world.now())));
@@ -364,6 +379,7 @@ async fn whoever_has_a_second_factor_steps_up_with_it_and_with_nothing_less() {
     assert_eq!(claims(&done.access_token).acr, "aal2");
     remove(&world.ctx(&old).await, &world.id).await.unwrap();
     world.login("ada").await;
+    change(world.ctx(&old).await).await.unwrap();
 }
 
 #[tokio::test]

@@ -125,6 +125,9 @@ demanding_refusals! {
 
 impl From<ChangePasswordError> for Problem {
     fn from(error: ChangePasswordError) -> Self {
+        if let ChangePasswordError::Fresh(short) = error {
+            return Self::from(short);
+        }
         if let ChangePasswordError::Password(error) = error {
             let error = FieldError::new("/new_password", error.code(), error.to_string());
             return Self::new(Class::Invalid, "invalid_password").errors(vec![error]);
