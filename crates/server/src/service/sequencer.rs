@@ -32,6 +32,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 /// How long after the last event the loop looks for the next ones of other replicas as often as while they flow.
 const LIVELY_FOR: Duration = Duration::from_secs(5);
+/// How long a stop waits for transactions of others that hold back what is pending.
+const DRAIN: Duration = Duration::from_secs(3);
 /// How much less often it looks after that.
 const CALM: u32 = 10;
 
@@ -114,9 +116,29 @@ impl Loop {
             }
             next = Instant::now() + self.turn().await;
         }
-        while !self.status.is_refused() && matches!(self.step().await, Ok(true)) {}
+        self.drain().await;
         self.release().await;
         self.keeper.finish().await;
+    }
+
+    /// Places what is pending. On PostgreSQL an event has no place before every transaction of the cluster that began earlier has
+    /// ended, those of other databases too: they are waited for, but not for long.
+    async fn drain(&mut self) {
+        let until = Instant::now() + DRAIN;
+        while !self.status.is_refused() {
+            match self.step().await {
+                Ok(true) => continue,
+                // Another replica places what is left.
+                Ok(false) if self.lease.is_none() => return,
+                Ok(false) => {}
+                Err(_) => return,
+            }
+            let left = self.store.audit_lag().await;
+            if left.is_ok_and(|lag| lag.pending == 0) || Instant::now() >= until {
+                return;
+            }
+            tokio::time::sleep(self.settings.sequencer_interval).await;
+        }
     }
 
     /// One step; how long to wait for the next.

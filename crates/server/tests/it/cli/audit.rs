@@ -19,7 +19,7 @@ fn logged() -> Site {
 }
 
 /// Waits until every event has its place, and shows that the log can be verified while the service runs.
-fn placed(site: &Site) -> Value {
+pub(super) fn placed(site: &Site) -> Value {
     for _ in 0..500 {
         let report = site.run(&["audit", "verify", "--json"]).json();
         if report["pending"] == 0 {

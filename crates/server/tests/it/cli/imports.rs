@@ -8,7 +8,7 @@ use vutf_testkit::{
     servers::{database, require_postgres},
 };
 
-use super::Site;
+use super::{Site, audit::placed};
 
 /// Made by others; see crates/identity/tests/data/foreign-hashes.py.
 fn cases() -> Vec<Value> {
@@ -73,6 +73,7 @@ async fn an_imported_user_signs_in(site: Site) {
         }
         api.login(&person).expect(200).await.unwrap();
     }
+    placed(&site);
     assert_eq!(server.terminate().unwrap(), Some(0));
     let events = site.run(&["audit", "export"]).ok();
     let named = |what: &str| {
