@@ -26,7 +26,7 @@ CREATE TABLE audit_intake (
     xid BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     id UUID NOT NULL PRIMARY KEY,
     occurred_at BIGINT NOT NULL,
-    organization_id UUID NOT NULL REFERENCES organizations (id),
+    organization_id UUID NOT NULL,
     request_id TEXT NOT NULL,
     actor_kind TEXT NOT NULL,
     actor_id UUID,
@@ -53,7 +53,7 @@ CREATE TABLE audit_intake (
     xid INTEGER NOT NULL DEFAULT 0,
     id BLOB NOT NULL UNIQUE,
     occurred_at INTEGER NOT NULL,
-    organization_id BLOB NOT NULL REFERENCES organizations (id),
+    organization_id BLOB NOT NULL,
     request_id TEXT NOT NULL,
     actor_kind TEXT NOT NULL,
     actor_id BLOB,
@@ -75,7 +75,7 @@ CREATE INDEX audit_intake_action ON audit_intake (organization_id, action, id);
 const UP: &str = "
 CREATE TABLE audit_subject_ref (
     event_id {uuid} NOT NULL,
-    organization_id {uuid} NOT NULL REFERENCES organizations (id),
+    organization_id {uuid} NOT NULL,
     subject_id {uuid} NOT NULL,
     PRIMARY KEY (event_id, subject_id)
 );

@@ -38,7 +38,18 @@ impl Request {
 
     /// Sends it once.
     pub(crate) fn once(&self) -> Result<(u16, Vec<u8>)> {
-        Connection::open(self.port)?.exchange(&self.bytes)
+        self.connect()?.send(self)
+    }
+
+    /// Sends it once; status and head of the answer, in lower case.
+    pub(crate) fn answer(&self) -> Result<(u16, String)> {
+        let (status, head, _) = self.connect()?.exchange(&self.bytes)?;
+        Ok((status, head))
+    }
+
+    /// A connection to its server.
+    pub(crate) fn connect(&self) -> Result<Connection> {
+        Connection::open(self.port)
     }
 }
 
@@ -71,7 +82,7 @@ pub(crate) fn run(
         while !stop.load(Ordering::Relaxed) {
             let counts = counting.load(Ordering::Relaxed);
             let sent = Instant::now();
-            let (status, body) = connection.exchange(&request.bytes)?;
+            let (status, body) = connection.send(request)?;
             ensure!(
                 (200..300).contains(&status) && contains(&body, expected),
                 "{status} {}",
@@ -109,7 +120,8 @@ fn contains(body: &[u8], expected: &str) -> bool {
     body.windows(expected.len()).any(|window| window == expected)
 }
 
-struct Connection {
+/// Kept from one request to the next.
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -126,7 +138,13 @@ impl Connection {
     }
 
     /// Status and body of the answer.
-    fn exchange(&mut self, request: &[u8]) -> Result<(u16, Vec<u8>)> {
+    pub(crate) fn send(&mut self, request: &Request) -> Result<(u16, Vec<u8>)> {
+        let (status, _, body) = self.exchange(&request.bytes)?;
+        Ok((status, body))
+    }
+
+    /// Status, head and body of the answer.
+    fn exchange(&mut self, request: &[u8]) -> Result<(u16, String, Vec<u8>)> {
         self.stream.write_all(request)?;
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -145,7 +163,7 @@ impl Connection {
             None if header("transfer-encoding") == Some("chunked") => self.chunks()?,
             None => Vec::new(),
         };
-        Ok((status, body))
+        Ok((status, head, body))
     }
 
     fn chunks(&mut self) -> Result<Vec<u8>> {
@@ -219,7 +237,7 @@ mod tests {
         ]);
         let request = Request::new(port, "GET", "/", "x: y", "");
         let mut connection = Connection::open(port).unwrap();
-        let mut next = || connection.exchange(&request.bytes).unwrap();
+        let mut next = || connection.send(&request).unwrap();
         assert_eq!(next(), (200, b"hello".to_vec()));
         assert_eq!(next(), (200, b"hello, my world!".to_vec()));
         assert_eq!(next(), (404, Vec::new()));

@@ -1,5 +1,6 @@
 //! Developer tasks, one file each: `cargo xtask TASK`.
 
+mod attack;
 mod bench;
 mod ci;
 mod client;
@@ -85,6 +86,12 @@ enum Task {
         #[command(subcommand)]
         what: drill::Drill,
     },
+    /// Attack a running service of this machine, and insist that each attack fails and leaves its trace.
+    Attack {
+        /// What.
+        #[command(subcommand)]
+        what: attack::Attack,
+    },
     /// Run the fuzz targets with cargo-fuzz, each for a while.
     Fuzz(fuzz::Options),
     /// Run every check that needs no server: formatting, lints, layers, tidy, generated files, dependencies, secrets.
@@ -115,6 +122,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Passwords { what } => passwords::run(&what)?,
         Task::Interop { what } => return interop::run(&what),
         Task::Drill { what } => return drill::run(&what),
+        Task::Attack { what } => return attack::run(&what),
         Task::Fuzz(options) => fuzz::run(&options)?,
         Task::Ci => return Ok(ci::run()),
     }

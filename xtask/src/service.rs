@@ -22,7 +22,20 @@ impl Service {
     /// Starts `program` on `database` (SQLite in `home` otherwise) with everything at its default but the rate limits, which are
     /// off.
     pub(crate) fn start(program: &Path, home: &Path, database: Option<&str>) -> Result<Self> {
+        Self::start_with(program, home, database, &[])
+    }
+
+    /// The same with `settings`, as variables of the environment.
+    pub(crate) fn start_with(
+        program: &Path,
+        home: &Path,
+        database: Option<&str>,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut builder = ServerProcess::builder_of(program, home);
+        for (name, value) in settings {
+            builder = builder.env(name, value);
+        }
         if let Some(url) = database {
             builder = builder.database(url);
         }
@@ -64,6 +77,16 @@ impl Service {
 
     pub(crate) fn get(&self, path: &str) -> Request {
         Request::new(self.port, "GET", path, &self.header(), "")
+    }
+
+    /// As anybody: `header` is a line, or some, without the last line's end. No body when it is null.
+    pub(crate) fn request(&self, method: &str, path: &str, header: &str, body: &Value) -> Request {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        Request::new(self.port, method, path, header, &body)
     }
 
     /// Posts, and answers the body of a success.

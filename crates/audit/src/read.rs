@@ -78,6 +78,7 @@ pub trait LogReader: TreeReader {
     /// One event, of any tenant: the caller checks `intake.organization_id`.
     async fn entry(&self, id: EventId) -> Result<Option<Record>, PortError>;
     /// The events that `filter` matches, in its order of ids, which is the order in which they happened to the millisecond.
-    /// [`PageRequest::after`] is the last one of the page before, whichever the order.
+    /// [`PageRequest::after`] is what the page before gave as [`Page::next`], whichever the order. A page may hold fewer than were
+    /// asked for, or none, and have a next one all the same: a store bounds what it looks at for one page.
     async fn search(&self, filter: &EventFilter, page: &PageRequest) -> Result<Page<Record>, PortError>;
 }

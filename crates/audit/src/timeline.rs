@@ -214,17 +214,19 @@ pub async fn timeline(
     Ok(lines)
 }
 
-/// Pages of one part of the same order as one page: each event once, and no more than asked for.
+/// Newest-first pages of several parts as one page: each event once, no more than asked for, and nothing from behind the place
+/// that one of the parts has come to.
 fn merged(parts: Vec<Page<Record>>, limit: u16) -> Page<Record> {
-    let more = parts.iter().any(|part| part.next.is_some());
+    let reached = parts.iter().filter_map(|part| part.next).max();
     let mut items: Vec<Record> = parts.into_iter().flat_map(|part| part.items).collect();
+    items.retain(|record| reached.is_none_or(|reached| record.intake.id.as_uuid() >= reached));
     items.sort_by_key(|record| std::cmp::Reverse(record.intake.id));
     items.dedup_by_key(|record| record.intake.id);
-    let more = more || items.len() > usize::from(limit);
+    let cut = items.len() > usize::from(limit);
     items.truncate(usize::from(limit));
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|record| record.intake.id.as_uuid());
-    Page { items, next }
+    let last = items.last().map(|record| record.intake.id.as_uuid());
+    Page {
+        next: if cut { last } else { reached },
+        items,
+    }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use backon::Retryable;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Notify;
@@ -23,6 +23,11 @@ use vutf_kernel::{
 };
 
 use crate::{connection::Connection, error::port, retry, tx::Tx};
+
+/// Connections of [`SeaStore::aside`]: two groups of lone events, and the sequencer with a look meanwhile.
+const ASIDE: u32 = 4;
+/// Those are asked whether they live only when nobody used them for so long.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -105,12 +110,14 @@ pub(crate) struct Inner {
     writer: DatabaseConnection,
     /// PostgreSQL: the same pool. SQLite: readers.
     reader: DatabaseConnection,
+    /// PostgreSQL: two connections that requests do not wait for. SQLite: none.
+    aside: Option<DatabaseConnection>,
     backend: DbBackend,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) ambient: Ambient,
-    breaker: Breaker,
+    breaker: Arc<Breaker>,
     max_connections: u32,
-    reloader: OnceLock<Arc<dyn KeyReloader>>,
+    reloader: Arc<OnceLock<Arc<dyn KeyReloader>>>,
     appended: Arc<Notify>,
 }
 
@@ -145,9 +152,14 @@ impl SeaStore {
             } else {
                 writer.clone()
             };
-            Ok::<_, DbErr>((writer, reader))
+            let aside = if sqlite {
+                None
+            } else {
+                Some(Database::connect(few(options)).await?)
+            };
+            Ok::<_, DbErr>((writer, reader, aside))
         };
-        let (writer, reader) = open
+        let (writer, reader, aside) = open
             .retry(retry::connecting(options.connect_deadline))
             .when(|_| started.elapsed() < options.connect_deadline)
             .notify(|_, wait| {
@@ -162,21 +174,46 @@ impl SeaStore {
                 source,
             })?;
         let backend = writer.get_database_backend();
-        let breaker = Breaker::new("database", options.breaker);
+        let breaker = Arc::new(Breaker::new("database", options.breaker));
         let inner = Inner {
             writer,
             reader,
+            aside,
             backend,
             keyring,
             ambient,
             breaker,
             max_connections: options.max_connections,
-            reloader: OnceLock::new(),
+            reloader: Arc::default(),
             appended: Arc::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// The same store over connections of its own, for what everybody's answer waits for in the end: it does not queue behind
+    /// requests that are more than the pool holds. SQLite: the store itself.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        let Some(aside) = &self.inner.aside else {
+            return self.clone();
+        };
+        let inner = Inner {
+            writer: aside.clone(),
+            reader: aside.clone(),
+            aside: None,
+            backend: self.inner.backend,
+            keyring: Arc::clone(&self.inner.keyring),
+            ambient: self.inner.ambient.clone(),
+            breaker: Arc::clone(&self.inner.breaker),
+            max_connections: ASIDE,
+            reloader: Arc::clone(&self.inner.reloader),
+            appended: Arc::clone(&self.inner.appended),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Which database it is.
@@ -235,7 +272,7 @@ impl SeaStore {
             Technology::Postgres => "SELECT current_setting('server_version') AS v",
             Technology::Sqlite => "SELECT sqlite_version() AS v",
         };
-        let statement = sea_orm::Statement::from_string(self.backend(), sql);
+        let statement = Statement::from_string(self.backend(), sql);
         let row = self
             .read("database.version", |db| db.query_one_raw(statement))
             .await?;
@@ -252,6 +289,9 @@ impl SeaStore {
                 .execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)")
                 .await;
             let _closed = self.inner.reader.clone().close().await;
+        }
+        if let Some(aside) = &self.inner.aside {
+            let _closed = aside.clone().close().await;
         }
         let _closed = self.inner.writer.clone().close().await;
     }
@@ -284,6 +324,29 @@ impl SeaStore {
         self.call(op, statement(&self.inner.writer)).await
     }
 
+    /// Runs a statement that is all or nothing. When the connection was cut nobody knows which it was: it is run again on another
+    /// one, and where that finds that something is there already, `is_done` tells whether all of it is.
+    pub(crate) async fn write_once(&self, statement: Statement, is_done: Statement) -> Result<(), PortError> {
+        let mut cut = 0;
+        loop {
+            let done = self
+                .write("transaction.alone", |db| db.execute_raw(statement.clone()))
+                .await;
+            match done {
+                Ok(_rows) => return Ok(()),
+                Err(error) if error.fault == Fault::Unreachable && cut < ASIDE => cut += 1,
+                Err(error) if error.fault == Fault::Duplicate && cut > 0 => {
+                    let found = self
+                        .read("transaction.alone", |db| db.query_one_raw(is_done))
+                        .await?;
+                    let all = found.and_then(|row| row.try_get_by_index(0).ok());
+                    return if all == Some(true) { Ok(()) } else { Err(error) };
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// A transaction that may change anything, SQLite's schema included.
     pub(crate) async fn begin_raw(&self, op: &'static str) -> Result<DatabaseTransaction, PortError> {
         let options = TransactionOptions {
@@ -301,6 +364,15 @@ impl SeaStore {
     /// The same without a transaction, for statements that only read. SQLite: on connections that never write.
     pub(crate) fn looking(&self) -> Tx {
         self.tx(Connection::Looks(self.clone()))
+    }
+
+    /// Units of work for events that accompany no other change: where a statement costs a round trip, all of them are one
+    /// statement, which is its own transaction.
+    pub fn lone_units(&self) -> Arc<dyn Units<dyn UnitOfWork>> {
+        match self.technology() {
+            Technology::Postgres => Arc::new(LoneUnits(self.aside())),
+            Technology::Sqlite => Arc::new(self.clone()),
+        }
     }
 
     pub(crate) fn reader(&self) -> &DatabaseConnection {
@@ -322,6 +394,7 @@ impl SeaStore {
             appends: false,
             end: None,
             receipts: Receipts::default(),
+            alone: None,
         }
     }
 
@@ -363,6 +436,20 @@ impl Units<dyn UnitOfWork> for SeaStore {
     }
 }
 
+/// See [`SeaStore::lone_units`].
+struct LoneUnits(SeaStore);
+
+#[async_trait]
+impl Units<dyn UnitOfWork> for LoneUnits {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, PortError> {
+        Ok(Box::new(self.0.tx(Connection::Alone(self.0.clone()))))
+    }
+
+    async fn retry(&self, attempt: u32, error: &PortError) -> bool {
+        self.0.retry_after(attempt, error).await
+    }
+}
+
 #[async_trait]
 impl Units<dyn AnalysisUnit> for SeaStore {
     async fn begin(&self) -> Result<Box<dyn AnalysisUnit>, PortError> {
@@ -383,6 +470,25 @@ impl Units<dyn IdentityUnit> for SeaStore {
     async fn retry(&self, attempt: u32, error: &PortError) -> bool {
         self.retry_after(attempt, error).await
     }
+}
+
+/// The pool of [`SeaStore::aside`]. Whoever uses it tries again when a connection was cut: the question before each statement costs as
+/// much as an answer.
+fn few(options: &StoreOptions) -> ConnectOptions {
+    let mut few = pool(options, ASIDE, false);
+    few.connect_lazy(true)
+        .test_before_acquire(false)
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for >= RESTED {
+                        sqlx::Connection::ping(connection).await?;
+                    }
+                    Ok(true)
+                })
+            })
+        });
+    few
 }
 
 fn pool(options: &StoreOptions, connections: u32, reads_only: bool) -> ConnectOptions {

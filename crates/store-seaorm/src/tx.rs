@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::DbBackend;
+use sea_orm::{DbBackend, Statement};
 use tokio::sync::Notify;
 use vutf_audit::AuditTx;
 use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
@@ -30,11 +30,22 @@ pub(crate) struct Tx {
     /// The end of the log, once the sequencer has read it.
     pub(crate) end: Option<LogEnd>,
     pub(crate) receipts: Receipts,
+    /// What a unit of work of one statement writes at its commit.
+    pub(crate) alone: Option<Alone>,
+}
+
+/// The one statement of a unit of work, and the question whether all of it is there.
+pub(crate) struct Alone {
+    pub(crate) statement: Statement,
+    pub(crate) is_done: Statement,
 }
 
 #[async_trait]
 impl Transaction for Tx {
-    async fn commit(self: Box<Self>) -> Result<(), PortError> {
+    async fn commit(mut self: Box<Self>) -> Result<(), PortError> {
+        if let (Connection::Alone(store), Some(alone)) = (&self.db, self.alone.take()) {
+            store.write_once(alone.statement, alone.is_done).await?;
+        }
         self.db.commit().await.map_err(port("transaction.commit"))?;
         if self.appends {
             self.appended.notify_one();

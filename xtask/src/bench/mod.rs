@@ -3,6 +3,7 @@
 mod audit;
 mod audit_search;
 mod crypto;
+mod identity;
 mod kek;
 mod keys;
 mod reencrypt;
@@ -31,6 +32,9 @@ pub(crate) enum Bench {
     AuditSearch(audit_search::Options),
     /// Named keys over HTTP beside OpenBao's transit engine: items a second, and CPU time an item.
     Crypto(crypto::Options),
+    /// Sign-ins: whether the time of a refusal tells why, what a storm of them does to others, and what share of the cores' hashes they
+    /// are.
+    Identity(identity::Options),
     /// Re-encryption by two processes on both databases: rows a second beside the bare UPDATEs, then twenty kills.
     Reencrypt {
         /// How many rows there are.
@@ -61,6 +65,7 @@ pub(crate) fn run(what: &Bench) -> Result<()> {
         Bench::Audit(options) => audit::run(options),
         Bench::AuditSearch(options) => audit_search::run(options),
         Bench::Crypto(options) => crypto::run(options),
+        Bench::Identity(options) => identity::run(options),
         Bench::Reencrypt { rows } => reencrypt::run(*rows),
         Bench::Keys { rounds, calls } => keys::run(*rounds, *calls),
         Bench::Kek { subjects } => kek::run(*subjects),

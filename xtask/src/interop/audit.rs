@@ -1,45 +1,19 @@
 //! The audit log beside [tlog-scales](https://pypi.org/project/tlog-scales/), a library for C2SP tlog-tiles that we did not write.
 
-use std::{
-    path::Path,
-    process::{Command, ExitCode, Stdio},
-};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use vutf_testkit::servers::{Component, Postgres, PostgresOptions, find_binaries, install_hint, tlog_scales};
 
-use crate::{
-    output::{complain, say},
-    service::Service,
-    workspace::{build, root},
-};
+use super::{Options, Script, path};
+use crate::{output::say, service::Service, workspace::build};
 
 const SCRIPT: &str = "xtask/src/interop/audit.py";
 /// So many looks, each of them an event: more than two full tiles, so that there is a second level.
 const EVENTS: usize = 700;
 
-/// What may be left out.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// What is not installed is skipped, and is no failure.
-    #[arg(long)]
-    allow_skip: bool,
-}
-
-impl Options {
-    /// Says that `what` was not done. A judgement that was not made is none.
-    fn skipped(&self, what: &str) -> Result<()> {
-        complain(&format!("skipped: {what}"));
-        ensure!(
-            self.allow_skip,
-            "not everything was judged; --allow-skip accepts that"
-        );
-        Ok(())
-    }
-}
-
-pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+pub(super) fn run(options: &Options) -> Result<ExitCode> {
     let python = match tlog_scales() {
         Ok(python) => python,
         Err(error) => {
@@ -70,7 +44,11 @@ fn judge(python: &Path, program: &Path, name: &str, database: Option<&str>) -> R
         let (status, _) = look.once()?;
         ensure!(status == 200, "GET /api/v1/me was answered with {status}");
     }
-    let script = Script { python, name };
+    let script = Script {
+        python,
+        file: SCRIPT,
+        name,
+    };
     script.run(&["http", service.server.base_url(), service.token()])?;
     let bundle = home.path().join("bundle");
     let answer = service.command(&["--json", "audit", "bundle", path(&bundle)?])?;
@@ -106,53 +84,4 @@ fn accept(service: &Service, name: &str, bundle: &Path, vkey: &str) -> Result<()
     ensure!(report["ok"] == false, "a changed byte was not noticed: {report}");
     told("audit verify: a changed byte is refused", &1.into());
     Ok(())
-}
-
-struct Script<'a> {
-    python: &'a Path,
-    name: &'a str,
-}
-
-impl Script<'_> {
-    /// Prints each line `{"verified": …, "count": …}`, and answers the last line of another kind.
-    fn run(&self, arguments: &[&str]) -> Result<Value> {
-        let output = Command::new(self.python)
-            .arg(root().join(SCRIPT))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .context("cannot start Python")?;
-        let mut answer = Value::Null;
-        for line in String::from_utf8(output.stdout)?.lines() {
-            let line: Value = serde_json::from_str(line)?;
-            match line["verified"].as_str() {
-                Some(what) => say(&format!("{:12} {what:54} {:>8}", self.name, line["count"])),
-                None => answer = line,
-            }
-        }
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let step = arguments.first().copied().unwrap_or_default();
-        ensure!(
-            output.status.success(),
-            "{}, {step}: {}",
-            self.name,
-            errors.trim_end()
-        );
-        Ok(answer)
-    }
-}
-
-fn path(path: &Path) -> Result<&str> {
-    path.to_str().context("a path is not UTF-8")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_skipped_is_a_failure_unless_that_is_allowed() {
-        let skipped = |allow_skip| Options { allow_skip }.skipped("PostgreSQL").is_ok();
-        assert_eq!((skipped(false), skipped(true)), (false, true));
-    }
 }

@@ -54,7 +54,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "vutf-migration",
         ],
     ),
-    ("xtask", &["vutf-identity", "vutf-testkit"]),
+    ("xtask", &["vutf-identity", "vutf-kernel", "vutf-testkit"]),
 ];
 
 /// The crate that every crate may import for its tests.

@@ -27,9 +27,8 @@ pub struct LoneEvents {
 
 impl LoneEvents {
     pub(super) fn spawn(store: &SeaStore, ambient: &Ambient, audit: &Audit) -> Self {
-        let units = Arc::new(store.clone());
         let group = Arc::new(GroupRecorder::spawn(
-            units,
+            store.lone_units(),
             ambient.clone(),
             GroupOptions::of(store.technology()),
         ));

@@ -41,7 +41,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::paced(Way::Record, 4, 100),
         Self::full(Way::Record, 1),
         Self::full(Way::Record, 8),
@@ -54,6 +54,7 @@ impl Load {
         Self::full(Way::Append(64), 8),
         Self::full(Way::Append(64), 64),
         Self::paced(Way::Record, 512, 5_000),
+        Self::paced(Way::Record, 512, 10_000),
     ];
 
     const fn full(way: Way, writers: usize) -> Self {
@@ -133,7 +134,7 @@ impl Load {
         let running = sequencer::start(site);
         let (groups, grouped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let recorder = Arc::new(GroupRecorder::spawn(
-            site.units(),
+            site.store.lone_units(),
             Ambient::system(),
             GroupOptions::of(site.store.technology()),
         ));

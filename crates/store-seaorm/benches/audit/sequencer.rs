@@ -16,12 +16,14 @@ use vutf_audit::{
     sequence_after,
 };
 use vutf_kernel::{Clock as _, Lease, Leases as _, SystemClock};
+use vutf_store_seaorm::SeaStore;
 
 use crate::site::Site;
 
 /// The defaults of the service's settings.
 const BATCH: u32 = 1_000;
 const INTERVAL: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(5);
 const LEASE: Duration = Duration::from_secs(10);
 const KEEP_EVERY: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -52,6 +54,7 @@ pub(crate) fn start(site: &Arc<Site>) -> Running {
 
 struct Loop {
     site: Arc<Site>,
+    store: SeaStore,
     lease: Option<Lease>,
     noted: Option<NotedHead>,
     edge: Edge,
@@ -67,6 +70,7 @@ async fn run(site: Arc<Site>, mut stopped: watch::Receiver<bool>) -> (Vec<Signed
     let keeping = tokio::spawn(keep(home.path().join("audit-head"), heads));
     let appended = site.store.appended();
     let mut run = Loop {
+        store: site.store.aside(),
         site,
         lease: None,
         noted: None,
@@ -77,7 +81,9 @@ async fn run(site: Arc<Site>, mut stopped: watch::Receiver<bool>) -> (Vec<Signed
         keeper,
     };
     let mut next = Instant::now();
+    let mut rested = next;
     while !*stopped.borrow() {
+        tokio::time::sleep_until(next.min(rested)).await;
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
             () = appended.notified(), if run.lease.is_some() => {}
@@ -85,9 +91,10 @@ async fn run(site: Arc<Site>, mut stopped: watch::Receiver<bool>) -> (Vec<Signed
         }
         let more = run.step().await;
         next = Instant::now() + if more { Duration::ZERO } else { INTERVAL };
+        rested = Instant::now() + REST;
     }
     while run.step().await {}
-    run.site.store.release(run.lease.as_ref().unwrap()).await.unwrap();
+    run.store.release(run.lease.as_ref().unwrap()).await.unwrap();
     drop(run.keeper);
     keeping.await.unwrap();
     (run.signed, run.passes)
@@ -97,10 +104,10 @@ impl Loop {
     async fn step(&mut self) -> bool {
         if Instant::now() >= self.look_at {
             let keys = self.site.signer.verifiers().unwrap();
-            advance_signed(&self.site.store, self.noted.as_ref(), &keys)
+            advance_signed(&self.store, self.noted.as_ref(), &keys)
                 .await
                 .unwrap();
-            self.site.store.audit_lag().await.unwrap();
+            self.store.audit_lag().await.unwrap();
             self.look_at = Instant::now() + LOOK_EVERY;
         }
         let now = SystemClock.now();
@@ -109,7 +116,7 @@ impl Loop {
             .as_ref()
             .is_none_or(|lease| lease.expires_at.since(now) < LEASE / 2)
         {
-            let store = &self.site.store;
+            let store = &self.store;
             let granted = store
                 .acquire(SEQUENCER_LEASE, Uuid::from_u128(9), now, LEASE)
                 .await;
@@ -123,7 +130,7 @@ impl Loop {
             now,
         };
         let lease = self.lease.as_ref().expect("nobody else holds the lease");
-        let batch = sequence_after(&self.site.store, lease, &how, &mut self.edge).await;
+        let batch = sequence_after(&self.store, lease, &how, &mut self.edge).await;
         let Batch::Placed(placed, head) = batch.unwrap() else {
             panic!("nobody else places events");
         };

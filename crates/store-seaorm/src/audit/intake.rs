@@ -1,19 +1,20 @@
 //! Events enter the log in the transaction of what they tell.
 
 use async_trait::async_trait;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait};
 use uuid::Uuid;
 use vutf_audit::{Intake, tlog::MAX_ENTRY};
 use vutf_crypto_keys::Keyring;
 use vutf_kernel::{Event, EventSink, Fault, OrganizationId, PortError, UserId};
 
-use super::intake_row;
+use super::{bulk, intake_row};
 use crate::{
+    connection::Connection,
     entity::{audit_intake, audit_subject_ref},
     error::port,
     sealed::{Place, Under},
     subjects::Holder,
-    tx::Tx,
+    tx::{Alone, Tx},
 };
 
 #[async_trait]
@@ -73,7 +74,7 @@ impl Tx {
         Ok(intake)
     }
 
-    async fn insert(&self, intakes: &[Intake]) -> Result<(), PortError> {
+    async fn insert(&mut self, intakes: &[Intake]) -> Result<(), PortError> {
         let macs = self.vouch(intakes).await?;
         self.insert_with(intakes, macs).await
     }
@@ -84,7 +85,10 @@ impl Tx {
         self.insert_with(&[intake], vec![Vec::new()]).await
     }
 
-    async fn insert_with(&self, intakes: &[Intake], macs: Vec<Vec<u8>>) -> Result<(), PortError> {
+    async fn insert_with(&mut self, intakes: &[Intake], macs: Vec<Vec<u8>>) -> Result<(), PortError> {
+        if self.backend == DbBackend::Postgres {
+            return self.insert_at_once(intakes, macs).await;
+        }
         let rows: Vec<_> = intakes
             .iter()
             .zip(macs)
@@ -104,6 +108,20 @@ impl Tx {
                 .map_err(port("audit.append_subjects"))?;
         }
         Ok(())
+    }
+
+    async fn insert_at_once(&mut self, intakes: &[Intake], macs: Vec<Vec<u8>>) -> Result<(), PortError> {
+        let statement = bulk::append(intakes, macs);
+        if matches!(self.db, Connection::Alone(_)) {
+            let is_done = bulk::are_there(intakes);
+            if self.alone.replace(Alone { statement, is_done }).is_some() {
+                let problem = "events were added twice to a unit of work of one statement";
+                return Err(PortError::new("audit.append", Fault::Other, problem));
+            }
+            return Ok(());
+        }
+        let done = self.db.execute_raw(statement).await;
+        done.map(|_rows| ()).map_err(port("audit.append"))
     }
 }
 
@@ -134,7 +152,7 @@ fn references(intake: &Intake) -> impl Iterator<Item = audit_subject_ref::Active
         })
 }
 
-/// Rows in one INSERT at most: 15 parameters each, far below the 32,766 that SQLite and the 65,535 that PostgreSQL allow.
+/// Rows in one INSERT of SQLite at most: 15 parameters each, far below the 32,766 that it allows.
 const MOST_ROWS: usize = 256;
 
 /// So many rows have a statement of their own number.

@@ -2,6 +2,7 @@
 
 mod append_only;
 mod backlog;
+mod bulk;
 mod cosignatures;
 mod entries;
 mod exports;

@@ -19,10 +19,10 @@ use crate::{
 const PENDING: &str = "SELECT COUNT(*) AS n FROM audit_intake i WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = i.id)";
 
 /// Events that wait among the newest ones: as cheap in a long log as in a short one. Not from the last cursor, which whoever
-/// can write to the database can set.
+/// can write to the database can set. `LIMIT 1` keeps PostgreSQL from making a join of it, which would read the whole log.
 const WAITING: &str = "SELECT COUNT(*) AS n, MIN(w.occurred_at) AS oldest FROM \
      (SELECT id, occurred_at FROM audit_intake ORDER BY xid DESC, ord DESC LIMIT 5000) w \
-     WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = w.id)";
+     WHERE NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.event_id = w.id LIMIT 1 OFFSET 0)";
 
 #[derive(FromQueryResult)]
 struct Count {

@@ -2,6 +2,7 @@
 //! event's id. So a page costs what it shows, however long the log is; `audit_search` among the benches measures it.
 
 use sea_orm::{DbBackend, FromQueryResult, Statement, Value};
+use uuid::Uuid;
 use vutf_audit::{ActionMatch, ActorKind, Ending, EventFilter, Order, Record};
 use vutf_kernel::{Page, PageRequest, PortError};
 
@@ -15,9 +16,18 @@ const ACTIONS: &str = "WITH RECURSIVE found (action) AS ( \
        FROM found WHERE found.action IS NOT NULL \
      ) SELECT action FROM found WHERE action IS NOT NULL LIMIT 500";
 
+/// References to a subject that one page looks at, at most. A person may be in every hundredth event, and what is asked beside,
+/// who did it or what it was, is known only by the event: without a bound a page costs as much as that person has events.
+const SCANNED: usize = 2_000;
+
 #[derive(FromQueryResult)]
 struct Action {
     action: String,
+}
+
+#[derive(FromQueryResult)]
+struct Reached {
+    event_id: Uuid,
 }
 
 /// The part of a filter whose index leads, the most selective first. PostgreSQL knows better and chooses by its statistics;
@@ -80,8 +90,31 @@ impl SeaStore {
         let query = audit_intake::Model::find_by_statement(statement);
         let rows = self.read("audit.search", |db| query.all(db)).await?;
         let records = self.records(rows).await?;
-        Ok(Page::from_overfetch(records, page.limit, |record| {
-            record.intake.id.as_uuid()
+        let mut found = Page::from_overfetch(records, page.limit, |record| record.intake.id.as_uuid());
+        if found.next.is_none() && Lead::of(filter) == Lead::Subject {
+            found.next = self.reached(filter, page, &found.items).await?;
+        }
+        Ok(found)
+    }
+
+    /// How far a page has come that is not full, unless it came to the end: it looks at [`SCANNED`] references and no more.
+    async fn reached(
+        &self,
+        filter: &EventFilter,
+        page: &PageRequest,
+        items: &[Record],
+    ) -> Result<Option<Uuid>, PortError> {
+        let mut sql = Sql::new(self.backend(), filter, page, Lead::Subject);
+        let text = format!("{} LIMIT 1 OFFSET {}", sql.references(), SCANNED - 1);
+        let statement = Statement::from_sql_and_values(self.backend(), text, sql.values);
+        let query = Reached::find_by_statement(statement);
+        let row = self.read("audit.reached", |db| query.one(db)).await?;
+        let last = items.last().map(|record| record.intake.id.as_uuid());
+        // What was added since the page was read moves the place where it ended: nothing is shown twice.
+        Ok(row.map(|row| match (filter.order, last) {
+            (_, None) => row.event_id,
+            (Order::Ascending, Some(last)) => row.event_id.max(last),
+            (Order::Descending, Some(last)) => row.event_id.min(last),
         }))
     }
 
@@ -185,14 +218,18 @@ impl<'a> Sql<'a> {
 
     /// The end of a statement. The number of rows is part of its text: a planner that does not know it expects many.
     fn tail(&self, id: &str) -> String {
-        let direction = match self.filter.order {
-            Order::Ascending => "ASC",
-            Order::Descending => "DESC",
-        };
+        let direction = self.direction();
         format!(
             "ORDER BY {id} {direction} LIMIT {}",
             u32::from(self.page.limit) + 1
         )
+    }
+
+    fn direction(&self) -> &'static str {
+        match self.filter.order {
+            Order::Ascending => "ASC",
+            Order::Descending => "DESC",
+        }
     }
 
     fn plain(&mut self) -> String {
@@ -203,15 +240,30 @@ impl<'a> Sql<'a> {
         )
     }
 
-    /// CROSS JOIN: SQLite then goes from left to right, and PostgreSQL as it likes.
+    /// The next references, and the events among them that match. CROSS JOIN: SQLite then goes from left to right.
     fn by_subject(&mut self) -> String {
-        let tenant = self.bind(self.filter.organization_id.as_uuid());
-        let subject = self.bind(self.filter.subject.map(|subject| subject.as_uuid()));
+        let references = self.references();
         let conditions = self.conditions("r.event_id").join(" AND ");
         format!(
-            "SELECT i.* FROM audit_subject_ref r CROSS JOIN audit_intake i WHERE r.organization_id = {tenant} \
-             AND r.subject_id = {subject} AND i.id = r.event_id AND {conditions} {}",
+            "SELECT i.* FROM ({references} LIMIT {SCANNED}) AS r CROSS JOIN audit_intake i \
+             WHERE i.id = r.event_id AND {conditions} {}",
             self.tail("r.event_id")
+        )
+    }
+
+    /// The references to the subject behind the cursor, within the period.
+    fn references(&mut self) -> String {
+        let tenant = self.bind(self.filter.organization_id.as_uuid());
+        let subject = self.bind(self.filter.subject.map(|subject| subject.as_uuid()));
+        let bounds: String = self
+            .bounds("s.event_id")
+            .iter()
+            .map(|bound| format!(" AND {bound}"))
+            .collect();
+        let direction = self.direction();
+        format!(
+            "SELECT s.event_id FROM audit_subject_ref s WHERE s.organization_id = {tenant} AND s.subject_id = {subject}{bounds} \
+             ORDER BY s.event_id {direction}"
         )
     }
 
@@ -254,25 +306,30 @@ impl<'a> Sql<'a> {
     }
 
     fn period(&mut self, id: &str) -> Vec<String> {
-        let mut all = Vec::new();
-        let (least, most) = self.filter.ids();
-        let (from, until) = (self.filter.from, self.filter.until);
-        if let (Some(least), Some(from)) = (least, from) {
-            all.push(format!("{id} >= {}", self.bind(least)));
+        let mut all = self.bounds(id);
+        if let Some(from) = self.filter.from {
             all.push(format!("i.occurred_at >= {}", self.bind(from.as_micros())));
         }
-        if let (Some(most), Some(until)) = (most, until) {
-            all.push(format!("{id} < {}", self.bind(most)));
+        if let Some(until) = self.filter.until {
             all.push(format!("i.occurred_at < {}", self.bind(until.as_micros())));
         }
-        if let Some(after) = self.page.after {
-            let beyond = match self.filter.order {
-                Order::Ascending => ">",
-                Order::Descending => "<",
-            };
-            all.push(format!("{id} {beyond} {}", self.bind(after)));
-        }
         all
+    }
+
+    /// The ids between which a page lies.
+    fn bounds(&mut self, id: &str) -> Vec<String> {
+        let (least, most) = self.filter.ids();
+        let beyond = match self.filter.order {
+            Order::Ascending => ">",
+            Order::Descending => "<",
+        };
+        let bounds = [(">=", least), ("<", most), (beyond, self.page.after)];
+        let there = bounds
+            .into_iter()
+            .filter_map(|(than, bound)| Some((than, bound?)));
+        there
+            .map(|(than, bound)| format!("{id} {than} {}", self.bind(bound)))
+            .collect()
     }
 
     fn people(&mut self) -> Vec<String> {

@@ -10,10 +10,10 @@ use vutf_audit::{
 };
 use vutf_kernel::{EventId, Lease, PortError};
 
-use super::{leaf_of, leaf_row, tree, voucher::voucher};
+use super::{bulk, leaf_of, leaf_row, tree, voucher::voucher};
 use crate::{SeaStore, entity::audit_leaf, error::port, tx::Tx};
 
-/// Rows in one INSERT: 6 parameters each, far below the 32,766 that SQLite and the 65,535 that PostgreSQL allow.
+/// Rows in one INSERT of SQLite: 6 parameters each, far below the 32,766 that it allows.
 const INSERT_ROWS: usize = 500;
 
 /// SQLite: one writer, so rows become visible in the order of `ord`.
@@ -145,6 +145,13 @@ impl SequencerTx for Tx {
 
     async fn append(&mut self, leaves: &[Leaf], nodes: &[TreeNode]) -> Result<(), PortError> {
         self.end = None;
+        if self.backend == DbBackend::Postgres {
+            self.db
+                .execute_raw(bulk::place(leaves))
+                .await
+                .map_err(port("audit.place"))?;
+            return self.add_nodes(nodes).await;
+        }
         for rows in leaves.chunks(INSERT_ROWS) {
             audit_leaf::Entity::insert_many(rows.iter().map(leaf_row))
                 .exec_without_returning(&self.db)

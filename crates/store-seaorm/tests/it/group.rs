@@ -14,7 +14,7 @@ use vutf_app::UnitOfWork;
 use vutf_kernel::{
     Ambient, Event, EventRecorder as _, Fault, OrganizationId, PortError, Units, UserId, id::uuid_v7,
 };
-use vutf_store_seaorm::{GroupCommit, GroupOptions, GroupRecorder, SeaStore};
+use vutf_store_seaorm::{GroupCommit, GroupOptions, GroupRecorder};
 use vutf_testkit::factory::Factory;
 
 use crate::world::World;
@@ -32,7 +32,7 @@ on_both!(
 
 /// The store behind a gate: a transaction begins when the test lets it.
 struct Gate {
-    store: SeaStore,
+    units: Arc<dyn Units<dyn UnitOfWork>>,
     permits: Semaphore,
     panics: AtomicBool,
     begun: AtomicUsize,
@@ -44,12 +44,10 @@ impl Units<dyn UnitOfWork> for Gate {
         self.begun.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.unwrap().forget();
         assert!(!self.panics.swap(false, Ordering::SeqCst), "planted");
-        let units: &dyn Units<dyn UnitOfWork> = &self.store;
-        units.begin().await
+        self.units.begin().await
     }
     async fn retry(&self, attempt: u32, error: &PortError) -> bool {
-        let units: &dyn Units<dyn UnitOfWork> = &self.store;
-        units.retry(attempt, error).await
+        self.units.retry(attempt, error).await
     }
 }
 
@@ -61,7 +59,7 @@ struct Set {
 
 fn set(world: &World, options: GroupOptions, permits: usize) -> Set {
     let gate = Arc::new(Gate {
-        store: world.store.clone(),
+        units: world.store.lone_units(),
         permits: Semaphore::new(permits),
         panics: AtomicBool::new(false),
         begun: AtomicUsize::new(0),

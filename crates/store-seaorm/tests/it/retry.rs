@@ -17,9 +17,10 @@ use vutf_app::{
 use vutf_crypto_keys::{Keyring, Purpose};
 use vutf_identity::User;
 use vutf_kernel::{
-    Ambient, BoxFuture, BreakerOptions, BreakerState, Fault, OrganizationId, PortError, Units, transact,
+    Ambient, BoxFuture, BreakerOptions, BreakerState, EventRecorder as _, Fault, OrganizationId, PortError,
+    Units, transact,
 };
-use vutf_store_seaorm::{SeaStore, StoreOptions};
+use vutf_store_seaorm::{GroupOptions, GroupRecorder, SeaStore, StoreOptions};
 use vutf_testkit::{
     factory::Factory,
     servers::{Component, Postgres, PostgresOptions, find_binaries, require_postgres},
@@ -134,6 +135,33 @@ async fn connections_that_were_cut_are_replaced() {
         stored_user(&world.store, &mut factory).await;
         assert_eq!(world.store.breaker_state(), BreakerState::Closed);
     }
+}
+
+/// Whether a statement was done is not known when its connection was cut: the event is there once, and its caller is told so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lone_event_whose_connection_is_cut_is_written_once() {
+    let Some(world) = World::postgres().await else {
+        return;
+    };
+    let (mut factory, count) = (Factory::new(15), "SELECT COUNT(*) FROM audit_intake");
+    let before = world.number(count).await;
+    let units = world.store.lone_units();
+    let recorder = GroupRecorder::spawn(units, Ambient::system(), GroupOptions::default());
+    for nth in 1..=5 {
+        recorder.record(factory.event()).await.unwrap();
+        world.rows(TERMINATE).await;
+        recorder.record(factory.event()).await.unwrap();
+        assert_eq!(world.number(count).await - before, 2 * nth);
+        assert_eq!(world.store.breaker_state(), BreakerState::Closed);
+    }
+    let event = factory.event();
+    recorder.record(event.clone()).await.unwrap();
+    let twice = recorder.record(event).await.unwrap_err();
+    assert_eq!(
+        twice.fault,
+        Fault::Duplicate,
+        "a second time is a mistake without a cut"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -53,6 +53,15 @@ pub fn tlog_scales() -> Result<PathBuf> {
     venv::installed(&venv::TLOG_SCALES).context("tlog-scales was not installed")
 }
 
+/// The Python that has pyotp, pyseto and argon2-cffi, which are installed unless they are there.
+///
+/// # Errors
+/// The last lines of pip, for example without a network.
+pub fn identity_judges() -> Result<PathBuf> {
+    venv::make(&venv::IDENTITY)?;
+    venv::installed(&venv::IDENTITY).context("pyotp, pyseto and argon2-cffi were not installed")
+}
+
 fn install_packages(components: &[Component]) -> Result<()> {
     if components.is_empty() {
         return Ok(());

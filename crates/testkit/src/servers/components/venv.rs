@@ -37,6 +37,17 @@ pub(in super::super) const TLOG_SCALES: Venv = Venv {
     requirements: &["tlog-scales==0.0.3", "cryptography==50.0.2", "requests==2.34.2"],
 };
 
+/// Authenticator codes, PASETO and Argon2, none of it by us.
+pub(in super::super) const IDENTITY: Venv = Venv {
+    name: "identity",
+    requirements: &[
+        "pyotp==2.12.1",
+        "pyseto==1.10.0",
+        "argon2-cffi==25.1.0",
+        "requests==2.34.2",
+    ],
+};
+
 /// The environment of `component`, if pip installs it.
 pub(in super::super) fn of(component: Component) -> Option<&'static Venv> {
     match component {

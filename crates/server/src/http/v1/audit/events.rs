@@ -36,7 +36,11 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
             ),
             ("actor", "Events by this user."),
             ("actor_kind", "`anonymous`, `user`, `operator` or `system`."),
-            ("subject", "Events that touched this user's data."),
+            (
+                "subject",
+                "Events that touched this user's data. A part may then hold fewer than `limit`, or none, before the last: go on \
+                 until `next_cursor` is null.",
+            ),
             ("resource_kind", "Events on this kind of thing, e.g. `session`."),
             ("resource", "Events on the thing with this id."),
             ("outcome", "`success`, `refused` or `failed`."),

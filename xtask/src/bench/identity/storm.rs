@@ -1,0 +1,107 @@
+//! What a storm of sign-ins does to those who are signed in.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{PASSWORD, head, login, memory, percentile, register, tell};
+use crate::{client::Request, output::say, service::Service};
+
+const READERS: usize = 50;
+/// Between two looks of a reader.
+const PACE: Duration = Duration::from_millis(100);
+const IDLE: Duration = Duration::from_secs(10);
+
+pub(super) fn measure(service: &Service, storm: usize) -> Result<()> {
+    register(service, "storm")?;
+    let process = service.server.id();
+    let look = service.get("/api/v1/me");
+    let idle = reading(&look, || {
+        thread::sleep(IDLE);
+        Ok(())
+    })?;
+    let rested = memory(process, "VmRSS")?;
+    let mut statuses = BTreeMap::new();
+    let mut took = Duration::ZERO;
+    let stormy = reading(&look, || {
+        let began = Instant::now();
+        statuses = attack(&login(service, "storm", PASSWORD), storm)?;
+        took = began.elapsed();
+        Ok(())
+    })?;
+    head("GET /api/v1/me, 50 clients at 10/s each");
+    tell("idle", &idle);
+    tell("during the storm", &stormy);
+    say(&format!(
+        "p99 during the storm over idle: {:.2}",
+        percentile(&stormy, 99) / percentile(&idle, 99)
+    ));
+    say(&format!(
+        "{storm} sign-ins at once, answered in {:.1} s:",
+        took.as_secs_f64()
+    ));
+    for (answer, count) in &statuses {
+        say(&format!("  {answer}: {count}"));
+    }
+    say(&format!(
+        "resident: {rested:.0} MiB before, {:.0} MiB at most, {:.0} MiB after",
+        memory(process, "VmHWM")?,
+        memory(process, "VmRSS")?
+    ));
+    Ok(())
+}
+
+/// The times of looks while `during` runs, sorted. Each of them must succeed.
+fn reading(look: &Request, during: impl FnOnce() -> Result<()>) -> Result<Vec<Duration>> {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reader = |nth: u32| {
+            let stop = &stop;
+            move || -> Result<Vec<Duration>> {
+                let mut connection = look.connect()?;
+                let (mut due, mut took) = (Instant::now() + PACE * nth / 50, Vec::new());
+                while !stop.load(Ordering::Relaxed) {
+                    thread::sleep(due.saturating_duration_since(Instant::now()));
+                    let asked = Instant::now();
+                    let (status, _) = connection.send(look)?;
+                    ensure!(status == 200, "a look was answered with {status}");
+                    took.push(asked.elapsed());
+                    due += PACE;
+                }
+                Ok(took)
+            }
+        };
+        let readers: Vec<_> = (0..READERS)
+            .map(|nth| scope.spawn(reader(u32::try_from(nth).unwrap_or_default())))
+            .collect();
+        let done = during();
+        stop.store(true, Ordering::Relaxed);
+        let mut all = Vec::new();
+        for reader in readers {
+            all.extend(reader.join().ok().context("a reader panicked")??);
+        }
+        done?;
+        all.sort_unstable();
+        Ok(all)
+    })
+}
+
+/// How often each answer came, with whether it says when to come again.
+fn attack(request: &Request, storm: usize) -> Result<BTreeMap<String, usize>> {
+    thread::scope(|scope| {
+        let callers: Vec<_> = (0..storm).map(|_| scope.spawn(|| request.answer())).collect();
+        let mut statuses = BTreeMap::new();
+        for caller in callers {
+            let (status, head) = caller.join().ok().context("a caller panicked")??;
+            let again = head.lines().any(|line| line.starts_with("retry-after:"));
+            let name = format!("{status}{}", if again { " with Retry-After" } else { "" });
+            *statuses.entry(name).or_default() += 1;
+        }
+        Ok(statuses)
+    })
+}
