@@ -16,7 +16,7 @@ use crate::service::Service;
 /// How long the log and the detection rules may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Every attacker's requests come through it, and it writes where they come from.
-const PROXY: (&str, &str) = ("VUTF__SERVER__TRUSTED_PROXIES", "[\"127.0.0.1/32\"]");
+const PROXY: (&str, &str) = ("VUTF__SERVER__TRUSTED_PROXIES", "127.0.0.1/32");
 
 pub(super) const PASSWORD: &str = "seven quiet lanterns over the harbour";
 

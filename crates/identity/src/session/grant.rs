@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use vutf_kernel::{Entropy, Env, PortError, Secret, SessionId, UserId, id::uuid_v7};
+use vutf_kernel::{Entropy, Env, PortError, Secret, SessionId, Timestamp, UserId, id::uuid_v7};
 
 use super::Session;
 use crate::{
@@ -76,6 +76,8 @@ pub(crate) fn access(
     roles: Vec<String>,
 ) -> Result<(Secret<String>, Duration), PortError> {
     let now = env.now();
+    // Whole seconds, as many verifiers count: to them a fraction of the present second is the future.
+    let issued = Timestamp::from_secs(now.as_secs());
     let expires_at = now.plus(id.settings.access_ttl).min(session.expires_at);
     let grants = role::grants(&roles);
     let scope: Vec<&str> = grants.iter().map(vutf_kernel::Permission::as_str).collect();
@@ -86,8 +88,8 @@ pub(crate) fn access(
         sid: session.id,
         org: session.organization_id,
         jti: uuid_v7(env.clock, env.entropy),
-        iat: now.rfc3339(),
-        nbf: now.rfc3339(),
+        iat: issued.rfc3339(),
+        nbf: issued.rfc3339(),
         exp: expires_at.rfc3339(),
         scope: scope.join(" "),
         roles,
