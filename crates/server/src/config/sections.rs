@@ -198,7 +198,7 @@ settings! {
     pub struct Database("database.") {
         /// `postgres://…` or `sqlite://…`; SQLite in the data directory when unset.
         url: Option<SecretUrl> = None;
-        /// Connections of this process. On PostgreSQL two more for what places audit events.
+        /// Connections of this process. On PostgreSQL four more for the audit log.
         max_connections: u32 = 16, floor = 2, ceiling = 1_000;
         /// How long the start retries before it gives up.
         connect_deadline: Duration = Duration::from_secs(30), floor = Duration::from_secs(1), ceiling = Duration::from_mins(10);

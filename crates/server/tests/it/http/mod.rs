@@ -4,6 +4,7 @@ mod access;
 mod flow;
 mod limits;
 mod mfa;
+mod neighbour;
 mod passwords;
 mod probes;
 mod protocol;
