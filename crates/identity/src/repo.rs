@@ -12,6 +12,7 @@ use crate::{
     housekeeping::HousekeepingRepo,
     mfa::repo::MfaRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
+    session::{Ends, used::Used},
 };
 
 /// Which users a list shows.
@@ -127,22 +128,32 @@ pub trait SessionRepo: Send {
         organization: OrganizationId,
         id: SessionId,
     ) -> Result<Option<Session>, PortError>;
-    /// The sessions of a user that are not ended, newest first, at most 100.
+    /// The sessions of a user that are not over, newest first, at most 100.
     async fn live_of(
         &mut self,
         organization: OrganizationId,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Session>, PortError>;
-    /// Notes a use.
-    async fn touch(&mut self, id: SessionId, at: Timestamp) -> Result<(), PortError>;
-    /// Notes what was proved anew within a session; `false` when it was ended before or is not there. Refresh families and tokens
-    /// stay as they are.
+    /// Which sessions of a user that are not over are older than the newest `keep`; at most 100.
+    async fn beyond(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, PortError>;
+    /// Notes a use; `false`, with nothing changed, when the session was over by then, is of another level, or a later use than
+    /// `unless_since` is noted.
+    async fn touch(&mut self, used: &Used) -> Result<bool, PortError>;
+    /// Notes what was proved anew within a session, which is a use, and when it ends now; `false` when it was ended before or is
+    /// not there. Refresh families and tokens stay as they are.
     async fn reauthenticate(
         &mut self,
         organization: OrganizationId,
         id: SessionId,
         assurance: &Assurance,
+        ends: Ends,
         at: Timestamp,
     ) -> Result<bool, PortError>;
     /// Ends one; `false` when it was ended before or is not there.

@@ -8,7 +8,7 @@ use crate::{
     IdentityStore, IdentityUnit,
     guard::{GuardPolicy, KeyedHash},
     password::{HashError, PasswordHasher, PasswordPolicy},
-    session::SessionStatusCache,
+    session::{SessionPolicy, SessionStatusCache},
     token::{TokenSigner, VerifiedTokens},
 };
 
@@ -23,7 +23,8 @@ pub struct Settings {
     pub access_ttl: Duration,
     /// A refresh token that is not used for so long dies; default 14 d.
     pub refresh_idle: Duration,
-    /// A session ends after this whatever happens; default 30 d (AAL1, SP 800-63B-4 §2.1.3).
+    /// A session of one factor, and any family of refresh tokens, ends after this whatever happens; default 30 d (AAL1,
+    /// SP 800-63B-4 §2.1.3).
     pub refresh_absolute: Duration,
     /// Within this, a retry with a spent refresh token gets the same successor; default 10 s.
     pub refresh_grace: Duration,
@@ -35,6 +36,8 @@ pub struct Settings {
     pub password: PasswordPolicy,
     /// Delays for guesses.
     pub guard: GuardPolicy,
+    /// How long sessions last.
+    pub sessions: SessionPolicy,
 }
 
 impl Settings {
@@ -52,6 +55,7 @@ impl Settings {
             verified_at_once: false,
             password: PasswordPolicy::default(),
             guard: GuardPolicy::default(),
+            sessions: SessionPolicy::default(),
         }
     }
 }

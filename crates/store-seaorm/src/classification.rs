@@ -178,6 +178,7 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("user_agent_ct", Sealed),
             ("last_seen_at", Time),
             ("expires_at", Time),
+            ("idle_expires_at", Time),
             ("revoked_at", Time),
             ("revoke_reason", Word),
         ],

@@ -133,6 +133,7 @@ impl Factory {
             user_agent: Some(UserAgent().fake_with_rng(&mut self.dice.0)),
             last_seen_at: now,
             expires_at: now.plus(DAY * 30),
+            idle_expires_at: None,
             revoked_at: None,
             revoke_reason: None,
             stamps: Stamps::new(Some(user.id), now),

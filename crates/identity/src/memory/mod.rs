@@ -166,7 +166,9 @@ impl IdentityRead for MemoryStore {
             user_status: user.status,
             user_deleted: user.stamps.is_deleted(),
             revoked_at: session.revoked_at,
+            last_seen_at: session.last_seen_at,
             expires_at: session.expires_at,
+            idle_expires_at: session.idle_expires_at,
             assurance: session.assurance.clone(),
             roles: state
                 .roles

@@ -8,12 +8,17 @@ use crate::{
     Session,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::{RefreshRepo, SessionRepo},
+    session::{Ends, lifetime::over, used::Used},
 };
 
 fn end(session: &mut Session, reason: &str, by: Option<UserId>, at: Timestamp) {
     session.revoked_at = Some(at);
     session.revoke_reason = Some(reason.to_owned());
     session.stamps = session.stamps.clone().changed(by, at);
+}
+
+fn lives(session: &Session, now: Timestamp) -> bool {
+    session.revoked_at.is_none() && over(session.expires_at, session.idle_expires_at, now).is_none()
 }
 
 fn end_families(state: &mut State, session: SessionId, at: Timestamp) {
@@ -50,15 +55,37 @@ impl SessionRepo for MemoryTx {
     ) -> Result<Vec<Session>, PortError> {
         let sessions = self.state.sessions.values().rev();
         let live = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
-        let live = live.filter(|s| s.revoked_at.is_none() && now < s.expires_at);
-        Ok(live.take(100).cloned().collect())
+        Ok(live.filter(|s| lives(s, now)).take(100).cloned().collect())
     }
 
-    async fn touch(&mut self, id: SessionId, at: Timestamp) -> Result<(), PortError> {
-        if let Some(session) = self.write().sessions.get_mut(&id) {
-            session.last_seen_at = at;
+    async fn beyond(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let sessions = self.state.sessions.values().rev();
+        let live = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
+        let live = live.filter(|s| lives(s, now)).map(|session| session.id);
+        Ok(live.skip(keep as usize).take(100).collect())
+    }
+
+    async fn touch(&mut self, used: &Used) -> Result<bool, PortError> {
+        let fits = |s: &Session| {
+            s.organization_id == used.organization_id
+                && s.assurance.aal == used.aal
+                && s.last_seen_at <= used.unless_since
+                && lives(s, used.at)
+        };
+        if !self.state.sessions.get(&used.session_id).is_some_and(fits) {
+            return Ok(false);
         }
-        Ok(())
+        if let Some(session) = self.write().sessions.get_mut(&used.session_id) {
+            session.last_seen_at = used.at;
+            session.idle_expires_at = used.idle_expires_at;
+        }
+        Ok(true)
     }
 
     async fn reauthenticate(
@@ -66,12 +93,16 @@ impl SessionRepo for MemoryTx {
         organization: OrganizationId,
         id: SessionId,
         assurance: &Assurance,
+        ends: Ends,
         at: Timestamp,
     ) -> Result<bool, PortError> {
         let session = self.write().sessions.get_mut(&id);
         let live = session.filter(|s| s.organization_id == organization && s.revoked_at.is_none());
         let noted = live.map(|session| {
             session.assurance = assurance.clone();
+            session.last_seen_at = at;
+            session.expires_at = ends.expires_at;
+            session.idle_expires_at = ends.idle_expires_at;
             session.stamps = session.stamps.clone().changed(Some(session.user_id), at);
         });
         Ok(noted.is_some())

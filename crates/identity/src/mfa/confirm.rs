@@ -106,12 +106,14 @@ pub(super) async fn forget_failures<C>(
 async fn raise_session(work: &mut Work<'_, Confirm>, session: SessionId) -> Result<(), ConfirmError> {
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let found = work.tx.sessions().find(organization, session).await?;
-    let before = found.ok_or(ConfirmError::NotSignedIn)?.assurance;
+    let found = found.ok_or(ConfirmError::NotSignedIn)?;
+    let before = found.assurance;
     let after = raised(&before, Aal::Aal2, prove::AMR, before.auth_time);
+    let ends = work.id.settings.ends(found.stamps.created_at, &after, now);
     let live = work
         .tx
         .sessions()
-        .reauthenticate(organization, session, &after, now)
+        .reauthenticate(organization, session, &after, ends, now)
         .await?;
     if live {
         Ok(())

@@ -7,7 +7,7 @@ use vutf_kernel::{
     Timestamp, UserId,
 };
 
-use super::SessionStatus;
+use super::{SessionStatus, used::Used};
 use crate::{Identity, refusal::use_case_error, token::TokenError};
 
 /// How far another replica's clock may run ahead. FAPI 2.0 Security Profile §5.3.2.1: 10 s.
@@ -43,6 +43,8 @@ pub struct Caller {
     pub roles: Vec<String>,
     /// When the access token expires.
     pub access_expires_at: Timestamp,
+    /// This use, if it is to be noted: [`super::used`].
+    pub used: Option<Used>,
 }
 
 impl Caller {
@@ -86,6 +88,7 @@ pub async fn authenticate(id: &Identity, bearer: &str) -> Result<Caller, Authent
         grants: status.grants(),
         roles: status.roles.clone(),
         access_expires_at: verified.expires_at(),
+        used: Used::of(&status, settings, now),
     })
 }
 

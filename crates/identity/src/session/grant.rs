@@ -29,6 +29,8 @@ pub struct SignedIn {
     pub session_id: SessionId,
     /// The user.
     pub user_id: UserId,
+    /// Sessions that ended to make room for it.
+    pub ended: Vec<SessionId>,
 }
 
 /// A fresh refresh token of 256 random bits.
@@ -65,6 +67,7 @@ pub(crate) fn sign(
         refresh_token,
         session_id: session.id,
         user_id: session.user_id,
+        ended: Vec::new(),
     })
 }
 

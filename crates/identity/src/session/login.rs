@@ -101,7 +101,12 @@ pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn,
         Ok(proof) => {
             drop(permit);
             match id.run(ctx, proof, |work| Box::pin(sign_in(work))).await {
-                Ok(logged_in) => return Ok(logged_in),
+                Ok(logged_in) => {
+                    if let LoggedIn::SignedIn(signed_in) = &logged_in {
+                        id.forget(&signed_in.ended);
+                    }
+                    return Ok(logged_in);
+                }
                 Err(Loss::Port(error)) => return Err(error.into()),
                 Err(Loss::Refused(reason)) => reason,
             }

@@ -3,6 +3,7 @@
 pub mod authenticate;
 mod challenge;
 mod grant;
+pub(crate) mod lifetime;
 pub mod list;
 pub mod login;
 pub mod logout;
@@ -11,6 +12,7 @@ pub mod refresh;
 pub mod revoke;
 pub mod status;
 pub mod step_up;
+pub mod used;
 pub mod verify;
 
 use vutf_kernel::{Assurance, Grants, OrganizationId, SessionId, Stamps, Timestamp, UserId};
@@ -23,6 +25,7 @@ pub use self::{
     authenticate::{AuthenticateError, Caller, authenticate},
     challenge::Challenged,
     grant::SignedIn,
+    lifetime::{Ends, Lifetime, SessionPolicy},
     status::{ReadMark, SessionStatusCache},
 };
 
@@ -43,13 +46,15 @@ pub struct Session {
     pub ip: Option<String>,
     /// With what; PII.
     pub user_agent: Option<String>,
-    /// Last use of a refresh token.
+    /// The last use that was noted: [`used`].
     pub last_seen_at: Timestamp,
     /// Absolute end.
     pub expires_at: Timestamp,
+    /// End unless it is used before; `None` where only the absolute end counts.
+    pub idle_expires_at: Option<Timestamp>,
     /// When it was ended before that.
     pub revoked_at: Option<Timestamp>,
-    /// Why: `logout`, `revoked`, `refresh_reuse`, `administrator`.
+    /// Why: `logout`, `revoked`, `refresh_reuse`, `administrator`, `too_many_sessions`, …
     pub revoke_reason: Option<String>,
     /// Audit mixin.
     pub stamps: Stamps,
@@ -74,8 +79,12 @@ pub struct SessionStatus {
     pub user_deleted: bool,
     /// When the session was ended.
     pub revoked_at: Option<Timestamp>,
+    /// The last use that was noted.
+    pub last_seen_at: Timestamp,
     /// Absolute end.
     pub expires_at: Timestamp,
+    /// End unless it is used before.
+    pub idle_expires_at: Option<Timestamp>,
     /// What was proved.
     pub assurance: Assurance,
     /// Names of the user's roles now.
@@ -86,7 +95,7 @@ impl SessionStatus {
     /// Whether requests of this session may go on at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none()
-            && now < self.expires_at
+            && lifetime::over(self.expires_at, self.idle_expires_at, now).is_none()
             && self.session_epoch == self.user_epoch
             && self.user_status == UserStatus::Active
             && !self.user_deleted

@@ -1,13 +1,13 @@
 //! Opens the session of somebody who has proved enough.
 
-use vutf_kernel::{Aal, Action, Assurance, FamilyId, PortError, SessionId, Stamps};
+use vutf_kernel::{Aal, Action, Assurance, Detail, FamilyId, Outcome, PortError, SessionId, Stamps};
 
 use super::{
     Session,
     grant::{self, SignedIn},
 };
 use crate::{
-    User,
+    User, action,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     work::{About, Work},
 };
@@ -19,7 +19,10 @@ pub(super) struct Proved {
     pub(super) amr: &'static [&'static str],
 }
 
-/// Makes the session, its refresh family and its first tokens.
+/// Why the oldest session of somebody ends who has too many.
+const TOO_MANY: &str = "too_many_sessions";
+
+/// Makes the session, its refresh family and its first tokens. The oldest ones make room for it.
 pub(super) async fn open<C>(
     work: &mut Work<'_, C>,
     action: Action,
@@ -27,7 +30,9 @@ pub(super) async fn open<C>(
     proved: &Proved,
 ) -> Result<SignedIn, PortError> {
     let now = work.now();
+    // Writes the user's row, and so lets one sign-in of a user pass at a time: the count below is exact.
     work.tx.users().note_login(user.id, now).await?;
+    let ended = make_room(work, user).await?;
     let session = new_session(work, user, proved);
     let refresh_token = grant::refresh_token(work.env.entropy);
     let family = RefreshFamily {
@@ -36,8 +41,9 @@ pub(super) async fn open<C>(
         session_id: session.id,
         user_id: user.id,
         generation: 0,
-        idle_expires_at: now.plus(work.id.settings.refresh_idle).min(session.expires_at),
-        expires_at: session.expires_at,
+        idle_expires_at: now.plus(work.id.settings.refresh_idle),
+        // A proof may carry the session so far. Until then its own end counts: `live_session`.
+        expires_at: now.plus(work.id.settings.refresh_absolute),
         revoked_at: None,
         stamps: session.stamps.clone(),
     };
@@ -54,25 +60,53 @@ pub(super) async fn open<C>(
     let about = About::session(action, session.id).of(user.id);
     work.done(&about).await?;
     let roles = work.tx.roles().of_user(user.organization_id, user.id).await?;
-    grant::sign(&work.id, &mut work.env, &session, roles, refresh_token)
+    let signed_in = grant::sign(&work.id, &mut work.env, &session, roles, refresh_token)?;
+    Ok(SignedIn { ended, ..signed_in })
+}
+
+/// Ends the oldest sessions of whoever has as many as there may be; each is an event.
+async fn make_room<C>(work: &mut Work<'_, C>, user: &User) -> Result<Vec<SessionId>, PortError> {
+    let (now, organization) = (work.now(), user.organization_id);
+    let keep = work.id.settings.sessions.max_per_user.saturating_sub(1);
+    let oldest = work
+        .tx
+        .sessions()
+        .beyond(organization, user.id, keep, now)
+        .await?;
+    for session in &oldest {
+        work.tx
+            .sessions()
+            .revoke(organization, *session, TOO_MANY, None, now)
+            .await?;
+        work.tx.refresh().revoke_of_session(*session, now).await?;
+        let about = About::session(action::SESSION_END, *session).of(user.id);
+        work.raise(&about, Outcome::Success, |event| {
+            event.detail("reason", Detail::Text(TOO_MANY.into()))
+        })
+        .await?;
+    }
+    Ok(oldest)
 }
 
 fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Session {
     let now = work.now();
+    let assurance = Assurance {
+        aal: proved.aal,
+        auth_time: now,
+        amr: proved.amr.iter().map(ToString::to_string).collect(),
+    };
+    let ends = work.id.settings.ends(now, &assurance, now);
     Session {
         id: SessionId::generate(work.env.clock, work.env.entropy),
         organization_id: user.organization_id,
         user_id: user.id,
         epoch: user.epoch,
-        assurance: Assurance {
-            aal: proved.aal,
-            auth_time: now,
-            amr: proved.amr.iter().map(ToString::to_string).collect(),
-        },
+        assurance,
         ip: work.ctx.origin.ip.map(|ip| ip.to_string()),
         user_agent: work.ctx.origin.user_agent.clone(),
         last_seen_at: now,
-        expires_at: now.plus(work.id.settings.refresh_absolute),
+        expires_at: ends.expires_at,
+        idle_expires_at: ends.idle_expires_at,
         revoked_at: None,
         revoke_reason: None,
         stamps: Stamps::new(Some(user.id), now),

@@ -11,7 +11,9 @@ use vutf_kernel::{Ctx, Detail, Entropy, Fault, Outcome, PortError, Secret, Times
 use super::{
     Session,
     grant::{self, SignedIn},
+    lifetime::over,
     login::obstacle,
+    used::Used,
 };
 use crate::{
     Identity, action,
@@ -110,7 +112,15 @@ async fn round(mut work: Work<'_, Secret<String>>) -> Result<Round, RefreshError
         }
         _ => return reused(work, &family, session).await,
     };
-    work.tx.sessions().touch(session.id, now).await?;
+    let used = Used {
+        organization_id: organization,
+        session_id: session.id,
+        aal: session.assurance.aal,
+        at: now,
+        idle_expires_at: work.id.settings.idle_end(session.assurance.aal, now),
+        unless_since: now,
+    };
+    work.tx.sessions().touch(&used).await?;
     let retried = token.used_at.is_some();
     work.raise(&about(&family), Outcome::Success, |event| {
         event.detail("retried", Detail::Bool(retried))
@@ -150,10 +160,15 @@ async fn live_session<C>(
         return Ok(Err(reason));
     }
     let session = work.tx.sessions().find(organization, family.session_id).await?;
-    let live = session.filter(|session| {
-        session.revoked_at.is_none() && now < session.expires_at && session.epoch == user.epoch
-    });
-    Ok(live.ok_or("session_ended"))
+    let live = session.filter(|session| session.revoked_at.is_none() && session.epoch == user.epoch);
+    let Some(session) = live else {
+        return Ok(Err("session_ended"));
+    };
+    // No family outlives its session.
+    Ok(match over(session.expires_at, session.idle_expires_at, now) {
+        Some(reason) => Err(reason),
+        None => Ok(session),
+    })
 }
 
 /// Moves the head; `None` when another caller did so first.

@@ -164,10 +164,15 @@ async fn raise<C>(
     let found = work.tx.sessions().find(organization, session).await?;
     let mut session = found.ok_or(StepUpError::NotSignedIn)?;
     session.assurance = raised(&session.assurance, aal, method, now);
+    let ends = work
+        .id
+        .settings
+        .ends(session.stamps.created_at, &session.assurance, now);
+    let session = session.until(ends);
     let noted = work
         .tx
         .sessions()
-        .reauthenticate(organization, session.id, &session.assurance, now)
+        .reauthenticate(organization, session.id, &session.assurance, ends, now)
         .await?;
     if !noted {
         return Err(StepUpError::NotSignedIn);

@@ -48,7 +48,9 @@ enum Loss {
 
 /// Signs in. A challenge outlives a wrong code, which counts against the factor; it ends with the first that is right.
 pub async fn verify(ctx: &Ctx, id: &Identity, command: Verify) -> Result<SignedIn, VerifyError> {
-    id.run(ctx, command, |work| Box::pin(round(work))).await?
+    let signed_in = id.run(ctx, command, |work| Box::pin(round(work))).await??;
+    id.forget(&signed_in.ended);
+    Ok(signed_in)
 }
 
 /// The outer error rolls back; the inner one is committed with its event.

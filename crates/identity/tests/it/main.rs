@@ -10,6 +10,7 @@ mod accounts;
 mod bootstrap;
 mod foreign;
 mod housekeeping;
+mod lifetimes;
 mod login;
 mod mfa;
 mod passwords;

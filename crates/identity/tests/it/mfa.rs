@@ -154,7 +154,7 @@ async fn refreshing_keeps_the_level_and_the_time_of_the_session() {
     let owner = world.enrolled("ada", &[]).await;
     let signed_in = world.both_steps("ada", &owner).await;
     let before = claims(&signed_in.access_token);
-    world.pass(Duration::from_hours(1));
+    world.pass(Duration::from_mins(59));
     let command = Refresh {
         refresh_token: signed_in.refresh_token,
     };

@@ -65,6 +65,8 @@ settings! {
         argon2: Argon2,
         /// What repeated wrong guesses cost.
         lockout: Lockout,
+        /// How long sessions last, and how many there are.
+        sessions: Sessions,
     }
 }
 
@@ -77,6 +79,23 @@ settings! {
         iterations: u32 = 3, floor = 1, ceiling = 100, source = "OWASP ASVS 5.0, appendix C";
         /// Lanes.
         parallelism: u32 = 1, floor = 1, ceiling = 16, source = "OWASP ASVS 5.0, appendix C";
+    }
+}
+
+settings! {
+    /// How long sessions of two factors last, and how many one person has. Those of one factor last `identity.refresh_absolute`. A use
+    /// is noted at most once a minute, so that a session may end a minute early.
+    pub struct Sessions("identity.sessions.") {
+        /// A session of two factors ends so long after its last proof.
+        aal2_absolute: Duration = DAY, floor = MINUTE * 5, ceiling = DAY, source = "NIST SP 800-63B-4, 2.2.3 (AAL2: 24 hours)";
+        /// It ends when it is not used for so long.
+        aal2_idle: Duration = MINUTE * 60, floor = MINUTE * 3, ceiling = MINUTE * 60, source = "NIST SP 800-63B-4, 2.2.3 (AAL2: 1 hour)";
+        /// The same with a factor that is bound to hardware.
+        aal3_absolute: Duration = MINUTE * 720, floor = MINUTE * 5, ceiling = MINUTE * 720, source = "NIST SP 800-63B-4, 2.3.3 (AAL3: 12 hours)";
+        /// The same with a factor that is bound to hardware.
+        aal3_idle: Duration = MINUTE * 15, floor = MINUTE * 3, ceiling = MINUTE * 15, source = "NIST SP 800-63B-4, 2.3.3 (AAL3: 15 minutes)";
+        /// Sessions that one person has at once; with one more the oldest ends, which is an event.
+        max_per_user: u16 = 20, floor = 1, ceiling = 100, source = "OWASP ASVS 5.0, 7.1.2";
     }
 }
 

@@ -164,6 +164,9 @@ async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -
         found = authenticate(&state.identity, bearer.expose()).await;
     }
     let caller = found?;
+    if let Some(used) = caller.used {
+        state.uses.note(used);
+    }
     Ok(caller.ctx(arrival.request_id.clone(), arrival.origin.clone()))
 }
 

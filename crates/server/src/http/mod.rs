@@ -22,6 +22,7 @@ pub mod state;
 pub mod table;
 mod throttled;
 mod unparsed;
+mod uses;
 mod v1;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use self::{
     listener::{Bounds, listen},
     state::{AnalysisPorts, AppState, ErasurePorts, JobPorts, RetentionPorts},
     throttled::Throttled,
+    uses::Uses,
 };
 
 /// The public listener: `App::new().configure(http::configure(state))`.

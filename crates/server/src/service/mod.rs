@@ -28,6 +28,7 @@ mod run;
 mod scheduler;
 mod sequencer;
 mod sequencer_status;
+mod session_uses;
 mod settings;
 mod signals;
 mod tombstones;

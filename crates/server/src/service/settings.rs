@@ -7,6 +7,7 @@ use vutf_identity::{
     Settings,
     guard::GuardPolicy,
     password::{Blocklist, PasswordPolicy},
+    session::{Lifetime, SessionPolicy},
 };
 
 use super::StartError;
@@ -28,8 +29,25 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         verified_at_once: !config.email_must_be_verified(),
         password: passwords(config)?,
         guard,
+        sessions: sessions(config),
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
+}
+
+/// How long sessions last.
+fn sessions(config: &Config) -> SessionPolicy {
+    let sessions = &config.identity.sessions;
+    SessionPolicy {
+        aal2: Lifetime {
+            absolute: sessions.aal2_absolute,
+            idle: sessions.aal2_idle,
+        },
+        aal3: Lifetime {
+            absolute: sessions.aal3_absolute,
+            idle: sessions.aal3_idle,
+        },
+        max_per_user: sessions.max_per_user.into(),
+    }
 }
 
 /// What a password must be like.

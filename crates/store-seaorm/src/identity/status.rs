@@ -14,7 +14,7 @@ use crate::{
 
 /// `$1` is understood by both databases.
 const STATUS: &str = "SELECT s.organization_id, s.user_id, s.epoch AS session_epoch, s.aal, s.amr, s.auth_time, s.expires_at, \
-     s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
+     s.idle_expires_at, s.last_seen_at, s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
      u.version AS user_version, u.email_verified_at, u.erased_at, u.pii_mac, u.row_mac \
      FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
 const ROLES: &str = "SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role";
@@ -28,6 +28,8 @@ struct StatusRow {
     amr: String,
     auth_time: i64,
     expires_at: i64,
+    idle_expires_at: Option<i64>,
+    last_seen_at: i64,
     revoked_at: Option<i64>,
     user_epoch: i64,
     user_status: String,
@@ -96,7 +98,9 @@ fn status(id: SessionId, row: &StatusRow, roles: Vec<RoleRow>) -> Result<Session
             .ok_or_else(|| corrupt("users", "status", row.user_id, "not a known status"))?,
         user_deleted: row.user_deleted_at.is_some(),
         revoked_at: row.revoked_at.map(Timestamp::from_micros),
+        last_seen_at: Timestamp::from_micros(row.last_seen_at),
         expires_at: Timestamp::from_micros(row.expires_at),
+        idle_expires_at: row.idle_expires_at.map(Timestamp::from_micros),
         assurance: Assurance {
             aal: aal(&row.aal, id)?,
             auth_time: Timestamp::from_micros(row.auth_time),

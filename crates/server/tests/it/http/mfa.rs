@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
+use vutf_identity::session::Ends;
 use vutf_kernel::{Aal, Assurance, OrganizationId, SessionId, Units};
 use vutf_testkit::authenticator::Authenticator;
 
@@ -92,10 +93,14 @@ impl World {
             auth_time: now.minus(age),
             amr: vec!["pwd".to_owned()],
         };
+        let ends = Ends {
+            expires_at: now.plus(Duration::from_hours(1)),
+            idle_expires_at: None,
+        };
         let mut unit = Units::begin(&*identity.store).await.unwrap();
         let noted = unit
             .sessions()
-            .reauthenticate(HOME, person.session, &assurance, now)
+            .reauthenticate(HOME, person.session, &assurance, ends, now)
             .await;
         assert!(noted.unwrap());
         unit.commit().await.unwrap();

@@ -21,6 +21,7 @@ pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     one_name_goes_to_one_user(store, factory).await;
     one_update_of_a_version_wins(store, factory).await;
     one_caller_ends_a_session(store, factory).await;
+    nobody_has_more_sessions_than_they_may(store, factory).await;
     the_last_administrator_stays(store, factory).await;
     the_bootstrap_secret_is_used_once(store, factory).await;
 }
@@ -119,6 +120,33 @@ async fn one_caller_ends_a_session(store: &Store, factory: &mut Factory) {
     })
     .await;
     assert_eq!(winners(&answers), 1);
+}
+
+async fn nobody_has_more_sessions_than_they_may(store: &Store, factory: &mut Factory) {
+    const KEEP: u32 = 4;
+    let user = stored_user(store, factory).await;
+    let id = user.id;
+    let sessions: Vec<_> = (0..RACERS).map(|_| factory.session(&user)).collect();
+    let at = factory.now();
+    let answers = race(store, move |racer, tx| {
+        let session = sessions[racer].clone();
+        Box::pin(async move {
+            tx.users().note_login(id, at).await?;
+            for oldest in tx.sessions().beyond(HOME, id, KEEP, at).await? {
+                tx.sessions()
+                    .revoke(HOME, oldest, "too_many_sessions", None, at)
+                    .await?;
+            }
+            tx.sessions().insert(&session).await?;
+            // What a later sign-in would see; within the transaction the count is exact.
+            let live = tx.sessions().live_of(HOME, id, at).await?;
+            Ok(live.len() <= KEEP as usize + 1)
+        })
+    })
+    .await;
+    assert_eq!(winners(&answers), RACERS);
+    let live = once!(store, sessions.live_of(HOME, id, at)).unwrap();
+    assert_eq!(live.len(), KEEP as usize + 1);
 }
 
 async fn the_last_administrator_stays(store: &Store, factory: &mut Factory) {
