@@ -1,4 +1,4 @@
-//! When a session that is not used ends.
+//! When a session that is not used ends, and sessions that a browser holds by a cookie.
 
 use sea_orm_migration::{DbErr, MigrationTrait, SchemaManager, async_trait, prelude::DeriveMigrationName};
 
@@ -11,11 +11,13 @@ pub(crate) struct Migration;
 /// (SP 800-63B-4 §2.2.3, §2.3.3), in microseconds; the next use writes those of the configuration.
 const UP: &str = "
 ALTER TABLE sessions ADD COLUMN idle_expires_at BIGINT;
+ALTER TABLE sessions ADD COLUMN cookie_hash {blob};
 UPDATE sessions SET idle_expires_at = last_seen_at + 3600000000 WHERE aal = 'aal2';
 UPDATE sessions SET idle_expires_at = last_seen_at + 900000000 WHERE aal = 'aal3';
 ";
 
 const DOWN: &str = "
+ALTER TABLE sessions DROP COLUMN cookie_hash;
 ALTER TABLE sessions DROP COLUMN idle_expires_at;
 ";
 

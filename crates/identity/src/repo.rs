@@ -156,6 +156,21 @@ pub trait SessionRepo: Send {
         ends: Ends,
         at: Timestamp,
     ) -> Result<bool, PortError>;
+    /// Puts another secret in the place of the one in the session's cookie; `false` when it was ended before, is not there, or is one of
+    /// tokens.
+    async fn rekey(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        cookie: &TokenHash,
+        at: Timestamp,
+    ) -> Result<bool, PortError>;
+    /// Which sessions of a user that are not ended are held by a cookie; at most 100.
+    async fn with_cookie(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Vec<SessionId>, PortError>;
     /// Ends one; `false` when it was ended before or is not there.
     async fn revoke(
         &mut self,

@@ -179,6 +179,7 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("last_seen_at", Time),
             ("expires_at", Time),
             ("idle_expires_at", Time),
+            ("cookie_hash", Hash),
             ("revoked_at", Time),
             ("revoke_reason", Word),
         ],

@@ -275,6 +275,13 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// What a browser would send back as `Cookie`.
+    pub fn cookies(&self) -> String {
+        let lines = self.headers.get_all("set-cookie").iter();
+        let pairs = lines.filter_map(|line| line.to_str().ok()?.split(';').next());
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
     /// Whether it is a problem document (RFC 9457) about its own status.
     pub fn is_problem(&self) -> bool {
         let kind = self.header("content-type").unwrap_or_default();

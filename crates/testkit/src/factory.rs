@@ -136,6 +136,7 @@ impl Factory {
             idle_expires_at: None,
             revoked_at: None,
             revoke_reason: None,
+            cookie: None,
             stamps: Stamps::new(Some(user.id), now),
         }
     }

@@ -170,6 +170,7 @@ impl IdentityRead for MemoryStore {
             expires_at: session.expires_at,
             idle_expires_at: session.idle_expires_at,
             assurance: session.assurance.clone(),
+            cookie: session.cookie,
             roles: state
                 .roles
                 .get(&(session.organization_id, user.id))

@@ -108,6 +108,33 @@ impl SessionRepo for MemoryTx {
         Ok(noted.is_some())
     }
 
+    async fn rekey(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        cookie: &TokenHash,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let session = self.write().sessions.get_mut(&id);
+        let live = session.filter(|s| s.organization_id == organization && s.revoked_at.is_none());
+        let rekeyed = live.filter(|s| s.cookie.is_some()).map(|session| {
+            session.cookie = Some(*cookie);
+            session.stamps = session.stamps.clone().changed(Some(session.user_id), at);
+        });
+        Ok(rekeyed.is_some())
+    }
+
+    async fn with_cookie(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let sessions = self.state.sessions.values().rev();
+        let theirs = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
+        let held = theirs.filter(|s| s.revoked_at.is_none() && s.cookie.is_some());
+        Ok(held.take(100).map(|session| session.id).collect())
+    }
+
     async fn revoke(
         &mut self,
         organization: OrganizationId,

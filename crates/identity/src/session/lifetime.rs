@@ -95,6 +95,13 @@ pub(crate) fn over(
 }
 
 impl Session {
+    /// When it ends.
+    pub fn ends(&self) -> Ends {
+        Ends {
+            expires_at: self.expires_at,
+            idle_expires_at: self.idle_expires_at,
+        }
+    }
     /// Moves both ends.
     pub(crate) fn until(self, ends: Ends) -> Self {
         Self {

@@ -4,12 +4,13 @@
 //! parallel guesses cannot outrun the counter; the second looks again, because the account may have changed meanwhile.
 //! Whatever is wrong, the caller sees one answer after the same work.
 
-use vutf_kernel::{Aal, Ctx, Detail, Outcome, PortError, Secret, Timestamp, UseCaseError, UserId};
+use vutf_kernel::{Aal, Ctx, Detail, Outcome, PortError, Secret, SessionId, Timestamp, UseCaseError, UserId};
 
 use super::{
     challenge::{Challenged, challenge},
+    cookie::{CookieSession, SessionKind},
     grant::SignedIn,
-    open::{Proved, open},
+    open::{Opened, Proved, open},
 };
 use crate::{
     Identity, LoginName, User, UserStatus, action,
@@ -33,15 +34,46 @@ pub struct Login {
     pub username: Secret<String>,
     /// Password as typed.
     pub password: Secret<String>,
+    /// With what.
+    pub client: Client,
+}
+
+/// What somebody signs in with, as far as they say.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// How it wants to hold the session.
+    pub kind: SessionKind,
 }
 
 /// What a right password leads to.
 #[derive(Clone, Debug)]
 pub enum LoggedIn {
-    /// A session.
+    /// A session of tokens.
     SignedIn(SignedIn),
+    /// A session of a cookie.
+    Cookie(CookieSession),
     /// Nothing yet: the account has a second factor, which [`super::verify`] takes.
     Challenged(Challenged),
+}
+
+impl LoggedIn {
+    /// Sessions that ended to make room for it.
+    fn ended(&self) -> &[SessionId] {
+        match self {
+            Self::SignedIn(signed_in) => &signed_in.ended,
+            Self::Cookie(session) => &session.ended,
+            Self::Challenged(_) => &[],
+        }
+    }
+}
+
+impl From<Opened> for LoggedIn {
+    fn from(opened: Opened) -> Self {
+        match opened {
+            Opened::Tokens(signed_in) => Self::SignedIn(signed_in),
+            Opened::Cookie(session) => Self::Cookie(session),
+        }
+    }
 }
 
 use_case_error! {
@@ -85,6 +117,7 @@ impl UseCaseError for Loss {
 
 /// What the second transaction needs.
 pub(super) struct Proof {
+    pub(super) kind: SessionKind,
     user_id: UserId,
     checked: PasswordRecord,
     rehashed: Option<Secret<String>>,
@@ -94,17 +127,23 @@ pub(super) struct Proof {
 pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn, LoginError> {
     // Before anything is counted: a service that is full must not use up anybody's attempts.
     let permit = id.hasher.permit().await?;
-    let Login { username, password } = command;
+    let Login {
+        username,
+        password,
+        client,
+    } = command;
     let attempt = id.run(ctx, username, |work| Box::pin(admit(work))).await?;
     let user_id = attempt.user.as_ref().map(|user| user.id);
     let loss = match check(id, &*permit, attempt, &password).await? {
         Ok(proof) => {
             drop(permit);
+            let proof = Proof {
+                kind: client.kind,
+                ..proof
+            };
             match id.run(ctx, proof, |work| Box::pin(sign_in(work))).await {
                 Ok(logged_in) => {
-                    if let LoggedIn::SignedIn(signed_in) = &logged_in {
-                        id.forget(&signed_in.ended);
-                    }
+                    id.forget(logged_in.ended());
                     return Ok(logged_in);
                 }
                 Err(Loss::Port(error)) => return Err(error.into()),
@@ -175,6 +214,7 @@ pub(super) async fn check(
         None
     };
     Ok(Ok(Proof {
+        kind: SessionKind::default(),
         user_id: user.id,
         checked,
         rehashed,
@@ -199,8 +239,8 @@ async fn sign_in(mut work: Work<'_, Proof>) -> Result<LoggedIn, Loss> {
         let challenged = challenge(&mut work, &user, password_changed_at).await?;
         return Ok(LoggedIn::Challenged(challenged));
     }
-    let signed_in = open(&mut work, ACTION, &user, &PROVED).await?;
-    Ok(LoggedIn::SignedIn(signed_in))
+    let kind = work.command.kind;
+    Ok(open(&mut work, ACTION, &user, &PROVED, kind).await?.into())
 }
 
 /// Whether the account may be used and the password is still the one that was checked; then the failures are forgotten. Answers

@@ -2,6 +2,8 @@
 
 pub mod authenticate;
 mod challenge;
+pub(crate) mod cookie;
+pub mod csrf;
 mod grant;
 pub(crate) mod lifetime;
 pub mod list;
@@ -17,15 +19,17 @@ pub mod verify;
 
 use vutf_kernel::{Assurance, Grants, OrganizationId, SessionId, Stamps, Timestamp, UserId};
 
-use crate::UserStatus;
+use crate::{UserStatus, refresh::TokenHash};
 
 #[cfg(feature = "session-cache")]
 pub use self::status::MokaSessionCache;
 pub use self::{
-    authenticate::{AuthenticateError, Caller, authenticate},
+    authenticate::{AuthenticateError, Caller, authenticate, authenticate_cookie},
     challenge::Challenged,
+    cookie::{CookieSession, SessionKind},
     grant::SignedIn,
     lifetime::{Ends, Lifetime, SessionPolicy},
+    open::Opened,
     status::{ReadMark, SessionStatusCache},
 };
 
@@ -56,6 +60,8 @@ pub struct Session {
     pub revoked_at: Option<Timestamp>,
     /// Why: `logout`, `revoked`, `refresh_reuse`, `administrator`, `too_many_sessions`, …
     pub revoke_reason: Option<String>,
+    /// Of the secret in its cookie; `None` for a session of tokens.
+    pub cookie: Option<TokenHash>,
     /// Audit mixin.
     pub stamps: Stamps,
 }
@@ -87,6 +93,8 @@ pub struct SessionStatus {
     pub idle_expires_at: Option<Timestamp>,
     /// What was proved.
     pub assurance: Assurance,
+    /// Of the secret in its cookie; `None` for a session of tokens.
+    pub cookie: Option<TokenHash>,
     /// Names of the user's roles now.
     pub roles: Vec<String>,
 }

@@ -4,6 +4,7 @@ use vutf_kernel::{Aal, Action, Assurance, Detail, FamilyId, Outcome, PortError, 
 
 use super::{
     Session,
+    cookie::{self, CookieSession, SessionKind},
     grant::{self, SignedIn},
 };
 use crate::{
@@ -22,24 +23,83 @@ pub(super) struct Proved {
 /// Why the oldest session of somebody ends who has too many.
 const TOO_MANY: &str = "too_many_sessions";
 
-/// Makes the session, its refresh family and its first tokens. The oldest ones make room for it.
+/// A session, and what its client holds it by.
+#[derive(Clone, Debug)]
+pub enum Opened {
+    /// Tokens.
+    Tokens(SignedIn),
+    /// A cookie.
+    Cookie(CookieSession),
+}
+
+impl Opened {
+    /// Sessions that ended to make room for it.
+    pub(super) fn ended(&self) -> &[SessionId] {
+        match self {
+            Self::Tokens(signed_in) => &signed_in.ended,
+            Self::Cookie(session) => &session.ended,
+        }
+    }
+}
+
+/// Makes the session and what it is held by. The oldest ones make room for it.
 pub(super) async fn open<C>(
     work: &mut Work<'_, C>,
     action: Action,
     user: &User,
     proved: &Proved,
-) -> Result<SignedIn, PortError> {
+    kind: SessionKind,
+) -> Result<Opened, PortError> {
     let now = work.now();
     // Writes the user's row, and so lets one sign-in of a user pass at a time: the count below is exact.
     work.tx.users().note_login(user.id, now).await?;
     let ended = make_room(work, user).await?;
     let session = new_session(work, user, proved);
+    let opened = match kind {
+        SessionKind::Token => Opened::Tokens(with_tokens(work, &session, ended).await?),
+        SessionKind::Cookie => Opened::Cookie(with_cookie(work, session.clone(), ended).await?),
+    };
+    let about = About::session(action, session.id).of(user.id);
+    work.raise(&about, Outcome::Success, |event| {
+        event.detail("kind", Detail::Text(kind.as_str().into()))
+    })
+    .await?;
+    Ok(opened)
+}
+
+async fn with_cookie<C>(
+    work: &mut Work<'_, C>,
+    session: Session,
+    ended: Vec<SessionId>,
+) -> Result<CookieSession, PortError> {
+    let cookie = cookie::fresh(session.id, work.env.entropy);
+    let session = Session {
+        cookie: Some(TokenHash::of(cookie.expose())),
+        ..session
+    };
+    work.tx.sessions().insert(&session).await?;
+    Ok(CookieSession {
+        cookie,
+        session_id: session.id,
+        user_id: session.user_id,
+        ends: session.ends(),
+        ended,
+    })
+}
+
+/// The refresh family and the first tokens.
+async fn with_tokens<C>(
+    work: &mut Work<'_, C>,
+    session: &Session,
+    ended: Vec<SessionId>,
+) -> Result<SignedIn, PortError> {
+    let now = work.now();
     let refresh_token = grant::refresh_token(work.env.entropy);
     let family = RefreshFamily {
         id: FamilyId::generate(work.env.clock, work.env.entropy),
         organization_id: session.organization_id,
         session_id: session.id,
-        user_id: user.id,
+        user_id: session.user_id,
         generation: 0,
         idle_expires_at: now.plus(work.id.settings.refresh_idle),
         // A proof may carry the session so far. Until then its own end counts: `live_session`.
@@ -55,12 +115,14 @@ pub(super) async fn open<C>(
         successor: None,
         created_at: now,
     };
-    work.tx.sessions().insert(&session).await?;
+    work.tx.sessions().insert(session).await?;
     work.tx.refresh().insert_family(&family, &first).await?;
-    let about = About::session(action, session.id).of(user.id);
-    work.done(&about).await?;
-    let roles = work.tx.roles().of_user(user.organization_id, user.id).await?;
-    let signed_in = grant::sign(&work.id, &mut work.env, &session, roles, refresh_token)?;
+    let roles = work
+        .tx
+        .roles()
+        .of_user(session.organization_id, session.user_id)
+        .await?;
+    let signed_in = grant::sign(&work.id, &mut work.env, session, roles, refresh_token)?;
     Ok(SignedIn { ended, ..signed_in })
 }
 
@@ -109,6 +171,7 @@ fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Sessi
         idle_expires_at: ends.idle_expires_at,
         revoked_at: None,
         revoke_reason: None,
+        cookie: None,
         stamps: Stamps::new(Some(user.id), now),
     }
 }

@@ -6,7 +6,7 @@ use chacha20poly1305::{
 };
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use vutf_kernel::{Ctx, Detail, Entropy, Fault, Outcome, PortError, Secret, Timestamp};
+use vutf_kernel::{Ctx, Detail, Entropy, Fault, Outcome, PortError, Secret, SessionId, Timestamp};
 
 use super::{
     Session,
@@ -49,7 +49,7 @@ enum Round {
     Lost,
     Refused(About, &'static str),
     /// The family and its session were ended.
-    Reused(Session),
+    Reused(SessionId),
 }
 
 /// Exchanges a refresh token.
@@ -68,7 +68,7 @@ pub async fn refresh(ctx: &Ctx, id: &Identity, command: Refresh) -> Result<Signe
                 return Err(RefreshError::Refused);
             }
             Round::Reused(session) => {
-                id.sessions.forget(session.id);
+                id.sessions.forget(session);
                 return Err(RefreshError::Refused);
             }
         }
@@ -213,7 +213,7 @@ async fn reused<C>(
     let about = About::session(action::SESSION_REFRESH_REUSE, session.id).of(family.user_id);
     work.raise(&about, Outcome::refused("refresh_reuse"), |event| event)
         .await?;
-    Ok(Round::Reused(session))
+    Ok(Round::Reused(session.id))
 }
 
 /// The key exists only while the bearer of the spent token asks: the store, which knows its hash, cannot derive it.

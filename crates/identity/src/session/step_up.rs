@@ -6,7 +6,7 @@ use std::time::Duration;
 use vutf_kernel::{Aal, Actor, Assurance, Ctx, Outcome, Secret, SessionId, UserId};
 
 use super::{
-    grant,
+    Ends, cookie, grant,
     login::{Attempt, Loss, Proof, check, settle},
 };
 use crate::{
@@ -29,17 +29,34 @@ pub enum StepUp {
     SecondFactor(Presented),
 }
 
-/// A token that tells of the new proof. The refresh token stays as it is.
+/// The new proof, and by what the session is held from now on. A refresh token stays as it is.
 #[derive(Clone, Debug)]
 pub struct SteppedUp {
-    /// PASETO v4.public.
-    pub access_token: Secret<String>,
-    /// Life of the access token.
-    pub expires_in: Duration,
+    /// What tells of it.
+    pub credential: Credential,
     /// The session.
     pub session_id: SessionId,
     /// What the session has proved now.
     pub assurance: Assurance,
+}
+
+/// By what a session is held after a new proof.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// An access token that tells of it.
+    Token {
+        /// PASETO v4.public.
+        access_token: Secret<String>,
+        /// Its life.
+        expires_in: Duration,
+    },
+    /// A new cookie; the one from before is worth nothing.
+    Cookie {
+        /// The secret.
+        cookie: Secret<String>,
+        /// When the session ends.
+        ends: Ends,
+    },
 }
 
 use_case_error! {
@@ -179,11 +196,18 @@ async fn raise<C>(
     }
     let about = about(&work.ctx);
     work.done(&about).await?;
-    let roles = work.tx.roles().of_user(organization, session.user_id).await?;
-    let (access_token, expires_in) = grant::access(&work.id, &mut work.env, &session, roles)?;
+    let credential = if let Some(cookie) = cookie::renew(work, session.id).await? {
+        Credential::Cookie { cookie, ends }
+    } else {
+        let roles = work.tx.roles().of_user(organization, session.user_id).await?;
+        let (access_token, expires_in) = grant::access(&work.id, &mut work.env, &session, roles)?;
+        Credential::Token {
+            access_token,
+            expires_in,
+        }
+    };
     Ok(SteppedUp {
-        access_token,
-        expires_in,
+        credential,
         session_id: session.id,
         assurance: session.assurance,
     })

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod bootstrap;
+mod cookies;
 mod foreign;
 mod housekeeping;
 mod lifetimes;

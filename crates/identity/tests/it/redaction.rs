@@ -1,5 +1,8 @@
 use vutf_identity::{
-    session::{login::Login, refresh::Refresh},
+    session::{
+        login::{Client, Login},
+        refresh::Refresh,
+    },
     user::register::Register,
 };
 
@@ -19,7 +22,8 @@ async fn nothing_that_is_printed_shows_a_secret_or_a_person() {
             "{:#?}",
             Login {
                 username: secret("planted"),
-                password: secret(PASSWORD)
+                password: secret(PASSWORD),
+                client: Client::default()
             }
         ),
         format!(

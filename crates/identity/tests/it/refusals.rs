@@ -22,8 +22,9 @@ use vutf_identity::{
         list,
     },
     session::{
-        self,
-        login::{Login, login},
+        self, SessionKind,
+        csrf::hand_out,
+        login::{Client, Login, login},
         logout::logout,
         refresh::{Refresh, refresh},
         revoke::{RevokeSession, revoke, revoke_others},
@@ -259,7 +260,13 @@ async fn second_factors(all: &mut Refused, ctx: &Ctx) {
         step_up(ctx, &id, StepUp::SecondFactor(factor.clone()))
     );
     let challenge = secret("vutf_mc_wrong");
-    refused!(all, SESSION_LOGIN, verify(ctx, &id, Verify { challenge, factor }));
+    let command = Verify {
+        challenge,
+        factor,
+        client: Client::default(),
+    };
+    refused!(all, SESSION_LOGIN, verify(ctx, &id, command));
+    refused!(all, SESSION_CSRF, hand_out(ctx, &id, SessionKind::Token));
 }
 
 async fn strangers(all: &mut Refused, ctx: &Ctx) {
@@ -280,6 +287,7 @@ async fn strangers(all: &mut Refused, ctx: &Ctx) {
     let command = Login {
         username: secret("ada"),
         password: secret("wrong"),
+        client: Client::default(),
     };
     refused!(all, SESSION_LOGIN, login(ctx, &id, command));
     let command = Refresh {

@@ -7,6 +7,8 @@
 //! - the cause of a failure is logged and never sent; no log line holds an address, a query or a name.
 
 mod audit;
+mod cookies;
+mod csrf;
 mod edge;
 mod fallback;
 mod guard;

@@ -20,6 +20,7 @@ pub(crate) struct Model {
     pub(crate) last_seen_at: i64,
     pub(crate) expires_at: i64,
     pub(crate) idle_expires_at: Option<i64>,
+    pub(crate) cookie_hash: Option<Vec<u8>>,
     pub(crate) revoked_at: Option<i64>,
     pub(crate) revoke_reason: Option<String>,
     pub(crate) created_at: i64,

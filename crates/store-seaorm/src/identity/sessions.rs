@@ -9,6 +9,7 @@ use sea_orm::{
 use vutf_crypto_keys::{Keyring, SubjectKeys};
 use vutf_identity::{
     Session,
+    refresh::TokenHash,
     repo::SessionRepo,
     session::{Ends, used::Used},
 };
@@ -138,6 +139,53 @@ impl SessionRepo for Tx {
             .await
             .map_err(port("sessions.reauthenticate"))?;
         Ok(done.rows_affected == 1)
+    }
+
+    async fn rekey(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        cookie: &TokenHash,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let change = sessions::ActiveModel {
+            cookie_hash: Set(Some(cookie.0.to_vec())),
+            updated_at: Set(at.as_micros()),
+            ..Default::default()
+        };
+        let done = sessions::Entity::update_many()
+            .set(change)
+            .col_expr(
+                sessions::Column::Version,
+                Expr::col(sessions::Column::Version).add(1),
+            )
+            .col_expr(sessions::Column::UpdatedBy, Expr::col(sessions::Column::UserId))
+            .filter(sessions::Column::Id.eq(id.as_uuid()))
+            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(sessions::Column::RevokedAt.is_null())
+            .filter(sessions::Column::CookieHash.is_not_null())
+            .exec(&self.db)
+            .await
+            .map_err(port("sessions.rekey"))?;
+        Ok(done.rows_affected == 1)
+    }
+
+    async fn with_cookie(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let ids: Vec<uuid::Uuid> = theirs(organization, user)
+            .select_only()
+            .column(sessions::Column::Id)
+            .filter(sessions::Column::RevokedAt.is_null())
+            .filter(sessions::Column::CookieHash.is_not_null())
+            .limit(LISTED)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(port("sessions.with_cookie"))?;
+        Ok(ids.into_iter().map(SessionId::from_uuid).collect())
     }
 
     async fn revoke(
@@ -296,6 +344,7 @@ fn row(
         idle_expires_at: micros(session.idle_expires_at),
         revoked_at: micros(session.revoked_at),
         revoke_reason: Set(session.revoke_reason.clone()),
+        cookie_hash: Set(session.cookie.map(|hash| hash.0.to_vec())),
         ..Default::default()
     };
     set_stamps!(row, &session.stamps);
@@ -327,6 +376,7 @@ fn session(row: &sessions::Model, keyring: &Keyring, keys: &SubjectKeys) -> Resu
         idle_expires_at: row.idle_expires_at.map(Timestamp::from_micros),
         revoked_at: row.revoked_at.map(Timestamp::from_micros),
         revoke_reason: row.revoke_reason.clone(),
+        cookie: status::cookie(row.cookie_hash.as_deref(), row.id)?,
         stamps: stamps_of!(row),
     })
 }

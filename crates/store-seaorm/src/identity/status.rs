@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
 use uuid::Uuid;
-use vutf_identity::{IdentityRead, SessionStatus, UserStatus};
+use vutf_identity::{IdentityRead, SessionStatus, UserStatus, refresh::TokenHash};
 use vutf_kernel::{Aal, Assurance, OrganizationId, PortError, SessionId, Timestamp, UserId};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 
 /// `$1` is understood by both databases.
 const STATUS: &str = "SELECT s.organization_id, s.user_id, s.epoch AS session_epoch, s.aal, s.amr, s.auth_time, s.expires_at, \
-     s.idle_expires_at, s.last_seen_at, s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
+     s.idle_expires_at, s.last_seen_at, s.cookie_hash, s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
      u.version AS user_version, u.email_verified_at, u.erased_at, u.pii_mac, u.row_mac \
      FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
 const ROLES: &str = "SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role";
@@ -30,6 +30,7 @@ struct StatusRow {
     expires_at: i64,
     idle_expires_at: Option<i64>,
     last_seen_at: i64,
+    cookie_hash: Option<Vec<u8>>,
     revoked_at: Option<i64>,
     user_epoch: i64,
     user_status: String,
@@ -106,6 +107,7 @@ fn status(id: SessionId, row: &StatusRow, roles: Vec<RoleRow>) -> Result<Session
             auth_time: Timestamp::from_micros(row.auth_time),
             amr: words(&row.amr),
         },
+        cookie: cookie(row.cookie_hash.as_deref(), id)?,
         roles: roles.into_iter().map(|row| row.role).collect(),
     })
 }
@@ -115,6 +117,12 @@ pub(super) fn aal(text: &str, row: impl ToString) -> Result<Aal, PortError> {
         .into_iter()
         .find(|level| level.as_str() == text)
         .ok_or_else(|| corrupt("sessions", "aal", row, "not a known level"))
+}
+
+pub(super) fn cookie(hash: Option<&[u8]>, row: impl ToString) -> Result<Option<TokenHash>, PortError> {
+    let read = |hash: &[u8]| hash.try_into().map(TokenHash);
+    let found = hash.map(read).transpose();
+    found.map_err(|_| corrupt("sessions", "cookie_hash", row, "not 32 bytes"))
 }
 
 pub(super) fn words(text: &str) -> Vec<String> {

@@ -283,6 +283,18 @@ pub const CODES: &[Code] = &[
         "Ask an administrator for the permission.",
     ),
     code(
+        "csrf_refused",
+        403,
+        "The token beside the cookie is missing or not right",
+        "Get one from `GET /api/v1/auth/csrf` and send it as `X-CSRF-Token`.",
+    ),
+    code(
+        "foreign_origin",
+        403,
+        "The request comes from a page of another origin",
+        "Serve the page from the same origin as the API, or use access tokens.",
+    ),
+    code(
         "permission_denied",
         403,
         "A permission is missing",
@@ -331,6 +343,12 @@ pub const CODES: &[Code] = &[
         "Sign in as a person.",
     ),
     generic("not_found", 404, "There is no such thing", "Check the id."),
+    code(
+        "no_cookie_session",
+        409,
+        "This session is not held by a cookie",
+        "Send requests with an access token as they are.",
+    ),
     code(
         "not_sequenced",
         409,

@@ -27,6 +27,13 @@ pub(super) struct Caller {
     pub(super) tokens: Tokens,
 }
 
+/// A session that a browser holds.
+pub(super) struct Browser {
+    pub(super) id: String,
+    pub(super) cookies: String,
+    pub(super) csrf: String,
+}
+
 /// The service, and who has been there from the beginning.
 pub(super) struct Stage {
     pub(super) site: Site,
@@ -132,6 +139,19 @@ impl Stage {
     pub(super) async fn someone(&mut self) -> Caller {
         let name = format!("person{}", self.next());
         self.made(&name, &[]).await
+    }
+
+    /// Somebody new, who is signed in by a cookie.
+    pub(super) async fn browser(&mut self) -> Browser {
+        let caller = self.someone().await;
+        let body = json!({"username": caller.person.username, "password": caller.person.password});
+        let call = self.site.api.post("/api/v1/auth/session").json(&body);
+        let answer = call.expect(200).await.unwrap();
+        Browser {
+            id: caller.id,
+            cookies: answer.cookies(),
+            csrf: answer.json().unwrap()["csrf_token"].as_str().unwrap().to_owned(),
+        }
     }
 
     async fn made(&self, name: &str, roles: &[&str]) -> Caller {

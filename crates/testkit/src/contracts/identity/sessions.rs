@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use vutf_identity::{
     Session, User, UserStatus,
+    refresh::TokenHash,
     session::{Ends, used::Used},
 };
 use vutf_kernel::{Aal, Assurance, SessionId, Timestamp};
@@ -17,6 +18,7 @@ pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     a_list_has_an_end(store, factory).await;
     a_use_is_noted_while_the_session_lives(store, factory).await;
     what_is_idle_is_over(store, factory).await;
+    a_cookie_is_replaced(store, factory).await;
     a_session_is_ended_once(store, factory).await;
     a_new_proof_is_noted_while_the_session_lives(store, factory).await;
     all_but_one_are_ended_with_their_families(store, factory).await;
@@ -103,6 +105,40 @@ async fn a_use_is_noted_while_the_session_lives(store: &Store, factory: &mut Fac
         !once!(store, sessions.touch(&used(&session, later))).unwrap(),
         "it was ended"
     );
+}
+
+async fn a_cookie_is_replaced(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await;
+    let tokens = stored_session(store, factory, &user).await.id;
+    let mut session = factory.session(&user);
+    let (first, second) = (TokenHash(factory.bytes()), TokenHash(factory.bytes()));
+    session.cookie = Some(first);
+    once!(store, sessions.insert(&session)).unwrap();
+    assert!(same(&found(store, session.id).await, &session));
+    let status = async || store.session_status(session.id).await.unwrap().unwrap();
+    assert_eq!(status().await.cookie, Some(first));
+    let now = factory.now();
+    assert!(!once!(store, sessions.rekey(NEIGHBOUR, session.id, &second, now)).unwrap());
+    assert!(!once!(store, sessions.rekey(HOME, tokens, &second, now)).unwrap());
+    assert!(once!(store, sessions.rekey(HOME, session.id, &second, now)).unwrap());
+    assert_eq!(status().await.cookie, Some(second));
+    assert_eq!(
+        once!(store, sessions.with_cookie(HOME, user.id)).unwrap(),
+        [session.id]
+    );
+    assert!(
+        once!(store, sessions.with_cookie(NEIGHBOUR, user.id))
+            .unwrap()
+            .is_empty()
+    );
+    once!(store, sessions.revoke(HOME, session.id, "logout", None, now)).unwrap();
+    assert!(!once!(store, sessions.rekey(HOME, session.id, &first, now)).unwrap());
+    assert!(
+        once!(store, sessions.with_cookie(HOME, user.id))
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(status().await.cookie, Some(second));
 }
 
 async fn what_is_idle_is_over(store: &Store, factory: &mut Factory) {

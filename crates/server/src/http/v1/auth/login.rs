@@ -5,7 +5,7 @@ use vutf_identity::{
     action, mfa,
     session::{
         Challenged,
-        login::{LoggedIn, Login, login},
+        login::{Client, LoggedIn, Login, login},
     },
 };
 use vutf_kernel::Secret;
@@ -39,10 +39,10 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
 pub(crate) struct LoginRequest {
     /// Username or e-mail address.
     #[schema(value_type = String, example = "grace")]
-    username: Secret<String>,
+    pub(super) username: Secret<String>,
     /// The password.
     #[schema(value_type = String, format = Password, write_only)]
-    password: Secret<String>,
+    pub(super) password: Secret<String>,
 }
 
 /// What a right password leads to.
@@ -89,10 +89,15 @@ pub(crate) async fn handle(
     body: Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
     let LoginRequest { username, password } = body.0;
-    let command = Login { username, password };
+    let command = Login {
+        username,
+        password,
+        client: Client::default(),
+    };
     let body = match login(&caller, &state.identity, command).await? {
         LoggedIn::SignedIn(signed_in) => LoginBody::Authenticated(signed_in.into()),
         LoggedIn::Challenged(challenged) => LoginBody::MfaRequired(challenged.into()),
+        LoggedIn::Cookie(_) => return Err(Problem::internal("tokens were asked for")),
     };
     Ok(HttpResponse::Ok().json(body))
 }

@@ -1,11 +1,13 @@
 //! Registration, sign-in, tokens.
 
+pub(crate) mod csrf;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod mfa;
 pub(crate) mod password;
 pub(crate) mod refresh;
 pub(crate) mod register;
+pub(crate) mod session;
 pub(crate) mod step_up;
 
 use serde::Serialize;

@@ -9,6 +9,7 @@ use vutf_kernel::Secret;
 
 use super::super::BackupCodesBody;
 use crate::http::{
+    cookies,
     problem::Problem,
     request::{Caller, Json},
     route::{Access, Doc, Endpoint, Method, RateClass},
@@ -42,6 +43,10 @@ pub(crate) async fn handle(
     body: Json<ConfirmRequest>,
 ) -> Result<HttpResponse, Problem> {
     let command = Confirm { code: body.0.code };
-    let codes = confirm(&caller, &state.identity, command).await?;
-    Ok(HttpResponse::Ok().json(BackupCodesBody::new(&codes)))
+    let confirmed = confirm(&caller, &state.identity, command).await?;
+    let mut answer = HttpResponse::Ok();
+    if let Some((cookie, ends)) = &confirmed.cookie {
+        cookies::give(&state, &mut answer, cookie, *ends)?;
+    }
+    Ok(answer.json(BackupCodesBody::new(&confirmed.codes)))
 }
