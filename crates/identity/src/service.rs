@@ -6,7 +6,9 @@ use vutf_kernel::{Ambient, BoxFuture, Env, EventRecorder, Secret, Units, UseCase
 
 use crate::{
     IdentityStore, IdentityUnit,
+    device::DevicePolicy,
     guard::{GuardPolicy, KeyedHash},
+    network::NetworkPolicy,
     password::{HashError, PasswordHasher, PasswordPolicy},
     session::{SessionPolicy, SessionStatusCache},
     token::{TokenSigner, VerifiedTokens},
@@ -36,6 +38,10 @@ pub struct Settings {
     pub password: PasswordPolicy,
     /// Delays for guesses.
     pub guard: GuardPolicy,
+    /// Wrong passwords from one place.
+    pub networks: NetworkPolicy,
+    /// Known browsers.
+    pub devices: DevicePolicy,
     /// How long sessions last.
     pub sessions: SessionPolicy,
 }
@@ -55,6 +61,8 @@ impl Settings {
             verified_at_once: false,
             password: PasswordPolicy::default(),
             guard: GuardPolicy::default(),
+            networks: NetworkPolicy::default(),
+            devices: DevicePolicy::default(),
             sessions: SessionPolicy::default(),
         }
     }
@@ -77,8 +85,10 @@ pub struct Identity {
     pub tokens: Arc<VerifiedTokens>,
     /// Remembers for less than a second which sessions are live.
     pub sessions: Arc<dyn SessionStatusCache>,
-    /// Hides names that match no account.
+    /// Hides names that match no account, and places.
     pub names: Arc<dyn KeyedHash>,
+    /// Vouches for known browsers.
+    pub devices: Arc<dyn KeyedHash>,
     /// Time and randomness.
     pub ambient: Ambient,
     /// Numbers.

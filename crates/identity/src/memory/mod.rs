@@ -319,6 +319,7 @@ impl Identity {
             tokens: Arc::default(),
             sessions: Arc::new(MokaSessionCache::default()),
             names: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
+            devices: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             ambient,
             settings: Arc::new(settings),
         }

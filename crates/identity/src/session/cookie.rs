@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use vutf_kernel::{Entropy, PortError, Secret, SessionId, UserId};
 
 use super::{Ends, Session};
-use crate::{refresh::TokenHash, work::Work};
+use crate::{device::DeviceCookie, refresh::TokenHash, work::Work};
 
 /// By which scanners recognise a leaked one.
 const PREFIX: &str = "vutf_sc_";
@@ -49,6 +49,8 @@ pub struct CookieSession {
     pub ends: Ends,
     /// Sessions that ended to make room for it.
     pub ended: Vec<SessionId>,
+    /// What the browser is known by from now on.
+    pub device: Option<DeviceCookie>,
 }
 
 /// A fresh secret of `session`.

@@ -7,7 +7,9 @@ use vutf_kernel::{Entropy, Env, PortError, Secret, SessionId, UserId, id::uuid_v
 
 use super::Session;
 use crate::{
-    Identity, role,
+    Identity,
+    device::DeviceCookie,
+    role,
     token::{self, Claims},
 };
 
@@ -31,6 +33,8 @@ pub struct SignedIn {
     pub user_id: UserId,
     /// Sessions that ended to make room for it.
     pub ended: Vec<SessionId>,
+    /// What the browser that signed in is known by from now on.
+    pub device: Option<DeviceCookie>,
 }
 
 /// A fresh refresh token of 256 random bits.
@@ -68,6 +72,7 @@ pub(crate) fn sign(
         session_id: session.id,
         user_id: session.user_id,
         ended: Vec::new(),
+        device: None,
     })
 }
 

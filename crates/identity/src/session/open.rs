@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     User, action,
+    device::DeviceCookie,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     work::{About, Work},
 };
@@ -33,6 +34,14 @@ pub enum Opened {
 }
 
 impl Opened {
+    /// With what its browser is known by from now on.
+    pub(super) fn known_by(self, device: DeviceCookie) -> Self {
+        let device = Some(device);
+        match self {
+            Self::Tokens(signed_in) => Self::Tokens(SignedIn { device, ..signed_in }),
+            Self::Cookie(session) => Self::Cookie(CookieSession { device, ..session }),
+        }
+    }
     /// Sessions that ended to make room for it.
     pub(super) fn ended(&self) -> &[SessionId] {
         match self {
@@ -84,6 +93,7 @@ async fn with_cookie<C>(
         user_id: session.user_id,
         ends: session.ends(),
         ended,
+        device: None,
     })
 }
 

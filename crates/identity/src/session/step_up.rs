@@ -7,11 +7,11 @@ use vutf_kernel::{Aal, Actor, Assurance, Ctx, Outcome, Secret, SessionId, UserId
 
 use super::{
     Ends, cookie, grant,
-    login::{Attempt, Loss, Proof, check, settle},
+    login::{Attempt, Counter, Loss, Proof, check, settle},
 };
 use crate::{
     Identity, User, action,
-    guard::{GuardKey, count},
+    guard::{Barred, GuardKey, count},
     mfa::{Presented, freshness::raised, prove},
     password::HashError,
     refusal::use_case_error,
@@ -147,7 +147,8 @@ async fn admit(mut work: Work<'_, ()>) -> Result<Attempt, StepUpError> {
     Ok(Attempt {
         user: Some(found),
         password,
-        barred,
+        barred: barred.map(Barred::reason),
+        counter: Counter::Session,
     })
 }
 

@@ -7,7 +7,7 @@ use super::{
     open::{Opened, Proved, open},
 };
 use crate::{
-    Identity, User, action,
+    Identity, User, action, device,
     mfa::{MfaChallenge, Presented, prove},
     refresh::TokenHash,
     refusal::use_case_error,
@@ -85,8 +85,11 @@ async fn apply(work: &mut Work<'_, Verify>) -> Result<Result<Opened, Loss>, Port
     if !work.tx.mfa().close_challenge(organization, &hash).await? {
         return Ok(Err(Loss::Challenge(about, "used_challenge")));
     }
-    let kind = work.command.client.kind;
-    open(work, ACTION, &user, &PROVED, kind).await.map(Ok)
+    let client = work.command.client.clone();
+    let opened = open(work, ACTION, &user, &PROVED, client.kind).await?;
+    let (proved, presented) = (waiting.password_changed_at, client.device.as_ref());
+    let device = device::recognise(work, &user, proved, presented).await?;
+    Ok(Ok(opened.known_by(device)))
 }
 
 /// The account, if what the first step found is still so; else why not.

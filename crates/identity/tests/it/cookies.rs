@@ -24,6 +24,7 @@ use crate::support::{PASSWORD, World, anonymous, operator, request, secret};
 
 const BROWSER: Client = Client {
     kind: SessionKind::Cookie,
+    device: None,
 };
 
 impl World {

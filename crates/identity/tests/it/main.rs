@@ -9,6 +9,7 @@
 mod accounts;
 mod bootstrap;
 mod cookies;
+mod devices;
 mod foreign;
 mod housekeeping;
 mod lifetimes;

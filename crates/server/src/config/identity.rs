@@ -110,5 +110,15 @@ settings! {
         ], source = "NIST SP 800-63B-4, 3.2.2";
         /// Wrong guesses one after another that disable the password until it is reset.
         disable_after: u32 = 100, floor = 10, ceiling = 100, source = "NIST SP 800-63B-4, 3.2.2";
+        /// How long a browser is known after a sign-in: strangers' wrong guesses do not make it wait, it has a counter of its own.
+        device_life: Duration = DAY * 30, floor = DAY, ceiling = DAY * 30, source = "OWASP, Slow Down Online Guessing Attacks with Device Cookies";
+        /// Wrong guesses one after another from a known browser that make it a stranger.
+        device_disable_after: u32 = 10, floor = 1, ceiling = 100, source = "OWASP, Slow Down Online Guessing Attacks with Device Cookies";
+        /// How long wrong guesses from one place are counted together, over all accounts.
+        network_window: Duration = MINUTE * 60, floor = MINUTE, ceiling = DAY, source = "OWASP, Credential Stuffing Prevention";
+        /// Wrong guesses within it from an IPv4 address or an IPv6 /64; further sign-ins from there are refused, but for known browsers.
+        address_failures: u32 = 100, floor = 1, ceiling = 1_000_000, source = "OWASP, Credential Stuffing Prevention";
+        /// The same from an IPv4 /24 or an IPv6 /48.
+        network_failures: u32 = 500, floor = 1, ceiling = 1_000_000, source = "OWASP, Credential Stuffing Prevention";
     }
 }

@@ -1,4 +1,4 @@
-//! The cookies of a browser's session. RFC 6265bis; OWASP Session Management.
+//! The cookies of browsers. RFC 6265bis; OWASP Session Management.
 //!
 //! There is one form of them, whatever the profile: `__Host-` and `Secure`. Over plain HTTP a browser takes them from `localhost` alone, if
 //! at all; a weaker form for development would be one more thing to get wrong in production.
@@ -10,7 +10,11 @@ use actix_web::{
     cookie::{Cookie, SameSite, time},
     http::header,
 };
-use vutf_identity::{refresh::TokenHash, session::Ends};
+use vutf_identity::{
+    device::DeviceCookie,
+    refresh::TokenHash,
+    session::{Ends, SessionKind, login::Client},
+};
 use vutf_kernel::Secret;
 
 use super::{csrf, problem::Problem, state::AppState};
@@ -19,6 +23,24 @@ use super::{csrf, problem::Problem, state::AppState};
 pub(in crate::http) const SESSION: &str = "__Host-violentutf_session";
 /// Holds what scripts of the page send back in a header; worth nothing to anybody without the session's cookie.
 pub(in crate::http) const CSRF: &str = "csrf_token";
+
+/// By which a browser is known at its next sign-in; it signs nobody in.
+const DEVICE: &str = "__Host-violentutf_device";
+
+/// What is signed in with, as far as the request says.
+pub(in crate::http) fn client(request: &HttpRequest, kind: SessionKind) -> Client {
+    Client {
+        kind,
+        device: read(request, DEVICE),
+    }
+}
+
+/// Gives a browser what it is known by.
+pub(in crate::http) fn give_device(answer: &mut HttpResponseBuilder, device: Option<&DeviceCookie>) {
+    if let Some(device) = device {
+        answer.cookie(cookie(DEVICE, device.cookie.expose(), device.lasts, true));
+    }
+}
 
 /// The one cookie of that name; none if there are several, of which one may have been planted.
 pub(in crate::http) fn read(request: &HttpRequest, name: &str) -> Option<Secret<String>> {

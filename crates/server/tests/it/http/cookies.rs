@@ -30,11 +30,12 @@ impl Browser {
                 assert!(attributes.contains(attribute), "{line}");
             }
             assert!(!attributes.contains("Domain"), "{line}");
-            assert_eq!(attributes.contains("HttpOnly"), name == SESSION, "{line}");
+            assert_eq!(attributes.contains("HttpOnly"), name != "csrf_token", "{line}");
             let value = value.to_owned();
             match name {
                 SESSION => self.session = value,
                 "csrf_token" => self.csrf = value,
+                "__Host-violentutf_device" => assert!(value.starts_with("vutf_dc_"), "{line}"),
                 other => panic!("{other}"),
             }
         }

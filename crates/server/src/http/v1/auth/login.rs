@@ -1,17 +1,18 @@
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vutf_identity::{
     action, mfa,
     session::{
-        Challenged,
-        login::{Client, LoggedIn, Login, login},
+        Challenged, SessionKind,
+        login::{LoggedIn, Login, login},
     },
 };
 use vutf_kernel::Secret;
 
-use super::TokensBody;
+use super::{TokensBody, refused};
 use crate::http::{
+    cookies,
     problem::Problem,
     request::{Caller, Json},
     route::{Access, Doc, Endpoint, Method, RateClass},
@@ -85,6 +86,7 @@ impl From<Challenged> for MfaRequiredBody {
 
 pub(crate) async fn handle(
     state: web::Data<AppState>,
+    request: HttpRequest,
     caller: Caller,
     body: Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
@@ -92,12 +94,17 @@ pub(crate) async fn handle(
     let command = Login {
         username,
         password,
-        client: Client::default(),
+        client: cookies::client(&request, SessionKind::Token),
     };
-    let body = match login(&caller, &state.identity, command).await? {
-        LoggedIn::SignedIn(signed_in) => LoginBody::Authenticated(signed_in.into()),
+    let mut answer = HttpResponse::Ok();
+    let done = login(&caller, &state.identity, command).await;
+    let body = match done.map_err(|error| refused(&state, error))? {
+        LoggedIn::SignedIn(signed_in) => {
+            cookies::give_device(&mut answer, signed_in.device.as_ref());
+            LoginBody::Authenticated(signed_in.into())
+        }
         LoggedIn::Challenged(challenged) => LoginBody::MfaRequired(challenged.into()),
         LoggedIn::Cookie(_) => return Err(Problem::internal("tokens were asked for")),
     };
-    Ok(HttpResponse::Ok().json(body))
+    Ok(answer.json(body))
 }

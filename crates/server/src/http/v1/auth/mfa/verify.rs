@@ -6,7 +6,6 @@ use vutf_identity::{
     mfa::Presented,
     session::{
         Opened, SessionKind,
-        login::Client,
         verify::{Verify, verify},
     },
 };
@@ -20,7 +19,7 @@ use super::{
     MethodName,
 };
 use crate::http::{
-    csrf,
+    cookies, csrf,
     problem::Problem,
     request::{Caller, Json},
     route::{Access, Doc, Endpoint, Method, RateClass},
@@ -78,17 +77,6 @@ pub(crate) enum VerifiedBody {
     Cookie(CookieSessionBody),
 }
 
-impl KindName {
-    fn client(self) -> Client {
-        Client {
-            kind: match self {
-                Self::Token => SessionKind::Token,
-                Self::Cookie => SessionKind::Cookie,
-            },
-        }
-    }
-}
-
 pub(crate) async fn handle(
     state: web::Data<AppState>,
     request: HttpRequest,
@@ -98,8 +86,13 @@ pub(crate) async fn handle(
     if body.0.session == KindName::Cookie {
         csrf::own_page(&state.config, &request)?;
     }
-    match verify(&caller, &state.identity, body.0.into()).await? {
-        Opened::Tokens(signed_in) => Ok(HttpResponse::Ok().json(VerifiedBody::Tokens(signed_in.into()))),
+    let command = body.0.command(&request);
+    match verify(&caller, &state.identity, command).await? {
+        Opened::Tokens(signed_in) => {
+            let mut answer = HttpResponse::Ok();
+            cookies::give_device(&mut answer, signed_in.device.as_ref());
+            Ok(answer.json(VerifiedBody::Tokens(signed_in.into())))
+        }
         Opened::Cookie(session) => {
             let (mut answer, body) = opened(&state, session)?;
             Ok(answer.json(VerifiedBody::Cookie(body)))
@@ -107,15 +100,19 @@ pub(crate) async fn handle(
     }
 }
 
-impl From<VerifyRequest> for Verify {
-    fn from(request: VerifyRequest) -> Self {
-        Self {
-            challenge: request.challenge,
+impl VerifyRequest {
+    fn command(self, request: &HttpRequest) -> Verify {
+        let kind = match self.session {
+            KindName::Token => SessionKind::Token,
+            KindName::Cookie => SessionKind::Cookie,
+        };
+        Verify {
+            challenge: self.challenge,
             factor: Presented {
-                method: request.method.into(),
-                code: request.code,
+                method: self.method.into(),
+                code: self.code,
             },
-            client: request.session.client(),
+            client: cookies::client(request, kind),
         }
     }
 }

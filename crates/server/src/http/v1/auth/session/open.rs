@@ -6,12 +6,15 @@ use vutf_identity::{
     action,
     session::{
         CookieSession, SessionKind,
-        login::{Client, LoggedIn, Login, login},
+        login::{LoggedIn, Login, login},
     },
 };
 use vutf_kernel::Timestamp;
 
-use super::super::login::{LoginRequest, MfaRequiredBody};
+use super::super::{
+    login::{LoginRequest, MfaRequiredBody},
+    refused,
+};
 use crate::http::{
     cookies, csrf,
     problem::Problem,
@@ -75,11 +78,10 @@ pub(crate) async fn handle(
     let command = Login {
         username,
         password,
-        client: Client {
-            kind: SessionKind::Cookie,
-        },
+        client: cookies::client(&request, SessionKind::Cookie),
     };
-    match login(&caller, &state.identity, command).await? {
+    let done = login(&caller, &state.identity, command).await;
+    match done.map_err(|error| refused(&state, error))? {
         LoggedIn::Cookie(session) => {
             let (mut answer, body) = opened(&state, session)?;
             Ok(answer.json(OpenedBody::Authenticated(body)))
@@ -98,6 +100,7 @@ pub(in crate::http::v1::auth) fn opened(
 ) -> Result<(HttpResponseBuilder, CookieSessionBody), Problem> {
     let mut answer = HttpResponse::Ok();
     let csrf_token = cookies::give(state, &mut answer, &session.cookie, session.ends)?;
+    cookies::give_device(&mut answer, session.device.as_ref());
     let body = CookieSessionBody {
         status: "authenticated",
         session_id: session.session_id.as_uuid(),
