@@ -12,7 +12,7 @@ use crate::{
     housekeeping::HousekeepingRepo,
     mfa::repo::MfaRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
-    session::{Ends, used::Used},
+    session::{Ends, Place, used::Used},
 };
 
 /// Which users a list shows.
@@ -113,6 +113,12 @@ pub trait GuardRepo: Send {
         state: &GuardState,
         now: Timestamp,
     ) -> Result<(), PortError>;
+    /// How many failures the counters of an account ([`GuardKey::account`]) hold together, whatever was guessed.
+    async fn failures_of(
+        &mut self,
+        organization: OrganizationId,
+        account: &[u8; 32],
+    ) -> Result<i64, PortError>;
     /// Removes the counters of a user; how many rows that were.
     async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError>;
 }
@@ -156,6 +162,20 @@ pub trait SessionRepo: Send {
         ends: Ends,
         at: Timestamp,
     ) -> Result<bool, PortError>;
+    /// Notes that a session is used from elsewhere; `false` when that was noted before, it was ended, or is not there.
+    async fn mark_moved(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        at: Timestamp,
+    ) -> Result<bool, PortError>;
+    /// Notes where a session belongs, and that it is there.
+    async fn settle(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        place: &Place,
+    ) -> Result<(), PortError>;
     /// Puts another secret in the place of the one in the session's cookie; `false` when it was ended before, is not there, or is one of
     /// tokens.
     async fn rekey(

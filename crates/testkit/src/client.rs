@@ -80,6 +80,22 @@ impl ApiClient {
         })
     }
 
+    /// The same, as a program that calls itself `agent`.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn named(base: &str, agent: &str) -> Result<Self> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PATIENCE)
+            .user_agent(agent)
+            .build()?;
+        Ok(Self {
+            base: base.to_owned(),
+            http,
+        })
+    }
+
     /// The same client for the same API at another address: after a restart, or another replica.
     #[must_use]
     pub fn at(&self, base: &str) -> Self {

@@ -8,7 +8,7 @@ use crate::{
     Session,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::{RefreshRepo, SessionRepo},
-    session::{Ends, lifetime::over, used::Used},
+    session::{Ends, Place, Settled, lifetime::over, used::Used},
 };
 
 fn end(session: &mut Session, reason: &str, by: Option<UserId>, at: Timestamp) {
@@ -108,6 +108,40 @@ impl SessionRepo for MemoryTx {
         Ok(noted.is_some())
     }
 
+    async fn mark_moved(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let fits = |s: &Session| {
+            s.organization_id == organization && s.revoked_at.is_none() && s.settled.moved_at.is_none()
+        };
+        if !self.state.sessions.get(&id).is_some_and(fits) {
+            return Ok(false);
+        }
+        if let Some(session) = self.write().sessions.get_mut(&id) {
+            session.settled.moved_at = Some(at);
+        }
+        Ok(true)
+    }
+
+    async fn settle(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        place: &Place,
+    ) -> Result<(), PortError> {
+        let session = self.write().sessions.get_mut(&id);
+        if let Some(session) = session.filter(|s| s.organization_id == organization) {
+            session.settled = Settled {
+                place: Some(*place),
+                moved_at: None,
+            };
+        }
+        Ok(())
+    }
+
     async fn rekey(
         &mut self,
         organization: OrganizationId,
@@ -176,8 +210,11 @@ impl SessionRepo for MemoryTx {
         let sessions = self.write().sessions.values_mut();
         let theirs = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
         let mut emptied = 0;
-        for session in theirs.filter(|s| s.ip.is_some() || s.user_agent.is_some()) {
+        for session in
+            theirs.filter(|s| s.ip.is_some() || s.user_agent.is_some() || s.settled.place.is_some())
+        {
             (session.ip, session.user_agent) = (None, None);
+            session.settled.place = None;
             emptied += 1;
         }
         Ok(emptied)

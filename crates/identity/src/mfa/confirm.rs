@@ -12,7 +12,7 @@ use crate::{
     guard::{GuardKey, GuardState},
     refusal::use_case_error,
     role::permission,
-    session::{Ends, cookie},
+    session::{Ends, cookie, list::others},
     work::Work,
 };
 
@@ -30,6 +30,8 @@ pub struct Confirmed {
     pub codes: Vec<BackupCode>,
     /// The new cookie of a browser's session, which may do more now, and when that ends.
     pub cookie: Option<(Secret<String>, Ends)>,
+    /// Sessions from before, which have not proved the factor.
+    pub other_sessions: usize,
 }
 
 use_case_error! {
@@ -96,7 +98,12 @@ async fn apply(mut work: Work<'_, Confirm>) -> Result<(Confirmed, SessionId), Co
         event.detail("replaced", replaced)
     })
     .await?;
-    Ok((Confirmed { codes, cookie }, session_id))
+    let confirmed = Confirmed {
+        codes,
+        cookie,
+        other_sessions: others(&mut work).await?,
+    };
+    Ok((confirmed, session_id))
 }
 
 /// What is bound anew has not been guessed at yet.

@@ -8,7 +8,7 @@ use vutf_kernel::{
     Timestamp, UserId,
 };
 
-use super::{SessionStatus, cookie, used::Used};
+use super::{SessionStatus, Settled, cookie, used::Used};
 use crate::{Identity, refresh::TokenHash, refusal::use_case_error, token::TokenError};
 
 /// How far another replica's clock may run ahead. FAPI 2.0 Security Profile §5.3.2.1: 10 s.
@@ -46,6 +46,8 @@ pub struct Caller {
     pub access_expires_at: Timestamp,
     /// Of the cookie that the request carried; `None` for an access token.
     pub cookie: Option<TokenHash>,
+    /// Where the session belongs: [`super::place`].
+    pub settled: Settled,
     /// This use, if it is to be noted: [`super::used`].
     pub used: Option<Used>,
 }
@@ -60,6 +62,7 @@ impl Caller {
             assurance: Some(self.assurance.clone()),
             grants: self.grants.clone(),
             origin,
+            moved: false,
             receipt: Receipt::default(),
         }
     }
@@ -126,6 +129,7 @@ fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Caller {
         roles: status.roles.clone(),
         access_expires_at: status.expires_at,
         cookie: None,
+        settled: status.settled,
         used: Used::of(status, &id.settings, now),
     }
 }

@@ -10,6 +10,7 @@ pub mod list;
 pub mod login;
 pub mod logout;
 mod open;
+pub mod place;
 pub mod refresh;
 pub mod revoke;
 pub mod status;
@@ -30,6 +31,7 @@ pub use self::{
     grant::SignedIn,
     lifetime::{Ends, Lifetime, SessionPolicy},
     open::Opened,
+    place::{Place, Settled},
     status::{ReadMark, SessionStatusCache},
 };
 
@@ -62,6 +64,10 @@ pub struct Session {
     pub revoke_reason: Option<String>,
     /// Of the secret in its cookie; `None` for a session of tokens.
     pub cookie: Option<TokenHash>,
+    /// Where it belongs.
+    pub settled: Settled,
+    /// When the person had signed in before.
+    pub previous_login_at: Option<Timestamp>,
     /// Audit mixin.
     pub stamps: Stamps,
 }
@@ -95,6 +101,8 @@ pub struct SessionStatus {
     pub assurance: Assurance,
     /// Of the secret in its cookie; `None` for a session of tokens.
     pub cookie: Option<TokenHash>,
+    /// Where it belongs.
+    pub settled: Settled,
     /// Names of the user's roles now.
     pub roles: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use vutf_kernel::{Aal, Action, Assurance, Detail, FamilyId, Outcome, PortError, SessionId, Stamps};
 
 use super::{
-    Session,
+    Place, Session, Settled,
     cookie::{self, CookieSession, SessionKind},
     grant::{self, SignedIn},
 };
@@ -60,10 +60,14 @@ pub(super) async fn open<C>(
     kind: SessionKind,
 ) -> Result<Opened, PortError> {
     let now = work.now();
+    let previous_login_at = user.last_login_at;
     // Writes the user's row, and so lets one sign-in of a user pass at a time: the count below is exact.
     work.tx.users().note_login(user.id, now).await?;
     let ended = make_room(work, user).await?;
-    let session = new_session(work, user, proved);
+    let session = Session {
+        previous_login_at,
+        ..new_session(work, user, proved)?
+    };
     let opened = match kind {
         SessionKind::Token => Opened::Tokens(with_tokens(work, &session, ended).await?),
         SessionKind::Cookie => Opened::Cookie(with_cookie(work, session.clone(), ended).await?),
@@ -160,7 +164,7 @@ async fn make_room<C>(work: &mut Work<'_, C>, user: &User) -> Result<Vec<Session
     Ok(oldest)
 }
 
-fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Session {
+fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Result<Session, PortError> {
     let now = work.now();
     let assurance = Assurance {
         aal: proved.aal,
@@ -168,8 +172,10 @@ fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Sessi
         amr: proved.amr.iter().map(ToString::to_string).collect(),
     };
     let ends = work.id.settings.ends(now, &assurance, now);
-    Session {
-        id: SessionId::generate(work.env.clock, work.env.entropy),
+    let id = SessionId::generate(work.env.clock, work.env.entropy);
+    let place = Place::of(&work.id, user.organization_id, id, &work.ctx.origin)?;
+    Ok(Session {
+        id,
         organization_id: user.organization_id,
         user_id: user.id,
         epoch: user.epoch,
@@ -182,6 +188,11 @@ fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Sessi
         revoked_at: None,
         revoke_reason: None,
         cookie: None,
+        settled: Settled {
+            place: Some(place),
+            moved_at: None,
+        },
+        previous_login_at: None,
         stamps: Stamps::new(Some(user.id), now),
-    }
+    })
 }

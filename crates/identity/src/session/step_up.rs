@@ -8,6 +8,7 @@ use vutf_kernel::{Aal, Actor, Assurance, Ctx, Outcome, Secret, SessionId, UserId
 use super::{
     Ends, cookie, grant,
     login::{Attempt, Counter, Loss, Proof, check, settle},
+    place,
 };
 use crate::{
     Identity, User, action,
@@ -195,6 +196,7 @@ async fn raise<C>(
     if !noted {
         return Err(StepUpError::NotSignedIn);
     }
+    place::settle(work, session.id).await?;
     let about = about(&work.ctx);
     work.done(&about).await?;
     let credential = if let Some(cookie) = cookie::renew(work, session.id).await? {

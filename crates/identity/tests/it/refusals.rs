@@ -160,6 +160,7 @@ async fn every_use_case_records_that_it_refused() {
             action::PASSWORD_REHASH.name,
             action::PASSWORD_ASSESS.name,
             action::SESSION_REFRESH_REUSE.name,
+            action::SESSION_MOVED.name,
             action::SESSION_END.name,
             action::MFA_CHALLENGE.name,
         ],

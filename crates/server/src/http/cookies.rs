@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_cookie_is_bound_to_host_and_tls() {
-        let session = cookie(SESSION, "v", Duration::from_secs(60), true).to_string();
+        let session = cookie(SESSION, "v", Duration::from_mins(1), true).to_string();
         assert_eq!(
             session,
             "__Host-violentutf_session=v; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60"

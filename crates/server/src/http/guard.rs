@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use vutf_identity::{
     mfa::Demand,
     refresh::TokenHash,
-    session::{AuthenticateError, authenticate, authenticate_cookie},
+    session::{AuthenticateError, authenticate, authenticate_cookie, place},
     token::TokenError,
 };
 use vutf_kernel::{Actor, Class, Ctx, OrganizationId, Receipt, Secret};
@@ -178,8 +178,16 @@ async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -
     if let Some(used) = caller.used {
         state.uses.note(used);
     }
+    let ctx = caller.ctx(arrival.request_id.clone(), arrival.origin.clone());
+    // What cannot be noted is taken for another place all the same.
+    let moved = place::watch(&ctx, &state.identity, &caller)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::warn!("that a session has moved could not be noted: {}", error.chain());
+            true
+        });
     Ok(Signed {
-        ctx: caller.ctx(arrival.request_id.clone(), arrival.origin.clone()),
+        ctx: Ctx { moved, ..ctx },
         cookie: caller.cookie,
     })
 }

@@ -141,6 +141,50 @@ impl SessionRepo for Tx {
         Ok(done.rows_affected == 1)
     }
 
+    async fn mark_moved(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let change = sessions::ActiveModel {
+            moved_at: micros(Some(at)),
+            ..Default::default()
+        };
+        let done = sessions::Entity::update_many()
+            .set(change)
+            .filter(sessions::Column::Id.eq(id.as_uuid()))
+            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(sessions::Column::RevokedAt.is_null())
+            .filter(sessions::Column::MovedAt.is_null())
+            .exec(&self.db)
+            .await
+            .map_err(port("sessions.mark_moved"))?;
+        Ok(done.rows_affected == 1)
+    }
+
+    async fn settle(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        place: &vutf_identity::session::Place,
+    ) -> Result<(), PortError> {
+        let change = sessions::ActiveModel {
+            network_tag: Set(Some(place.network.to_vec())),
+            browser_tag: Set(Some(place.agent.to_vec())),
+            moved_at: Set(None),
+            ..Default::default()
+        };
+        sessions::Entity::update_many()
+            .set(change)
+            .filter(sessions::Column::Id.eq(id.as_uuid()))
+            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+            .exec(&self.db)
+            .await
+            .map(|_| ())
+            .map_err(port("sessions.settle"))
+    }
+
     async fn rekey(
         &mut self,
         organization: OrganizationId,
@@ -248,6 +292,8 @@ impl SessionRepo for Tx {
         let nothing = sessions::ActiveModel {
             ip_ct: Set(None),
             user_agent_ct: Set(None),
+            network_tag: Set(None),
+            browser_tag: Set(None),
             ..Default::default()
         };
         sessions::Entity::update_many()
@@ -257,7 +303,8 @@ impl SessionRepo for Tx {
             .filter(
                 sessions::Column::IpCt
                     .is_not_null()
-                    .or(sessions::Column::UserAgentCt.is_not_null()),
+                    .or(sessions::Column::UserAgentCt.is_not_null())
+                    .or(sessions::Column::NetworkTag.is_not_null()),
             )
             .exec(&self.db)
             .await
@@ -345,6 +392,10 @@ fn row(
         revoked_at: micros(session.revoked_at),
         revoke_reason: Set(session.revoke_reason.clone()),
         cookie_hash: Set(session.cookie.map(|hash| hash.0.to_vec())),
+        network_tag: Set(session.settled.place.map(|place| place.network.to_vec())),
+        browser_tag: Set(session.settled.place.map(|place| place.agent.to_vec())),
+        moved_at: micros(session.settled.moved_at),
+        previous_login_at: micros(session.previous_login_at),
         ..Default::default()
     };
     set_stamps!(row, &session.stamps);
@@ -377,6 +428,12 @@ fn session(row: &sessions::Model, keyring: &Keyring, keys: &SubjectKeys) -> Resu
         revoked_at: row.revoked_at.map(Timestamp::from_micros),
         revoke_reason: row.revoke_reason.clone(),
         cookie: status::cookie(row.cookie_hash.as_deref(), row.id)?,
+        settled: status::settled(
+            [row.network_tag.as_deref(), row.browser_tag.as_deref()],
+            row.moved_at,
+            row.id,
+        )?,
+        previous_login_at: row.previous_login_at.map(Timestamp::from_micros),
         stamps: stamps_of!(row),
     })
 }

@@ -7,7 +7,7 @@ use vutf_testkit::{
     process::{ServerBuilder, ServerProcess},
 };
 
-use super::{Log, Step, TOO_MANY, UNKNOWN, What, audited, log_scenes, scenes, scenes::Wish, take};
+use super::{AGENT, Log, Step, TOO_MANY, UNKNOWN, What, audited, log_scenes, scenes, scenes::Wish, take};
 use crate::e2e::world::{Admin, World, sequenced};
 
 /// A service on SQLite.
@@ -60,7 +60,7 @@ impl Stage {
             .with("VUTF__AUDIT__ANALYSIS_INTERVAL", "20ms");
         let builder = world.server();
         let server = builder.spawn().unwrap();
-        let api = ApiClient::new(server.base_url()).unwrap();
+        let api = ApiClient::named(server.base_url(), AGENT).unwrap();
         let token = server.bootstrap_token().unwrap();
         let nobody = Caller {
             id: String::new(),

@@ -1,5 +1,6 @@
 //! Guesses by thirty-two callers at the same moment: at one account from a known browser and from anywhere, and at many from one place.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use vutf_testkit::client::{Answer, ApiClient, Call, Person};
 
@@ -129,6 +130,8 @@ async fn too_many_sessions(world: World) {
     let site = world
         .server()
         .env("VUTF__IDENTITY__HASH_CONCURRENCY", "32")
+        .env("VUTF__IDENTITY__LOCKOUT__ADDRESS_FAILURES", "100000")
+        .env("VUTF__IDENTITY__LOCKOUT__NETWORK_FAILURES", "100000")
         .env("VUTF__IDENTITY__SESSIONS__MAX_PER_USER", "3");
     let server = site.spawn().unwrap();
     let api = ApiClient::new(server.base_url()).unwrap();

@@ -13,7 +13,7 @@ use super::{
     sessions::stored_session,
     stored_user, winners,
 };
-use crate::factory::Factory;
+use crate::{contracts::NEIGHBOUR, factory::Factory};
 
 pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     guesses_in_parallel_do_not_outrun_the_counter(store, factory).await;
@@ -45,6 +45,11 @@ async fn guesses_in_parallel_do_not_outrun_the_counter(store: &Store, factory: &
         .await;
         assert_eq!(winners(&answers), 5);
         assert_eq!(once!(store, guards.lock(HOME, &key, now)).unwrap().failures, 5);
+        assert_eq!(once!(store, guards.failures_of(HOME, &key.account)).unwrap(), 5);
+        assert_eq!(
+            once!(store, guards.failures_of(NEIGHBOUR, &key.account)).unwrap(),
+            0
+        );
     }
 }
 

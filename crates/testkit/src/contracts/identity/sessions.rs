@@ -5,7 +5,7 @@ use std::time::Duration;
 use vutf_identity::{
     Session, User, UserStatus,
     refresh::TokenHash,
-    session::{Ends, used::Used},
+    session::{Ends, Place, Settled, used::Used},
 };
 use vutf_kernel::{Aal, Assurance, SessionId, Timestamp};
 
@@ -19,6 +19,7 @@ pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     a_use_is_noted_while_the_session_lives(store, factory).await;
     what_is_idle_is_over(store, factory).await;
     a_cookie_is_replaced(store, factory).await;
+    a_session_moves_once_and_settles(store, factory).await;
     a_session_is_ended_once(store, factory).await;
     a_new_proof_is_noted_while_the_session_lives(store, factory).await;
     all_but_one_are_ended_with_their_families(store, factory).await;
@@ -43,8 +44,8 @@ async fn a_session_comes_back_as_it_was(store: &Store, factory: &mut Factory) {
     assert!(same(&found(store, session.id).await, &session));
     session.last_seen_at = factory.now();
     session.idle_expires_at = Some(session.last_seen_at.plus(Duration::from_hours(1)));
-    let used = used(&session, session.last_seen_at);
-    assert!(once!(store, sessions.touch(&used)).unwrap());
+    let noted = used(&session, session.last_seen_at);
+    assert!(once!(store, sessions.touch(&noted)).unwrap());
     assert!(same(&found(store, session.id).await, &session));
 
     let mut bare = factory.session(&user);
@@ -139,6 +140,38 @@ async fn a_cookie_is_replaced(store: &Store, factory: &mut Factory) {
             .is_empty()
     );
     assert_eq!(status().await.cookie, Some(second));
+}
+
+async fn a_session_moves_once_and_settles(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await;
+    let mut session = factory.session(&user);
+    session.previous_login_at = Some(factory.now());
+    once!(store, sessions.insert(&session)).unwrap();
+    assert!(same(&found(store, session.id).await, &session));
+    let status = async || store.session_status(session.id).await.unwrap().unwrap().settled;
+    assert_eq!(status().await, session.settled);
+    let at = factory.now();
+    assert!(!once!(store, sessions.mark_moved(NEIGHBOUR, session.id, at)).unwrap());
+    assert!(once!(store, sessions.mark_moved(HOME, session.id, at)).unwrap());
+    assert!(
+        !once!(store, sessions.mark_moved(HOME, session.id, factory.now())).unwrap(),
+        "once"
+    );
+    assert_eq!(status().await.moved_at, Some(at));
+    let there = Place {
+        network: factory.bytes(),
+        agent: factory.bytes(),
+    };
+    once!(store, sessions.settle(NEIGHBOUR, session.id, &there)).unwrap();
+    assert_eq!(status().await.moved_at, Some(at));
+    once!(store, sessions.settle(HOME, session.id, &there)).unwrap();
+    let settled = Settled {
+        place: Some(there),
+        moved_at: None,
+    };
+    assert_eq!(status().await, settled);
+    once!(store, sessions.revoke(HOME, session.id, "logout", None, at)).unwrap();
+    assert!(!once!(store, sessions.mark_moved(HOME, session.id, at)).unwrap());
 }
 
 async fn what_is_idle_is_over(store: &Store, factory: &mut Factory) {

@@ -94,7 +94,7 @@ pub(crate) async fn handle(
             Ok(answer.json(VerifiedBody::Tokens(signed_in.into())))
         }
         Opened::Cookie(session) => {
-            let (mut answer, body) = opened(&state, session)?;
+            let (mut answer, body) = opened(&state, &session)?;
             Ok(answer.json(VerifiedBody::Cookie(body)))
         }
     }

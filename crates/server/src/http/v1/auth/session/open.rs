@@ -83,7 +83,7 @@ pub(crate) async fn handle(
     let done = login(&caller, &state.identity, command).await;
     match done.map_err(|error| refused(&state, error))? {
         LoggedIn::Cookie(session) => {
-            let (mut answer, body) = opened(&state, session)?;
+            let (mut answer, body) = opened(&state, &session)?;
             Ok(answer.json(OpenedBody::Authenticated(body)))
         }
         LoggedIn::Challenged(challenged) => {
@@ -96,7 +96,7 @@ pub(crate) async fn handle(
 /// 200 with the cookies of a session, and what is said of it.
 pub(in crate::http::v1::auth) fn opened(
     state: &AppState,
-    session: CookieSession,
+    session: &CookieSession,
 ) -> Result<(HttpResponseBuilder, CookieSessionBody), Problem> {
     let mut answer = HttpResponse::Ok();
     let csrf_token = cookies::give(state, &mut answer, &session.cookie, session.ends)?;

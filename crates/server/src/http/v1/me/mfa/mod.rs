@@ -8,6 +8,29 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vutf_identity::mfa::BackupCode;
 
+use super::sessions::revoke_others;
+
+/// Sessions of the account beside this one. Whoever changed a factor because of a suspicion ends them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OtherSessions)]
+pub(crate) struct OtherSessionsBody {
+    /// How many.
+    #[schema(example = 2)]
+    count: usize,
+    /// A POST to it ends them.
+    #[schema(example = "/api/v1/me/sessions/revoke-others")]
+    end_by: &'static str,
+}
+
+impl From<usize> for OtherSessionsBody {
+    fn from(count: usize) -> Self {
+        Self {
+            count,
+            end_by: revoke_others::ENDPOINT.path,
+        }
+    }
+}
+
 /// New backup codes. They are shown here and nowhere else; those from before count no more.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BackupCodesBody {

@@ -1,5 +1,5 @@
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vutf_identity::{
     action,
@@ -7,7 +7,7 @@ use vutf_identity::{
 };
 use vutf_kernel::Secret;
 
-use super::super::BackupCodesBody;
+use super::super::{BackupCodesBody, OtherSessionsBody};
 use crate::http::{
     cookies,
     problem::Problem,
@@ -24,7 +24,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     rate: RateClass::Default,
     doc: Doc::new("me", "Confirm an authenticator app with a code that it shows")
         .takes::<ConfirmRequest>()
-        .answers::<BackupCodesBody>(200)
+        .answers::<ConfirmedBody>(200)
         .refuses(&[409]),
 };
 
@@ -35,6 +35,17 @@ pub(crate) struct ConfirmRequest {
     /// Six digits.
     #[schema(value_type = String, format = Password, write_only)]
     code: Secret<String>,
+}
+
+/// A factor that counts.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FactorConfirmed)]
+pub(crate) struct ConfirmedBody {
+    /// The new backup codes.
+    #[serde(flatten)]
+    codes: BackupCodesBody,
+    /// Sessions from before: they go on, and may not do what asks for the factor until they prove it.
+    other_sessions: OtherSessionsBody,
 }
 
 pub(crate) async fn handle(
@@ -48,5 +59,8 @@ pub(crate) async fn handle(
     if let Some((cookie, ends)) = &confirmed.cookie {
         cookies::give(&state, &mut answer, cookie, *ends)?;
     }
-    Ok(answer.json(BackupCodesBody::new(&confirmed.codes)))
+    Ok(answer.json(ConfirmedBody {
+        codes: BackupCodesBody::new(&confirmed.codes),
+        other_sessions: confirmed.other_sessions.into(),
+    }))
 }
