@@ -80,7 +80,7 @@ async fn show(mut work: Work<'_, ()>) -> Result<Own, MeError> {
     let failed_attempts = work
         .tx
         .guards()
-        .failures_of(user.organization_id, user.id)
+        .failures_of(user.organization_id, &account)
         .await?;
     let previous_login_at = previous_login(&mut work, &user).await?;
     shown(&mut work, &user).await?;

@@ -5,6 +5,7 @@ use vutf_identity::{
     },
     user::register::Register,
 };
+use vutf_kernel::Detail;
 
 use crate::support::{PASSWORD, World, email, secret, username};
 
