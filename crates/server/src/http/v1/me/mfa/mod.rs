@@ -40,11 +40,15 @@ pub(crate) struct BackupCodesBody {
 }
 
 impl BackupCodesBody {
-    /// The one place where codes leave their custody: they belong to the caller.
     fn new(codes: &[BackupCode]) -> Self {
-        let texts = codes.iter().map(|code| code.to_text().expose().clone());
         Self {
-            backup_codes: texts.collect(),
+            backup_codes: texts(codes),
         }
     }
+}
+
+/// The one place where codes leave their custody: they belong to the caller.
+fn texts(codes: &[BackupCode]) -> Vec<String> {
+    let texts = codes.iter().map(|code| code.to_text().expose().clone());
+    texts.collect()
 }

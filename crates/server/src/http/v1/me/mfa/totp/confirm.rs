@@ -7,7 +7,7 @@ use vutf_identity::{
 };
 use vutf_kernel::Secret;
 
-use super::super::{BackupCodesBody, OtherSessionsBody};
+use super::super::{OtherSessionsBody, texts};
 use crate::http::{
     cookies,
     problem::Problem,
@@ -41,9 +41,9 @@ pub(crate) struct ConfirmRequest {
 #[derive(Serialize, ToSchema)]
 #[schema(as = FactorConfirmed)]
 pub(crate) struct ConfirmedBody {
-    /// The new backup codes.
-    #[serde(flatten)]
-    codes: BackupCodesBody,
+    /// New backup codes, shown here and nowhere else; each is good once.
+    #[schema(example = json!(["0123-4567-89ab-cdef"]))]
+    backup_codes: Vec<String>,
     /// Sessions from before: they go on, and may not do what asks for the factor until they prove it.
     other_sessions: OtherSessionsBody,
 }
@@ -60,7 +60,7 @@ pub(crate) async fn handle(
         cookies::give(&state, &mut answer, cookie, *ends)?;
     }
     Ok(answer.json(ConfirmedBody {
-        codes: BackupCodesBody::new(&confirmed.codes),
+        backup_codes: texts(&confirmed.codes),
         other_sessions: confirmed.other_sessions.into(),
     }))
 }
