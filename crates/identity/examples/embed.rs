@@ -11,8 +11,8 @@ use vutf_identity::{
         enrol::enrol,
     },
     session::{
-        SignedIn, authenticate,
-        login::{LoggedIn, Login, login},
+        Opened, SignedIn, authenticate,
+        login::{Client, LoggedIn, Login, login},
         refresh::{Refresh, refresh},
         verify::{Verify, verify},
     },
@@ -71,6 +71,7 @@ fn by(password: &Secret<String>) -> Login {
     Login {
         username: Secret::new("ada".to_owned()),
         password: password.clone(),
+        client: Client::default(),
     }
 }
 
@@ -100,5 +101,13 @@ async fn with_second_factor(
         code: app.code(now.plus(Duration::from_secs(30))),
     };
     let challenge = challenged.challenge;
-    Ok(verify(ctx, id, Verify { challenge, factor }).await?)
+    let command = Verify {
+        challenge,
+        factor,
+        client: Client::default(),
+    };
+    match verify(ctx, id, command).await? {
+        Opened::Tokens(signed_in) => Ok(signed_in),
+        Opened::Cookie(_) => Err("tokens were asked for".into()),
+    }
 }

@@ -70,6 +70,12 @@ actions! {
     SESSION_LOGOUT = "session.logout" on "session",
     #[doc = "One's own sessions are shown."]
     SESSION_LIST = "session.list" on "session",
+    #[doc = "A session is used from another network or with another user agent than it was proved with; the first time since then."]
+    SESSION_MOVED = "session.moved" on "session",
+    #[doc = "A browser is given the token that it sends beside its cookie."]
+    SESSION_CSRF = "session.csrf" on "session",
+    #[doc = "A session ends by a rule, and not because somebody asked for it."]
+    SESSION_END = "session.end" on "session",
     #[doc = "One of one's own sessions ends."]
     SESSION_REVOKE = "session.revoke" on "session",
     #[doc = "All of one's own sessions but one end."]

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use subtle::ConstantTimeEq as _;
 use vutf_kernel::{OrganizationId, PortError, Timestamp, UserId};
 
-use crate::{mfa::Method, work::Work};
+use crate::{device::DeviceId, mfa::Method, work::Work};
 
 /// What is being guessed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,7 +15,7 @@ pub struct GuardKey {
     pub user: Option<UserId>,
     /// SHA-256 of the account's id, or the keyed hash of the name that matched none.
     pub account: [u8; 32],
-    /// `password`, `totp`, `backup_code`.
+    /// `password`, `totp`, `backup_code`; `device` for a password from a known browser; `address` and `network` for passwords from one place.
     pub authenticator: &'static str,
 }
 
@@ -32,6 +33,27 @@ impl GuardKey {
         Self {
             authenticator: method.as_str(),
             ..Self::password_of(user)
+        }
+    }
+    /// The password of a known account, from a browser that is known.
+    pub(crate) fn device_of(user: UserId, device: DeviceId) -> Self {
+        use sha2::{Digest, Sha256};
+        let account = Sha256::new()
+            .chain_update(b"vutf/guard/v1\0device\0")
+            .chain_update(user.as_bytes())
+            .chain_update(device);
+        Self {
+            user: Some(user),
+            account: account.finalize().into(),
+            authenticator: "device",
+        }
+    }
+    /// Passwords of any account from one place, of which `tag` is the [`KeyedHash`].
+    pub(crate) fn place(kind: &'static str, tag: [u8; 32]) -> Self {
+        Self {
+            user: None,
+            account: tag,
+            authenticator: kind,
         }
     }
     /// A password for a name that matches no account: counted alike, so that the answers do not differ.
@@ -60,6 +82,16 @@ fn digest(user: UserId) -> [u8; 32] {
 pub trait KeyedHash: Send + Sync {
     /// The hash of `message` under the key of `organization`.
     fn hash(&self, organization: OrganizationId, message: &[u8]) -> Result<[u8; 32], PortError>;
+    /// Whether `tag` is the hash of `message`, under the present key or one from before that is still believed.
+    fn verify(
+        &self,
+        organization: OrganizationId,
+        message: &[u8],
+        tag: &[u8; 32],
+    ) -> Result<bool, PortError> {
+        let expected = self.hash(organization, message)?;
+        Ok(expected.ct_eq(tag).into())
+    }
 }
 
 /// The counter.
@@ -102,6 +134,16 @@ pub enum Barred {
     Disabled,
 }
 
+impl Barred {
+    /// For the log alone.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Until(_) => "barred",
+            Self::Disabled => "authenticator_disabled",
+        }
+    }
+}
+
 impl GuardState {
     /// Nothing failed yet.
     pub const CLEAR: Self = Self {
@@ -129,9 +171,19 @@ impl GuardState {
 
 /// Counts an attempt before it is checked, or says why it may not be made.
 pub(crate) async fn count<C>(work: &mut Work<'_, C>, key: &GuardKey) -> Result<Option<Barred>, PortError> {
+    let id = work.id.clone();
+    count_by(work, key, &id.settings.guard).await
+}
+
+/// The same by rules of its own.
+pub(crate) async fn count_by<C>(
+    work: &mut Work<'_, C>,
+    key: &GuardKey,
+    policy: &GuardPolicy,
+) -> Result<Option<Barred>, PortError> {
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let state = work.tx.guards().lock(organization, key, now).await?;
-    match state.admit(&work.id.settings.guard, now) {
+    match state.admit(policy, now) {
         Ok(counted) => {
             work.tx.guards().put(organization, key, &counted, now).await?;
             Ok(None)

@@ -23,7 +23,8 @@ pub trait HousekeepingRepo: Send {
     /// Removes counters that nobody touched since `before` and that bar nobody at `now`; how many, and at most `limit`.
     ///
     /// Failures of an account stay until it is proved right, whatever their age (SP 800-63B-4 §3.2.2 limits *consecutive*
-    /// ones): of accounts only counters that count nothing go. There are no more of them than accounts.
+    /// ones): of accounts only counters that count nothing go. There are no more of them than accounts. Counters of known browsers
+    /// go with age: the browser is a stranger by then.
     async fn remove_guards(
         &mut self,
         before: Timestamp,

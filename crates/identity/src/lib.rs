@@ -3,11 +3,13 @@
 
 pub mod action;
 pub mod bootstrap;
+pub mod device;
 pub mod guard;
 pub mod housekeeping;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod mfa;
+pub mod network;
 pub mod password;
 pub mod refresh;
 mod refusal;

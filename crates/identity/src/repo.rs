@@ -12,6 +12,7 @@ use crate::{
     housekeeping::HousekeepingRepo,
     mfa::repo::MfaRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
+    session::{Ends, Place, used::Used},
 };
 
 /// Which users a list shows.
@@ -112,6 +113,12 @@ pub trait GuardRepo: Send {
         state: &GuardState,
         now: Timestamp,
     ) -> Result<(), PortError>;
+    /// How many failures the counters of an account ([`GuardKey::account`]) hold together, whatever was guessed.
+    async fn failures_of(
+        &mut self,
+        organization: OrganizationId,
+        account: &[u8; 32],
+    ) -> Result<i64, PortError>;
     /// Removes the counters of a user; how many rows that were.
     async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError>;
 }
@@ -127,24 +134,63 @@ pub trait SessionRepo: Send {
         organization: OrganizationId,
         id: SessionId,
     ) -> Result<Option<Session>, PortError>;
-    /// The sessions of a user that are not ended, newest first, at most 100.
+    /// The sessions of a user that are not over, newest first, at most 100.
     async fn live_of(
         &mut self,
         organization: OrganizationId,
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Session>, PortError>;
-    /// Notes a use.
-    async fn touch(&mut self, id: SessionId, at: Timestamp) -> Result<(), PortError>;
-    /// Notes what was proved anew within a session; `false` when it was ended before or is not there. Refresh families and tokens
-    /// stay as they are.
+    /// Which sessions of a user that are not over are older than the newest `keep`; at most 100.
+    async fn beyond(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, PortError>;
+    /// Notes a use; `false`, with nothing changed, when the session was over by then, is of another level, or a later use than
+    /// `unless_since` is noted.
+    async fn touch(&mut self, used: &Used) -> Result<bool, PortError>;
+    /// Notes what was proved anew within a session, which is a use, and when it ends now; `false` when it was ended before or is
+    /// not there. Refresh families and tokens stay as they are.
     async fn reauthenticate(
         &mut self,
         organization: OrganizationId,
         id: SessionId,
         assurance: &Assurance,
+        ends: Ends,
         at: Timestamp,
     ) -> Result<bool, PortError>;
+    /// Notes that a session is used from elsewhere; `false` when that was noted before, it was ended, or is not there.
+    async fn mark_moved(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        at: Timestamp,
+    ) -> Result<bool, PortError>;
+    /// Notes where a session belongs, and that it is there.
+    async fn settle(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        place: &Place,
+    ) -> Result<(), PortError>;
+    /// Puts another secret in the place of the one in the session's cookie; `false` when it was ended before, is not there, or is one of
+    /// tokens.
+    async fn rekey(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        cookie: &TokenHash,
+        at: Timestamp,
+    ) -> Result<bool, PortError>;
+    /// Which sessions of a user that are not ended are held by a cookie; at most 100.
+    async fn with_cookie(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Vec<SessionId>, PortError>;
     /// Ends one; `false` when it was ended before or is not there.
     async fn revoke(
         &mut self,

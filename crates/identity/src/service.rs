@@ -6,9 +6,11 @@ use vutf_kernel::{Ambient, BoxFuture, Env, EventRecorder, Secret, Units, UseCase
 
 use crate::{
     IdentityStore, IdentityUnit,
+    device::DevicePolicy,
     guard::{GuardPolicy, KeyedHash},
+    network::NetworkPolicy,
     password::{HashError, PasswordHasher, PasswordPolicy},
-    session::SessionStatusCache,
+    session::{SessionPolicy, SessionStatusCache},
     token::{TokenSigner, VerifiedTokens},
 };
 
@@ -23,7 +25,8 @@ pub struct Settings {
     pub access_ttl: Duration,
     /// A refresh token that is not used for so long dies; default 14 d.
     pub refresh_idle: Duration,
-    /// A session ends after this whatever happens; default 30 d (AAL1, SP 800-63B-4 §2.1.3).
+    /// A session of one factor, and any family of refresh tokens, ends after this whatever happens; default 30 d (AAL1,
+    /// SP 800-63B-4 §2.1.3).
     pub refresh_absolute: Duration,
     /// Within this, a retry with a spent refresh token gets the same successor; default 10 s.
     pub refresh_grace: Duration,
@@ -35,6 +38,12 @@ pub struct Settings {
     pub password: PasswordPolicy,
     /// Delays for guesses.
     pub guard: GuardPolicy,
+    /// Wrong passwords from one place.
+    pub networks: NetworkPolicy,
+    /// Known browsers.
+    pub devices: DevicePolicy,
+    /// How long sessions last.
+    pub sessions: SessionPolicy,
 }
 
 impl Settings {
@@ -52,6 +61,9 @@ impl Settings {
             verified_at_once: false,
             password: PasswordPolicy::default(),
             guard: GuardPolicy::default(),
+            networks: NetworkPolicy::default(),
+            devices: DevicePolicy::default(),
+            sessions: SessionPolicy::default(),
         }
     }
 }
@@ -73,8 +85,10 @@ pub struct Identity {
     pub tokens: Arc<VerifiedTokens>,
     /// Remembers for less than a second which sessions are live.
     pub sessions: Arc<dyn SessionStatusCache>,
-    /// Hides names that match no account.
+    /// Hides names that match no account, and places.
     pub names: Arc<dyn KeyedHash>,
+    /// Vouches for known browsers.
+    pub devices: Arc<dyn KeyedHash>,
     /// Time and randomness.
     pub ambient: Ambient,
     /// Numbers.

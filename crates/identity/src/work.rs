@@ -197,6 +197,13 @@ impl Identity {
         .await
     }
 
+    /// Forgets what is remembered of sessions that ended.
+    pub(crate) fn forget(&self, ended: &[SessionId]) {
+        for session in ended {
+            self.sessions.forget(*session);
+        }
+    }
+
     /// Writes a refusal to the log; its own transaction, if there was one, is rolled back.
     pub(crate) async fn audited<T: Send, E: Coded>(
         &self,

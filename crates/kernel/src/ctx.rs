@@ -180,6 +180,8 @@ pub struct Ctx {
     pub grants: Grants,
     /// Where the call came from.
     pub origin: Origin,
+    /// Whether its session was proved elsewhere: from another network, or with another user agent.
+    pub moved: bool,
     /// Tells whoever answers whether the event of what was asked for is in the log.
     pub receipt: Receipt,
 }
@@ -194,6 +196,7 @@ impl Ctx {
             assurance: None,
             grants: Grants::default(),
             origin,
+            moved: false,
             receipt: Receipt::default(),
         }
     }

@@ -80,6 +80,22 @@ impl ApiClient {
         })
     }
 
+    /// The same, as a program that calls itself `agent`.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn named(base: &str, agent: &str) -> Result<Self> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PATIENCE)
+            .user_agent(agent)
+            .build()?;
+        Ok(Self {
+            base: base.to_owned(),
+            http,
+        })
+    }
+
     /// The same client for the same API at another address: after a restart, or another replica.
     #[must_use]
     pub fn at(&self, base: &str) -> Self {
@@ -273,6 +289,13 @@ impl Answer {
     /// A header, if it is there and text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What a browser would send back as `Cookie`.
+    pub fn cookies(&self) -> String {
+        let lines = self.headers.get_all("set-cookie").iter();
+        let pairs = lines.filter_map(|line| line.to_str().ok()?.split(';').next());
+        pairs.collect::<Vec<_>>().join("; ")
     }
 
     /// Whether it is a problem document (RFC 9457) about its own status.

@@ -16,6 +16,7 @@ use vutf_identity::{
     mfa::{BackupCode, CHALLENGE_LIFE, MfaChallenge, TotpFactor, TotpSecret},
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::PasswordRecord,
+    session::{Place, Settled},
 };
 use vutf_kernel::{
     Aal, Actor, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId, OrganizationId,
@@ -133,8 +134,18 @@ impl Factory {
             user_agent: Some(UserAgent().fake_with_rng(&mut self.dice.0)),
             last_seen_at: now,
             expires_at: now.plus(DAY * 30),
+            idle_expires_at: None,
             revoked_at: None,
             revoke_reason: None,
+            cookie: None,
+            settled: Settled {
+                place: Some(Place {
+                    network: self.bytes(),
+                    agent: self.bytes(),
+                }),
+                moved_at: None,
+            },
+            previous_login_at: None,
             stamps: Stamps::new(Some(user.id), now),
         }
     }

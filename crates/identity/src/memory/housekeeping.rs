@@ -34,7 +34,7 @@ impl HousekeepingRepo for MemoryTx {
         let idle = self.state.guards.iter().filter(|((_, key), (guard, touched))| {
             *touched < before
                 && guard.blocked_until.is_none_or(|until| until <= now)
-                && (key.user.is_none() || guard.failures == 0)
+                && (key.user.is_none() || guard.failures == 0 || key.authenticator == "device")
         });
         let idle: Vec<_> = idle.take(limit as usize).map(|(key, _)| key.clone()).collect();
         for key in &idle {

@@ -166,8 +166,12 @@ impl IdentityRead for MemoryStore {
             user_status: user.status,
             user_deleted: user.stamps.is_deleted(),
             revoked_at: session.revoked_at,
+            last_seen_at: session.last_seen_at,
             expires_at: session.expires_at,
+            idle_expires_at: session.idle_expires_at,
             assurance: session.assurance.clone(),
+            cookie: session.cookie,
+            settled: session.settled,
             roles: state
                 .roles
                 .get(&(session.organization_id, user.id))
@@ -241,6 +245,15 @@ impl GuardRepo for MemoryTx {
             .guards
             .insert((organization, key.clone()), (*state, now));
         Ok(())
+    }
+    async fn failures_of(
+        &mut self,
+        organization: OrganizationId,
+        account: &[u8; 32],
+    ) -> Result<i64, PortError> {
+        let guards = self.state.guards.iter();
+        let theirs = guards.filter(|((tenant, key), _)| *tenant == organization && key.account == *account);
+        Ok(theirs.map(|(_, (guard, _))| guard.failures).sum())
     }
     async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
         let guards = &mut self.write().guards;
@@ -316,6 +329,7 @@ impl Identity {
             tokens: Arc::default(),
             sessions: Arc::new(MokaSessionCache::default()),
             names: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
+            devices: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             ambient,
             settings: Arc::new(settings),
         }

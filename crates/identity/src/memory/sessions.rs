@@ -8,12 +8,17 @@ use crate::{
     Session,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::{RefreshRepo, SessionRepo},
+    session::{Ends, Place, Settled, lifetime::over, used::Used},
 };
 
 fn end(session: &mut Session, reason: &str, by: Option<UserId>, at: Timestamp) {
     session.revoked_at = Some(at);
     session.revoke_reason = Some(reason.to_owned());
     session.stamps = session.stamps.clone().changed(by, at);
+}
+
+fn lives(session: &Session, now: Timestamp) -> bool {
+    session.revoked_at.is_none() && over(session.expires_at, session.idle_expires_at, now).is_none()
 }
 
 fn end_families(state: &mut State, session: SessionId, at: Timestamp) {
@@ -50,15 +55,37 @@ impl SessionRepo for MemoryTx {
     ) -> Result<Vec<Session>, PortError> {
         let sessions = self.state.sessions.values().rev();
         let live = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
-        let live = live.filter(|s| s.revoked_at.is_none() && now < s.expires_at);
-        Ok(live.take(100).cloned().collect())
+        Ok(live.filter(|s| lives(s, now)).take(100).cloned().collect())
     }
 
-    async fn touch(&mut self, id: SessionId, at: Timestamp) -> Result<(), PortError> {
-        if let Some(session) = self.write().sessions.get_mut(&id) {
-            session.last_seen_at = at;
+    async fn beyond(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let sessions = self.state.sessions.values().rev();
+        let live = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
+        let live = live.filter(|s| lives(s, now)).map(|session| session.id);
+        Ok(live.skip(keep as usize).take(100).collect())
+    }
+
+    async fn touch(&mut self, used: &Used) -> Result<bool, PortError> {
+        let fits = |s: &Session| {
+            s.organization_id == used.organization_id
+                && s.assurance.aal == used.aal
+                && s.last_seen_at <= used.unless_since
+                && lives(s, used.at)
+        };
+        if !self.state.sessions.get(&used.session_id).is_some_and(fits) {
+            return Ok(false);
         }
-        Ok(())
+        if let Some(session) = self.write().sessions.get_mut(&used.session_id) {
+            session.last_seen_at = used.at;
+            session.idle_expires_at = used.idle_expires_at;
+        }
+        Ok(true)
     }
 
     async fn reauthenticate(
@@ -66,15 +93,80 @@ impl SessionRepo for MemoryTx {
         organization: OrganizationId,
         id: SessionId,
         assurance: &Assurance,
+        ends: Ends,
         at: Timestamp,
     ) -> Result<bool, PortError> {
         let session = self.write().sessions.get_mut(&id);
         let live = session.filter(|s| s.organization_id == organization && s.revoked_at.is_none());
         let noted = live.map(|session| {
             session.assurance = assurance.clone();
+            session.last_seen_at = at;
+            session.expires_at = ends.expires_at;
+            session.idle_expires_at = ends.idle_expires_at;
             session.stamps = session.stamps.clone().changed(Some(session.user_id), at);
         });
         Ok(noted.is_some())
+    }
+
+    async fn mark_moved(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let fits = |s: &Session| {
+            s.organization_id == organization && s.revoked_at.is_none() && s.settled.moved_at.is_none()
+        };
+        if !self.state.sessions.get(&id).is_some_and(fits) {
+            return Ok(false);
+        }
+        if let Some(session) = self.write().sessions.get_mut(&id) {
+            session.settled.moved_at = Some(at);
+        }
+        Ok(true)
+    }
+
+    async fn settle(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        place: &Place,
+    ) -> Result<(), PortError> {
+        let session = self.write().sessions.get_mut(&id);
+        if let Some(session) = session.filter(|s| s.organization_id == organization) {
+            session.settled = Settled {
+                place: Some(*place),
+                moved_at: None,
+            };
+        }
+        Ok(())
+    }
+
+    async fn rekey(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        cookie: &TokenHash,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let session = self.write().sessions.get_mut(&id);
+        let live = session.filter(|s| s.organization_id == organization && s.revoked_at.is_none());
+        let rekeyed = live.filter(|s| s.cookie.is_some()).map(|session| {
+            session.cookie = Some(*cookie);
+            session.stamps = session.stamps.clone().changed(Some(session.user_id), at);
+        });
+        Ok(rekeyed.is_some())
+    }
+
+    async fn with_cookie(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let sessions = self.state.sessions.values().rev();
+        let theirs = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
+        let held = theirs.filter(|s| s.revoked_at.is_none() && s.cookie.is_some());
+        Ok(held.take(100).map(|session| session.id).collect())
     }
 
     async fn revoke(
@@ -118,8 +210,11 @@ impl SessionRepo for MemoryTx {
         let sessions = self.write().sessions.values_mut();
         let theirs = sessions.filter(|s| s.organization_id == organization && s.user_id == user);
         let mut emptied = 0;
-        for session in theirs.filter(|s| s.ip.is_some() || s.user_agent.is_some()) {
+        for session in
+            theirs.filter(|s| s.ip.is_some() || s.user_agent.is_some() || s.settled.place.is_some())
+        {
             (session.ip, session.user_agent) = (None, None);
+            session.settled.place = None;
             emptied += 1;
         }
         Ok(emptied)

@@ -12,6 +12,7 @@ use crate::{
     guard::{GuardKey, GuardState},
     refusal::use_case_error,
     role::permission,
+    session::{Ends, cookie, list::others},
     work::Work,
 };
 
@@ -20,6 +21,17 @@ use crate::{
 pub struct Confirm {
     /// As typed.
     pub code: Secret<String>,
+}
+
+/// A factor that counts.
+#[derive(Clone, Debug)]
+pub struct Confirmed {
+    /// New backup codes.
+    pub codes: Vec<BackupCode>,
+    /// The new cookie of a browser's session, which may do more now, and when that ends.
+    pub cookie: Option<(Secret<String>, Ends)>,
+    /// Sessions from before, which have not proved the factor.
+    pub other_sessions: usize,
 }
 
 use_case_error! {
@@ -41,18 +53,18 @@ use_case_error! {
 
 /// Confirms the factor that waits, in the place of the one before; answers new backup codes. The code is used up by it, and the
 /// session has proved two factors with it.
-pub async fn confirm(ctx: &Ctx, id: &Identity, command: Confirm) -> Result<Vec<BackupCode>, ConfirmError> {
+pub async fn confirm(ctx: &Ctx, id: &Identity, command: Confirm) -> Result<Confirmed, ConfirmError> {
     let about = own(action::MFA_CONFIRM, ctx);
     let done = id.run(ctx, command, |work| Box::pin(apply(work))).await;
     if matches!(done, Err(ConfirmError::WrongCode)) {
         id.refused(ctx, about.clone(), "wrong_mfa_code").await?;
     }
-    let (codes, session) = id.audited(ctx, about, done).await?;
+    let (confirmed, session) = id.audited(ctx, about, done).await?;
     id.sessions.forget(session);
-    Ok(codes)
+    Ok(confirmed)
 }
 
-async fn apply(mut work: Work<'_, Confirm>) -> Result<(Vec<BackupCode>, SessionId), ConfirmError> {
+async fn apply(mut work: Work<'_, Confirm>) -> Result<(Confirmed, SessionId), ConfirmError> {
     let vutf_kernel::Actor::User { user_id, session_id } = work.ctx.actor else {
         return Err(ConfirmError::NotSignedIn);
     };
@@ -77,14 +89,21 @@ async fn apply(mut work: Work<'_, Confirm>) -> Result<(Vec<BackupCode>, SessionI
         .put_codes(organization, user_id, &codes, now)
         .await?;
     forget_failures(&mut work, user_id, &Method::ALL).await?;
-    raise_session(&mut work, session_id).await?;
+    let ends = raise_session(&mut work, session_id).await?;
+    let cookie = cookie::renew(&mut work, session_id).await?;
+    let cookie = cookie.map(|cookie| (cookie, ends));
     let replaced = Detail::Bool(before.is_some());
     let about = own(action::MFA_CONFIRM, &work.ctx);
     work.raise(&about, Outcome::Success, |event| {
         event.detail("replaced", replaced)
     })
     .await?;
-    Ok((codes, session_id))
+    let confirmed = Confirmed {
+        codes,
+        cookie,
+        other_sessions: others(&mut work).await?,
+    };
+    Ok((confirmed, session_id))
 }
 
 /// What is bound anew has not been guessed at yet.
@@ -103,18 +122,20 @@ pub(super) async fn forget_failures<C>(
 }
 
 /// The password was proved lately, and the code just now.
-async fn raise_session(work: &mut Work<'_, Confirm>, session: SessionId) -> Result<(), ConfirmError> {
+async fn raise_session(work: &mut Work<'_, Confirm>, session: SessionId) -> Result<Ends, ConfirmError> {
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let found = work.tx.sessions().find(organization, session).await?;
-    let before = found.ok_or(ConfirmError::NotSignedIn)?.assurance;
+    let found = found.ok_or(ConfirmError::NotSignedIn)?;
+    let before = found.assurance;
     let after = raised(&before, Aal::Aal2, prove::AMR, before.auth_time);
+    let ends = work.id.settings.ends(found.stamps.created_at, &after, now);
     let live = work
         .tx
         .sessions()
-        .reauthenticate(organization, session, &after, now)
+        .reauthenticate(organization, session, &after, ends, now)
         .await?;
     if live {
-        Ok(())
+        Ok(ends)
     } else {
         Err(ConfirmError::NotSignedIn)
     }

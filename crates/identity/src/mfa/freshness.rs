@@ -47,7 +47,8 @@ impl Demand {
         let meets = |assurance: &Assurance| {
             assurance.aal >= self.aal && now.since(assurance.auth_time) <= self.max_age
         };
-        if ctx.is_trusted() || ctx.assurance.as_ref().is_some_and(meets) {
+        // A proof counts where it was given.
+        if ctx.is_trusted() || !ctx.moved && ctx.assurance.as_ref().is_some_and(meets) {
             Ok(())
         } else {
             Err(InsufficientAuthentication(*self))
@@ -108,6 +109,16 @@ mod tests {
                 "{demand:?} {aal:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_proof_counts_where_it_was_given() {
+        let then = Timestamp::from_secs(1_000);
+        let elsewhere = Ctx {
+            moved: true,
+            ..ctx(Aal::Aal3, then)
+        };
+        assert!(FRESH.check(&elsewhere, then).is_err());
     }
 
     #[test]

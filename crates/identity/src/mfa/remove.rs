@@ -12,6 +12,7 @@ use crate::{
     Identity, RuleError, action,
     refusal::use_case_error,
     role::{self, permission},
+    session::list::others,
     work::Work,
 };
 
@@ -32,13 +33,13 @@ use_case_error! {
     }
 }
 
-/// Removes the factor and the backup codes.
-pub async fn remove(ctx: &Ctx, id: &Identity) -> Result<(), RemoveError> {
+/// Removes the factor and the backup codes; answers how many other sessions there are.
+pub async fn remove(ctx: &Ctx, id: &Identity) -> Result<usize, RemoveError> {
     let done = id.run(ctx, (), |work| Box::pin(apply(work))).await;
     id.audited(ctx, own(action::MFA_REMOVE, ctx), done).await
 }
 
-async fn apply(mut work: Work<'_, ()>) -> Result<(), RemoveError> {
+async fn apply(mut work: Work<'_, ()>) -> Result<usize, RemoveError> {
     let user = work.by().ok_or(RemoveError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
@@ -55,9 +56,9 @@ async fn apply(mut work: Work<'_, ()>) -> Result<(), RemoveError> {
     forget_failures(&mut work, user, &Method::ALL).await?;
     let codes = Detail::Number(i64::try_from(removed.codes).unwrap_or(i64::MAX));
     let about = own(action::MFA_REMOVE, &work.ctx);
-    Ok(work
-        .raise(&about, Outcome::Success, |event| {
-            event.detail("backup_codes", codes)
-        })
-        .await?)
+    work.raise(&about, Outcome::Success, |event| {
+        event.detail("backup_codes", codes)
+    })
+    .await?;
+    Ok(others(&mut work).await?)
 }

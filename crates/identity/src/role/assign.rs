@@ -82,13 +82,30 @@ async fn replace(
         .roles()
         .assign(user.organization_id, user.id, roles, by, now)
         .await?;
+    let ended = end_cookies(work, &user).await?;
     let about = About::written(action::ROLE_ASSIGN, &user);
     let after = roles.to_vec();
     work.raise(&about, Outcome::Success, |event| {
         event
             .detail("before", Detail::List(target.roles))
             .detail("after", Detail::List(after))
+            .detail("sessions_ended", Detail::Number(ended))
     })
     .await?;
     Ok(user)
+}
+
+/// Whoever may do more or less than before signs in anew, and so has a cookie that nobody knew before; nobody but its browser could be
+/// given a new one (OWASP Session Management, "Renew the Session ID After Any Privilege Level Change"). Tokens tell of the proof alone.
+async fn end_cookies(work: &mut Work<'_, AssignRoles>, user: &User) -> Result<i64, AssignError> {
+    let (now, by, organization) = (work.now(), work.by(), user.organization_id);
+    let mut ended = 0;
+    for session in work.tx.sessions().with_cookie(organization, user.id).await? {
+        let revoked = work
+            .tx
+            .sessions()
+            .revoke(organization, session, "roles_changed", by, now);
+        ended += i64::from(revoked.await?);
+    }
+    Ok(ended)
 }

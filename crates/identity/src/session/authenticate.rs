@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use subtle::ConstantTimeEq as _;
 use vutf_kernel::{
-    Actor, Assurance, Ctx, Grants, OrganizationId, Origin, PortError, Receipt, RequestId, SessionId,
+    Actor, Assurance, Ctx, Grants, OrganizationId, Origin, PortError, Receipt, RequestId, Secret, SessionId,
     Timestamp, UserId,
 };
 
-use super::SessionStatus;
-use crate::{Identity, refusal::use_case_error, token::TokenError};
+use super::{SessionStatus, Settled, cookie, used::Used};
+use crate::{Identity, refresh::TokenHash, refusal::use_case_error, token::TokenError};
 
 /// How far another replica's clock may run ahead. FAPI 2.0 Security Profile §5.3.2.1: 10 s.
 const CLOCK_LEEWAY: Duration = Duration::from_secs(10);
@@ -41,8 +42,14 @@ pub struct Caller {
     pub grants: Grants,
     /// Names of the roles that the user has now.
     pub roles: Vec<String>,
-    /// When the access token expires.
+    /// When the access token expires, or the session of a cookie.
     pub access_expires_at: Timestamp,
+    /// Of the cookie that the request carried; `None` for an access token.
+    pub cookie: Option<TokenHash>,
+    /// Where the session belongs: [`super::place`].
+    pub settled: Settled,
+    /// This use, if it is to be noted: [`super::used`].
+    pub used: Option<Used>,
 }
 
 impl Caller {
@@ -55,6 +62,7 @@ impl Caller {
             assurance: Some(self.assurance.clone()),
             grants: self.grants.clone(),
             origin,
+            moved: false,
             receipt: Receipt::default(),
         }
     }
@@ -75,6 +83,40 @@ pub async fn authenticate(id: &Identity, bearer: &str) -> Result<Caller, Authent
         .filter(|status| status.user_id == claims.sub && status.organization_id == claims.org)
         .ok_or(AuthenticateError::SessionEnded)?;
     Ok(Caller {
+        access_expires_at: verified.expires_at(),
+        ..caller(id, &status, now)
+    })
+}
+
+/// Checks the secret of a cookie and the session behind it.
+pub async fn authenticate_cookie(
+    id: &Identity,
+    secret: &Secret<String>,
+) -> Result<Caller, AuthenticateError> {
+    let now = id.ambient.now();
+    let session = cookie::session_of(secret.expose()).ok_or(AuthenticateError::SessionEnded)?;
+    let presented = TokenHash::of(secret.expose());
+    let holds = |status: &SessionStatus| {
+        let known = status.cookie.as_ref();
+        known.is_some_and(|known| known.0.ct_eq(&presented.0).into())
+    };
+    let mut found = status(id, session).await?;
+    if found.as_ref().is_some_and(|status| !holds(status)) {
+        // Another replica may have given the session a new secret since this one looked.
+        id.sessions.forget(session);
+        found = self::status(id, session).await?;
+    }
+    let status = found
+        .filter(|status| holds(status) && status.is_live(now))
+        .ok_or(AuthenticateError::SessionEnded)?;
+    Ok(Caller {
+        cookie: Some(presented),
+        ..caller(id, &status, now)
+    })
+}
+
+fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Caller {
+    Caller {
         organization_id: status.organization_id,
         user_id: status.user_id,
         session_id: status.id,
@@ -85,8 +127,11 @@ pub async fn authenticate(id: &Identity, bearer: &str) -> Result<Caller, Authent
         assurance: status.assurance.clone(),
         grants: status.grants(),
         roles: status.roles.clone(),
-        access_expires_at: verified.expires_at(),
-    })
+        access_expires_at: status.expires_at,
+        cookie: None,
+        settled: status.settled,
+        used: Used::of(status, &id.settings, now),
+    }
 }
 
 async fn status(id: &Identity, session: SessionId) -> Result<Option<Arc<SessionStatus>>, PortError> {

@@ -7,7 +7,9 @@ use vutf_kernel::{Entropy, Env, PortError, Secret, SessionId, Timestamp, UserId,
 
 use super::Session;
 use crate::{
-    Identity, role,
+    Identity,
+    device::DeviceCookie,
+    role,
     token::{self, Claims},
 };
 
@@ -29,6 +31,10 @@ pub struct SignedIn {
     pub session_id: SessionId,
     /// The user.
     pub user_id: UserId,
+    /// Sessions that ended to make room for it.
+    pub ended: Vec<SessionId>,
+    /// What the browser that signed in is known by from now on.
+    pub device: Option<DeviceCookie>,
 }
 
 /// A fresh refresh token of 256 random bits.
@@ -65,6 +71,8 @@ pub(crate) fn sign(
         refresh_token,
         session_id: session.id,
         user_id: session.user_id,
+        ended: Vec::new(),
+        device: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The caller's own sessions.
 
-use vutf_kernel::{Ctx, Question};
+use vutf_kernel::{Actor, Ctx, PortError, Question};
 
 use super::Session;
 use crate::{
@@ -25,6 +25,16 @@ use_case_error! {
 pub async fn list(ctx: &Ctx, id: &Identity) -> Result<Vec<Session>, ListSessionsError> {
     let done = id.look(ctx, (), |work| Box::pin(apply(work))).await;
     id.audited(ctx, About::kind(action::SESSION_LIST), done).await
+}
+
+/// How many other sessions of the caller are not over; 100 stands for as many or more.
+pub(crate) async fn others<C>(work: &mut Work<'_, C>) -> Result<usize, PortError> {
+    let Actor::User { user_id, session_id } = work.ctx.actor else {
+        return Ok(0);
+    };
+    let (now, organization) = (work.now(), work.ctx.organization_id);
+    let all = work.tx.sessions().beyond(organization, user_id, 0, now).await?;
+    Ok(all.into_iter().filter(|session| *session != session_id).count())
 }
 
 async fn apply(mut work: Work<'_, ()>) -> Result<Vec<Session>, ListSessionsError> {

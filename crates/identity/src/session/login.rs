@@ -4,16 +4,19 @@
 //! parallel guesses cannot outrun the counter; the second looks again, because the account may have changed meanwhile.
 //! Whatever is wrong, the caller sees one answer after the same work.
 
-use vutf_kernel::{Aal, Ctx, Detail, Outcome, PortError, Secret, Timestamp, UseCaseError, UserId};
+use vutf_kernel::{Aal, Ctx, Detail, Outcome, PortError, Secret, SessionId, Timestamp, UseCaseError, UserId};
 
 use super::{
     challenge::{Challenged, challenge},
+    cookie::{CookieSession, SessionKind},
     grant::SignedIn,
-    open::{Proved, open},
+    open::{Opened, Proved, open},
 };
 use crate::{
     Identity, LoginName, User, UserStatus, action,
-    guard::{Barred, GuardKey, GuardState, count},
+    device::{self, DeviceId},
+    guard::{Barred, GuardKey, GuardPolicy, GuardState, count, count_by},
+    network,
     password::{HashError, HashPermit, foreign::scheme_of},
     refusal::use_case_error,
     repo::PasswordRecord,
@@ -33,15 +36,48 @@ pub struct Login {
     pub username: Secret<String>,
     /// Password as typed.
     pub password: Secret<String>,
+    /// With what.
+    pub client: Client,
+}
+
+/// What somebody signs in with, as far as they say.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// How it wants to hold the session.
+    pub kind: SessionKind,
+    /// What an earlier sign-in gave it to be known by.
+    pub device: Option<Secret<String>>,
 }
 
 /// What a right password leads to.
 #[derive(Clone, Debug)]
 pub enum LoggedIn {
-    /// A session.
+    /// A session of tokens.
     SignedIn(SignedIn),
+    /// A session of a cookie.
+    Cookie(CookieSession),
     /// Nothing yet: the account has a second factor, which [`super::verify`] takes.
     Challenged(Challenged),
+}
+
+impl LoggedIn {
+    /// Sessions that ended to make room for it.
+    fn ended(&self) -> &[SessionId] {
+        match self {
+            Self::SignedIn(signed_in) => &signed_in.ended,
+            Self::Cookie(session) => &session.ended,
+            Self::Challenged(_) => &[],
+        }
+    }
+}
+
+impl From<Opened> for LoggedIn {
+    fn from(opened: Opened) -> Self {
+        match opened {
+            Opened::Tokens(signed_in) => Self::SignedIn(signed_in),
+            Opened::Cookie(session) => Self::Cookie(session),
+        }
+    }
 }
 
 use_case_error! {
@@ -49,6 +85,8 @@ use_case_error! {
     LoginError {
         /// Unknown account, wrong password, too many attempts, or an account that may not be used: the answer does not say which.
         Refused => Unauthenticated, "invalid_credentials", "the username or the password is not right";
+        /// Too many wrong passwords came from there. The answer does not say so.
+        NetworkBarred => Unauthenticated, "invalid_credentials", "the username or the password is not right";
     } {
         /// No hash can be computed now.
         Hash(HashError);
@@ -59,8 +97,24 @@ use_case_error! {
 pub(super) struct Attempt {
     pub(super) user: Option<User>,
     pub(super) password: Option<PasswordRecord>,
-    pub(super) barred: Option<Barred>,
+    /// Why it may not be made.
+    pub(super) barred: Option<&'static str>,
+    pub(super) counter: Counter,
 }
+
+/// Where an attempt was counted.
+#[derive(Clone, Copy)]
+pub(super) enum Counter {
+    /// By the account, in a session.
+    Session,
+    /// By the account, and by where it came from.
+    Stranger,
+    /// By the browser alone.
+    Device(DeviceId),
+}
+
+/// What is noted of an attempt that came from where too many did.
+const NETWORK: &str = "network_barred";
 
 /// How the second transaction may end without a session.
 pub(super) enum Loss {
@@ -85,6 +139,8 @@ impl UseCaseError for Loss {
 
 /// What the second transaction needs.
 pub(super) struct Proof {
+    pub(super) client: Client,
+    counter: Counter,
     user_id: UserId,
     checked: PasswordRecord,
     rehashed: Option<Secret<String>>,
@@ -94,14 +150,23 @@ pub(super) struct Proof {
 pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn, LoginError> {
     // Before anything is counted: a service that is full must not use up anybody's attempts.
     let permit = id.hasher.permit().await?;
-    let Login { username, password } = command;
-    let attempt = id.run(ctx, username, |work| Box::pin(admit(work))).await?;
+    let Login {
+        username,
+        password,
+        client,
+    } = command;
+    let asked = (username, client.clone());
+    let attempt = id.run(ctx, asked, |work| Box::pin(admit(work))).await?;
     let user_id = attempt.user.as_ref().map(|user| user.id);
     let loss = match check(id, &*permit, attempt, &password).await? {
         Ok(proof) => {
             drop(permit);
+            let proof = Proof { client, ..proof };
             match id.run(ctx, proof, |work| Box::pin(sign_in(work))).await {
-                Ok(logged_in) => return Ok(logged_in),
+                Ok(logged_in) => {
+                    id.forget(logged_in.ended());
+                    return Ok(logged_in);
+                }
                 Err(Loss::Port(error)) => return Err(error.into()),
                 Err(Loss::Refused(reason)) => reason,
             }
@@ -109,36 +174,85 @@ pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn,
         Err(reason) => reason,
     };
     id.refused(ctx, About::kind(ACTION).of(user_id), loss).await?;
-    Err(LoginError::Refused)
+    Err(match loss {
+        NETWORK => LoginError::NetworkBarred,
+        _ => LoginError::Refused,
+    })
 }
 
-/// Finds the account and counts the attempt against it.
-async fn admit(mut work: Work<'_, Secret<String>>) -> Result<Attempt, LoginError> {
+/// Finds the account and counts the attempt: against the browser if it is known, else against the account and where it comes from.
+async fn admit(mut work: Work<'_, (Secret<String>, Client)>) -> Result<Attempt, LoginError> {
     let organization = work.ctx.organization_id;
-    let name = LoginName::parse(work.command.expose());
+    let name = LoginName::parse(work.command.0.expose());
     let user = work.tx.users().find_by_login(organization, &name).await?;
-    let key = match &user {
-        Some(user) => GuardKey::password_of(user.id),
-        None => unknown(&work, &name)?,
-    };
-    let barred = count(&mut work, &key).await?;
     let password = match &user {
         Some(user) => work.tx.passwords().find(organization, user.id).await?,
         None => None,
+    };
+    let (counter, barred) = match by_device(&mut work, user.as_ref(), password.as_ref()).await? {
+        Some(counted) => counted,
+        None => (
+            Counter::Stranger,
+            stranger(&mut work, user.as_ref(), &name).await?,
+        ),
     };
     Ok(Attempt {
         user,
         password,
         barred,
+        counter,
     })
+}
+
+type Counted = (Counter, Option<&'static str>);
+
+/// Counts an attempt from a known browser; `None` if it is not known, or was given up.
+async fn by_device(
+    work: &mut Work<'_, (Secret<String>, Client)>,
+    user: Option<&User>,
+    password: Option<&PasswordRecord>,
+) -> Result<Option<Counted>, PortError> {
+    let (Some(user), Some(password)) = (user, password) else {
+        return Ok(None);
+    };
+    let presented = work.command.1.device.as_ref();
+    let Some(device) = device::known(work, user, password.changed_at, presented)? else {
+        return Ok(None);
+    };
+    let policy = GuardPolicy {
+        disable_at: work.id.settings.devices.disable_at,
+        ..work.id.settings.guard.clone()
+    };
+    let key = GuardKey::device_of(user.id, device);
+    Ok(match count_by(work, &key, &policy).await? {
+        Some(Barred::Disabled) => None,
+        barred => Some((Counter::Device(device), barred.map(Barred::reason))),
+    })
+}
+
+/// Counts an attempt from anywhere else. What is barred for where it comes from does not count against the account: nobody is locked out by
+/// guesses that are not looked at.
+async fn stranger(
+    work: &mut Work<'_, (Secret<String>, Client)>,
+    user: Option<&User>,
+    name: &LoginName,
+) -> Result<Option<&'static str>, PortError> {
+    if network::count(work).await? {
+        return Ok(Some(NETWORK));
+    }
+    let key = match user {
+        Some(user) => GuardKey::password_of(user.id),
+        None => unknown(work, name)?,
+    };
+    Ok(count(work, &key).await?.map(Barred::reason))
 }
 
 /// The counter of a name that matches no account. What was typed may be a password in the wrong field: only its keyed hash
 /// is kept.
-fn unknown(work: &Work<'_, Secret<String>>, name: &LoginName) -> Result<GuardKey, PortError> {
+fn unknown(work: &Work<'_, (Secret<String>, Client)>, name: &LoginName) -> Result<GuardKey, PortError> {
     let canonical = name
         .canonical()
-        .unwrap_or_else(|| Secret::new(work.command.expose().to_lowercase()));
+        .unwrap_or_else(|| Secret::new(work.command.0.expose().to_lowercase()));
     let organization = work.ctx.organization_id;
     let tag = work.id.names.hash(organization, canonical.expose().as_bytes())?;
     Ok(GuardKey::password_of_unknown(tag))
@@ -153,10 +267,12 @@ pub(super) async fn check(
 ) -> Result<Result<Proof, &'static str>, HashError> {
     let stored = attempt.password.as_ref().map(|record| &record.phc);
     let found = permit.verify(password, stored).await?;
+    let unknown = attempt.user.is_none();
+    if let Some(reason) = attempt.barred.filter(|reason| !unknown || *reason == NETWORK) {
+        return Ok(Err(reason));
+    }
     let (user, checked) = match (attempt.user, attempt.password) {
         (None, _) => return Ok(Err("unknown_account")),
-        (Some(_), _) if attempt.barred == Some(Barred::Disabled) => return Ok(Err("authenticator_disabled")),
-        (Some(_), _) if attempt.barred.is_some() => return Ok(Err("barred")),
         (Some(user), Some(record)) if found.matches => (user, record),
         (Some(_), _) => return Ok(Err("wrong_password")),
     };
@@ -170,6 +286,8 @@ pub(super) async fn check(
         None
     };
     Ok(Ok(Proof {
+        client: Client::default(),
+        counter: attempt.counter,
         user_id: user.id,
         checked,
         rehashed,
@@ -194,8 +312,11 @@ async fn sign_in(mut work: Work<'_, Proof>) -> Result<LoggedIn, Loss> {
         let challenged = challenge(&mut work, &user, password_changed_at).await?;
         return Ok(LoggedIn::Challenged(challenged));
     }
-    let signed_in = open(&mut work, ACTION, &user, &PROVED).await?;
-    Ok(LoggedIn::SignedIn(signed_in))
+    let client = work.command.client.clone();
+    let opened = open(&mut work, ACTION, &user, &PROVED, client.kind).await?;
+    let presented = client.device.as_ref();
+    let device = device::recognise(&mut work, &user, password_changed_at, presented).await?;
+    Ok(opened.known_by(device).into())
 }
 
 /// Whether the account may be used and the password is still the one that was checked; then the failures are forgotten. Answers
@@ -207,6 +328,10 @@ pub(super) async fn settle(work: &mut Work<'_, Proof>, user: &User) -> Result<Ti
         return Err(Loss::Refused(reason));
     }
     let key = GuardKey::password_of(user.id);
+    if matches!(proof.counter, Counter::Stranger) {
+        // The order in which they are counted: places before accounts.
+        network::uncount(work).await?;
+    }
     if proof.rehashed.is_some() {
         // One at a time from here on: a hash of the old password must not overwrite a change, nor be made twice.
         work.tx.guards().lock(organization, &key, now).await?;
@@ -226,11 +351,24 @@ pub(super) async fn settle(work: &mut Work<'_, Proof>, user: &User) -> Result<Ti
     {
         rehash(work, record, phc).await?;
     }
-    work.tx
-        .guards()
-        .put(organization, &key, &GuardState::CLEAR, now)
-        .await?;
+    forget_failures(work, user, proof.counter).await?;
     Ok(changed_at)
+}
+
+/// A right password ends the row of wrong ones. From a known browser it says nothing of the strangers who are kept waiting; they go on
+/// waiting.
+async fn forget_failures<C>(work: &mut Work<'_, C>, user: &User, counter: Counter) -> Result<(), PortError> {
+    let (now, organization) = (work.now(), work.ctx.organization_id);
+    let (key, clear) = (GuardKey::password_of(user.id), GuardState::CLEAR);
+    if let Counter::Device(device) = counter {
+        let own = GuardKey::device_of(user.id, device);
+        work.tx.guards().put(organization, &own, &clear, now).await?;
+        let strangers = work.tx.guards().lock(organization, &key, now).await?;
+        if strangers.admit(&work.id.settings.guard, now).is_err() {
+            return Ok(());
+        }
+    }
+    work.tx.guards().put(organization, &key, &clear, now).await
 }
 
 /// Puts a hash as new ones are made in the place of an older one, or of one that another system made.

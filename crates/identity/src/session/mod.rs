@@ -2,27 +2,36 @@
 
 pub mod authenticate;
 mod challenge;
+pub(crate) mod cookie;
+pub mod csrf;
 mod grant;
+pub(crate) mod lifetime;
 pub mod list;
 pub mod login;
 pub mod logout;
 mod open;
+pub mod place;
 pub mod refresh;
 pub mod revoke;
 pub mod status;
 pub mod step_up;
+pub mod used;
 pub mod verify;
 
 use vutf_kernel::{Assurance, Grants, OrganizationId, SessionId, Stamps, Timestamp, UserId};
 
-use crate::UserStatus;
+use crate::{UserStatus, refresh::TokenHash};
 
 #[cfg(feature = "session-cache")]
 pub use self::status::MokaSessionCache;
 pub use self::{
-    authenticate::{AuthenticateError, Caller, authenticate},
+    authenticate::{AuthenticateError, Caller, authenticate, authenticate_cookie},
     challenge::Challenged,
+    cookie::{CookieSession, SessionKind},
     grant::SignedIn,
+    lifetime::{Ends, Lifetime, SessionPolicy},
+    open::Opened,
+    place::{Place, Settled},
     status::{ReadMark, SessionStatusCache},
 };
 
@@ -43,14 +52,22 @@ pub struct Session {
     pub ip: Option<String>,
     /// With what; PII.
     pub user_agent: Option<String>,
-    /// Last use of a refresh token.
+    /// The last use that was noted: [`used`].
     pub last_seen_at: Timestamp,
     /// Absolute end.
     pub expires_at: Timestamp,
+    /// End unless it is used before; `None` where only the absolute end counts.
+    pub idle_expires_at: Option<Timestamp>,
     /// When it was ended before that.
     pub revoked_at: Option<Timestamp>,
-    /// Why: `logout`, `revoked`, `refresh_reuse`, `administrator`.
+    /// Why: `logout`, `revoked`, `refresh_reuse`, `administrator`, `too_many_sessions`, …
     pub revoke_reason: Option<String>,
+    /// Of the secret in its cookie; `None` for a session of tokens.
+    pub cookie: Option<TokenHash>,
+    /// Where it belongs.
+    pub settled: Settled,
+    /// When the person had signed in before.
+    pub previous_login_at: Option<Timestamp>,
     /// Audit mixin.
     pub stamps: Stamps,
 }
@@ -74,10 +91,18 @@ pub struct SessionStatus {
     pub user_deleted: bool,
     /// When the session was ended.
     pub revoked_at: Option<Timestamp>,
+    /// The last use that was noted.
+    pub last_seen_at: Timestamp,
     /// Absolute end.
     pub expires_at: Timestamp,
+    /// End unless it is used before.
+    pub idle_expires_at: Option<Timestamp>,
     /// What was proved.
     pub assurance: Assurance,
+    /// Of the secret in its cookie; `None` for a session of tokens.
+    pub cookie: Option<TokenHash>,
+    /// Where it belongs.
+    pub settled: Settled,
     /// Names of the user's roles now.
     pub roles: Vec<String>,
 }
@@ -86,7 +111,7 @@ impl SessionStatus {
     /// Whether requests of this session may go on at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none()
-            && now < self.expires_at
+            && lifetime::over(self.expires_at, self.idle_expires_at, now).is_none()
             && self.session_epoch == self.user_epoch
             && self.user_status == UserStatus::Active
             && !self.user_deleted

@@ -1,13 +1,15 @@
 //! Opens the session of somebody who has proved enough.
 
-use vutf_kernel::{Aal, Action, Assurance, FamilyId, PortError, SessionId, Stamps};
+use vutf_kernel::{Aal, Action, Assurance, Detail, FamilyId, Outcome, PortError, SessionId, Stamps};
 
 use super::{
-    Session,
+    Place, Session, Settled,
+    cookie::{self, CookieSession, SessionKind},
     grant::{self, SignedIn},
 };
 use crate::{
-    User,
+    User, action,
+    device::DeviceCookie,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     work::{About, Work},
 };
@@ -19,25 +21,103 @@ pub(super) struct Proved {
     pub(super) amr: &'static [&'static str],
 }
 
-/// Makes the session, its refresh family and its first tokens.
+/// Why the oldest session of somebody ends who has too many.
+const TOO_MANY: &str = "too_many_sessions";
+
+/// A session, and what its client holds it by.
+#[derive(Clone, Debug)]
+pub enum Opened {
+    /// Tokens.
+    Tokens(SignedIn),
+    /// A cookie.
+    Cookie(CookieSession),
+}
+
+impl Opened {
+    /// With what its browser is known by from now on.
+    pub(super) fn known_by(self, device: DeviceCookie) -> Self {
+        let device = Some(device);
+        match self {
+            Self::Tokens(signed_in) => Self::Tokens(SignedIn { device, ..signed_in }),
+            Self::Cookie(session) => Self::Cookie(CookieSession { device, ..session }),
+        }
+    }
+    /// Sessions that ended to make room for it.
+    pub(super) fn ended(&self) -> &[SessionId] {
+        match self {
+            Self::Tokens(signed_in) => &signed_in.ended,
+            Self::Cookie(session) => &session.ended,
+        }
+    }
+}
+
+/// Makes the session and what it is held by. The oldest ones make room for it.
 pub(super) async fn open<C>(
     work: &mut Work<'_, C>,
     action: Action,
     user: &User,
     proved: &Proved,
+    kind: SessionKind,
+) -> Result<Opened, PortError> {
+    let now = work.now();
+    let previous_login_at = user.last_login_at;
+    // Writes the user's row, and so lets one sign-in of a user pass at a time: the count below is exact.
+    work.tx.users().note_login(user.id, now).await?;
+    let ended = make_room(work, user).await?;
+    let session = Session {
+        previous_login_at,
+        ..new_session(work, user, proved)?
+    };
+    let opened = match kind {
+        SessionKind::Token => Opened::Tokens(with_tokens(work, &session, ended).await?),
+        SessionKind::Cookie => Opened::Cookie(with_cookie(work, session.clone(), ended).await?),
+    };
+    let about = About::session(action, session.id).of(user.id);
+    work.raise(&about, Outcome::Success, |event| {
+        event.detail("kind", Detail::Text(kind.as_str().into()))
+    })
+    .await?;
+    Ok(opened)
+}
+
+async fn with_cookie<C>(
+    work: &mut Work<'_, C>,
+    session: Session,
+    ended: Vec<SessionId>,
+) -> Result<CookieSession, PortError> {
+    let cookie = cookie::fresh(session.id, work.env.entropy);
+    let session = Session {
+        cookie: Some(TokenHash::of(cookie.expose())),
+        ..session
+    };
+    work.tx.sessions().insert(&session).await?;
+    Ok(CookieSession {
+        cookie,
+        session_id: session.id,
+        user_id: session.user_id,
+        ends: session.ends(),
+        ended,
+        device: None,
+    })
+}
+
+/// The refresh family and the first tokens.
+async fn with_tokens<C>(
+    work: &mut Work<'_, C>,
+    session: &Session,
+    ended: Vec<SessionId>,
 ) -> Result<SignedIn, PortError> {
     let now = work.now();
-    work.tx.users().note_login(user.id, now).await?;
-    let session = new_session(work, user, proved);
     let refresh_token = grant::refresh_token(work.env.entropy);
     let family = RefreshFamily {
         id: FamilyId::generate(work.env.clock, work.env.entropy),
         organization_id: session.organization_id,
         session_id: session.id,
-        user_id: user.id,
+        user_id: session.user_id,
         generation: 0,
-        idle_expires_at: now.plus(work.id.settings.refresh_idle).min(session.expires_at),
-        expires_at: session.expires_at,
+        idle_expires_at: now.plus(work.id.settings.refresh_idle),
+        // A proof may carry the session so far. Until then its own end counts: `live_session`.
+        expires_at: now.plus(work.id.settings.refresh_absolute),
         revoked_at: None,
         stamps: session.stamps.clone(),
     };
@@ -49,32 +129,70 @@ pub(super) async fn open<C>(
         successor: None,
         created_at: now,
     };
-    work.tx.sessions().insert(&session).await?;
+    work.tx.sessions().insert(session).await?;
     work.tx.refresh().insert_family(&family, &first).await?;
-    let about = About::session(action, session.id).of(user.id);
-    work.done(&about).await?;
-    let roles = work.tx.roles().of_user(user.organization_id, user.id).await?;
-    grant::sign(&work.id, &mut work.env, &session, roles, refresh_token)
+    let roles = work
+        .tx
+        .roles()
+        .of_user(session.organization_id, session.user_id)
+        .await?;
+    let signed_in = grant::sign(&work.id, &mut work.env, session, roles, refresh_token)?;
+    Ok(SignedIn { ended, ..signed_in })
 }
 
-fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Session {
+/// Ends the oldest sessions of whoever has as many as there may be; each is an event.
+async fn make_room<C>(work: &mut Work<'_, C>, user: &User) -> Result<Vec<SessionId>, PortError> {
+    let (now, organization) = (work.now(), user.organization_id);
+    let keep = work.id.settings.sessions.max_per_user.saturating_sub(1);
+    let oldest = work
+        .tx
+        .sessions()
+        .beyond(organization, user.id, keep, now)
+        .await?;
+    for session in &oldest {
+        work.tx
+            .sessions()
+            .revoke(organization, *session, TOO_MANY, None, now)
+            .await?;
+        work.tx.refresh().revoke_of_session(*session, now).await?;
+        let about = About::session(action::SESSION_END, *session).of(user.id);
+        work.raise(&about, Outcome::Success, |event| {
+            event.detail("reason", Detail::Text(TOO_MANY.into()))
+        })
+        .await?;
+    }
+    Ok(oldest)
+}
+
+fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Result<Session, PortError> {
     let now = work.now();
-    Session {
-        id: SessionId::generate(work.env.clock, work.env.entropy),
+    let assurance = Assurance {
+        aal: proved.aal,
+        auth_time: now,
+        amr: proved.amr.iter().map(ToString::to_string).collect(),
+    };
+    let ends = work.id.settings.ends(now, &assurance, now);
+    let id = SessionId::generate(work.env.clock, work.env.entropy);
+    let place = Place::of(&work.id, user.organization_id, id, &work.ctx.origin)?;
+    Ok(Session {
+        id,
         organization_id: user.organization_id,
         user_id: user.id,
         epoch: user.epoch,
-        assurance: Assurance {
-            aal: proved.aal,
-            auth_time: now,
-            amr: proved.amr.iter().map(ToString::to_string).collect(),
-        },
+        assurance,
         ip: work.ctx.origin.ip.map(|ip| ip.to_string()),
         user_agent: work.ctx.origin.user_agent.clone(),
         last_seen_at: now,
-        expires_at: now.plus(work.id.settings.refresh_absolute),
+        expires_at: ends.expires_at,
+        idle_expires_at: ends.idle_expires_at,
         revoked_at: None,
         revoke_reason: None,
+        cookie: None,
+        settled: Settled {
+            place: Some(place),
+            moved_at: None,
+        },
+        previous_login_at: None,
         stamps: Stamps::new(Some(user.id), now),
-    }
+    })
 }

@@ -6,12 +6,14 @@ use chacha20poly1305::{
 };
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use vutf_kernel::{Ctx, Detail, Entropy, Fault, Outcome, PortError, Secret, Timestamp};
+use vutf_kernel::{Ctx, Detail, Entropy, Fault, Outcome, PortError, Secret, SessionId, Timestamp};
 
 use super::{
     Session,
     grant::{self, SignedIn},
+    lifetime::over,
     login::obstacle,
+    used::Used,
 };
 use crate::{
     Identity, action,
@@ -47,7 +49,7 @@ enum Round {
     Lost,
     Refused(About, &'static str),
     /// The family and its session were ended.
-    Reused(Session),
+    Reused(SessionId),
 }
 
 /// Exchanges a refresh token.
@@ -66,7 +68,7 @@ pub async fn refresh(ctx: &Ctx, id: &Identity, command: Refresh) -> Result<Signe
                 return Err(RefreshError::Refused);
             }
             Round::Reused(session) => {
-                id.sessions.forget(session.id);
+                id.sessions.forget(session);
                 return Err(RefreshError::Refused);
             }
         }
@@ -110,7 +112,15 @@ async fn round(mut work: Work<'_, Secret<String>>) -> Result<Round, RefreshError
         }
         _ => return reused(work, &family, session).await,
     };
-    work.tx.sessions().touch(session.id, now).await?;
+    let used = Used {
+        organization_id: organization,
+        session_id: session.id,
+        aal: session.assurance.aal,
+        at: now,
+        idle_expires_at: work.id.settings.idle_end(session.assurance.aal, now),
+        unless_since: now,
+    };
+    work.tx.sessions().touch(&used).await?;
     let retried = token.used_at.is_some();
     work.raise(&about(&family), Outcome::Success, |event| {
         event.detail("retried", Detail::Bool(retried))
@@ -150,10 +160,15 @@ async fn live_session<C>(
         return Ok(Err(reason));
     }
     let session = work.tx.sessions().find(organization, family.session_id).await?;
-    let live = session.filter(|session| {
-        session.revoked_at.is_none() && now < session.expires_at && session.epoch == user.epoch
-    });
-    Ok(live.ok_or("session_ended"))
+    let live = session.filter(|session| session.revoked_at.is_none() && session.epoch == user.epoch);
+    let Some(session) = live else {
+        return Ok(Err("session_ended"));
+    };
+    // No family outlives its session.
+    Ok(match over(session.expires_at, session.idle_expires_at, now) {
+        Some(reason) => Err(reason),
+        None => Ok(session),
+    })
 }
 
 /// Moves the head; `None` when another caller did so first.
@@ -198,7 +213,7 @@ async fn reused<C>(
     let about = About::session(action::SESSION_REFRESH_REUSE, session.id).of(family.user_id);
     work.raise(&about, Outcome::refused("refresh_reuse"), |event| event)
         .await?;
-    Ok(Round::Reused(session))
+    Ok(Round::Reused(session.id))
 }
 
 /// The key exists only while the bearer of the spent token asks: the store, which knows its hash, cannot derive it.

@@ -6,12 +6,13 @@ use std::time::Duration;
 use vutf_kernel::{Aal, Actor, Assurance, Ctx, Outcome, Secret, SessionId, UserId};
 
 use super::{
-    grant,
-    login::{Attempt, Loss, Proof, check, settle},
+    Ends, cookie, grant,
+    login::{Attempt, Counter, Loss, Proof, check, settle},
+    place,
 };
 use crate::{
     Identity, User, action,
-    guard::{GuardKey, count},
+    guard::{Barred, GuardKey, count},
     mfa::{Presented, freshness::raised, prove},
     password::HashError,
     refusal::use_case_error,
@@ -29,17 +30,34 @@ pub enum StepUp {
     SecondFactor(Presented),
 }
 
-/// A token that tells of the new proof. The refresh token stays as it is.
+/// The new proof, and by what the session is held from now on. A refresh token stays as it is.
 #[derive(Clone, Debug)]
 pub struct SteppedUp {
-    /// PASETO v4.public.
-    pub access_token: Secret<String>,
-    /// Life of the access token.
-    pub expires_in: Duration,
+    /// What tells of it.
+    pub credential: Credential,
     /// The session.
     pub session_id: SessionId,
     /// What the session has proved now.
     pub assurance: Assurance,
+}
+
+/// By what a session is held after a new proof.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// An access token that tells of it.
+    Token {
+        /// PASETO v4.public.
+        access_token: Secret<String>,
+        /// Its life.
+        expires_in: Duration,
+    },
+    /// A new cookie; the one from before is worth nothing.
+    Cookie {
+        /// The secret.
+        cookie: Secret<String>,
+        /// When the session ends.
+        ends: Ends,
+    },
 }
 
 use_case_error! {
@@ -130,7 +148,8 @@ async fn admit(mut work: Work<'_, ()>) -> Result<Attempt, StepUpError> {
     Ok(Attempt {
         user: Some(found),
         password,
-        barred,
+        barred: barred.map(Barred::reason),
+        counter: Counter::Session,
     })
 }
 
@@ -164,21 +183,34 @@ async fn raise<C>(
     let found = work.tx.sessions().find(organization, session).await?;
     let mut session = found.ok_or(StepUpError::NotSignedIn)?;
     session.assurance = raised(&session.assurance, aal, method, now);
+    let ends = work
+        .id
+        .settings
+        .ends(session.stamps.created_at, &session.assurance, now);
+    let session = session.until(ends);
     let noted = work
         .tx
         .sessions()
-        .reauthenticate(organization, session.id, &session.assurance, now)
+        .reauthenticate(organization, session.id, &session.assurance, ends, now)
         .await?;
     if !noted {
         return Err(StepUpError::NotSignedIn);
     }
+    place::settle(work, session.id).await?;
     let about = about(&work.ctx);
     work.done(&about).await?;
-    let roles = work.tx.roles().of_user(organization, session.user_id).await?;
-    let (access_token, expires_in) = grant::access(&work.id, &mut work.env, &session, roles)?;
+    let credential = if let Some(cookie) = cookie::renew(work, session.id).await? {
+        Credential::Cookie { cookie, ends }
+    } else {
+        let roles = work.tx.roles().of_user(organization, session.user_id).await?;
+        let (access_token, expires_in) = grant::access(&work.id, &mut work.env, &session, roles)?;
+        Credential::Token {
+            access_token,
+            expires_in,
+        }
+    };
     Ok(SteppedUp {
-        access_token,
-        expires_in,
+        credential,
         session_id: session.id,
         assurance: session.assurance,
     })

@@ -3,12 +3,11 @@
 use vutf_kernel::{Aal, Ctx, Outcome, PortError, Secret};
 
 use super::{
-    grant::SignedIn,
-    login::obstacle,
-    open::{Proved, open},
+    login::{Client, obstacle},
+    open::{Opened, Proved, open},
 };
 use crate::{
-    Identity, User, action,
+    Identity, User, action, device,
     mfa::{MfaChallenge, Presented, prove},
     refresh::TokenHash,
     refusal::use_case_error,
@@ -28,6 +27,8 @@ pub struct Verify {
     pub challenge: Secret<String>,
     /// The factor.
     pub factor: Presented,
+    /// With what.
+    pub client: Client,
 }
 
 use_case_error! {
@@ -47,14 +48,16 @@ enum Loss {
 }
 
 /// Signs in. A challenge outlives a wrong code, which counts against the factor; it ends with the first that is right.
-pub async fn verify(ctx: &Ctx, id: &Identity, command: Verify) -> Result<SignedIn, VerifyError> {
-    id.run(ctx, command, |work| Box::pin(round(work))).await?
+pub async fn verify(ctx: &Ctx, id: &Identity, command: Verify) -> Result<Opened, VerifyError> {
+    let opened = id.run(ctx, command, |work| Box::pin(round(work))).await??;
+    id.forget(opened.ended());
+    Ok(opened)
 }
 
 /// The outer error rolls back; the inner one is committed with its event.
-async fn round(mut work: Work<'_, Verify>) -> Result<Result<SignedIn, VerifyError>, VerifyError> {
+async fn round(mut work: Work<'_, Verify>) -> Result<Result<Opened, VerifyError>, VerifyError> {
     let (about, reason, error) = match apply(&mut work).await? {
-        Ok(signed_in) => return Ok(Ok(signed_in)),
+        Ok(opened) => return Ok(Ok(opened)),
         Err(Loss::Challenge(about, reason)) => (about, reason, VerifyError::Challenge),
         Err(Loss::Code(about, reason)) => (about, reason, VerifyError::Code),
     };
@@ -63,7 +66,7 @@ async fn round(mut work: Work<'_, Verify>) -> Result<Result<SignedIn, VerifyErro
     Ok(Err(error))
 }
 
-async fn apply(work: &mut Work<'_, Verify>) -> Result<Result<SignedIn, Loss>, PortError> {
+async fn apply(work: &mut Work<'_, Verify>) -> Result<Result<Opened, Loss>, PortError> {
     let organization = work.ctx.organization_id;
     let hash = TokenHash::of(work.command.challenge.expose());
     let stranger = About::kind(ACTION);
@@ -82,7 +85,11 @@ async fn apply(work: &mut Work<'_, Verify>) -> Result<Result<SignedIn, Loss>, Po
     if !work.tx.mfa().close_challenge(organization, &hash).await? {
         return Ok(Err(Loss::Challenge(about, "used_challenge")));
     }
-    open(work, ACTION, &user, &PROVED).await.map(Ok)
+    let client = work.command.client.clone();
+    let opened = open(work, ACTION, &user, &PROVED, client.kind).await?;
+    let (proved, presented) = (waiting.password_changed_at, client.device.as_ref());
+    let device = device::recognise(work, &user, proved, presented).await?;
+    Ok(Ok(opened.known_by(device)))
 }
 
 /// The account, if what the first step found is still so; else why not.

@@ -4,7 +4,7 @@
 //! is checked, the second looks again.
 
 use subtle::ConstantTimeEq;
-use vutf_kernel::{Actor, Ctx, Detail, Outcome, Secret, SessionId, UserId};
+use vutf_kernel::{Actor, Ctx, Detail, Outcome, PortError, Secret, SessionId, UserId};
 
 use super::User;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     refusal::use_case_error,
     repo::PasswordRecord,
     role::permission,
-    session::login::obstacle,
+    session::{Ends, cookie, login::obstacle},
     work::{About, Work},
 };
 
@@ -30,6 +30,15 @@ pub struct ChangePassword {
     pub new: Secret<String>,
     /// Whether the other sessions go on. They end unless it is asked for: whoever knows the old password may be in one of them.
     pub keep_other_sessions: bool,
+}
+
+/// The password is another one.
+#[derive(Clone, Debug)]
+pub struct PasswordChanged {
+    /// Sessions that ended.
+    pub ended: Vec<SessionId>,
+    /// The new cookie of a browser's session, and when that ends.
+    pub cookie: Option<(Secret<String>, Ends)>,
 }
 
 use_case_error! {
@@ -75,24 +84,25 @@ pub async fn change_password(
     ctx: &Ctx,
     id: &Identity,
     command: ChangePassword,
-) -> Result<Vec<SessionId>, ChangePasswordError> {
+) -> Result<PasswordChanged, ChangePasswordError> {
     let about = match ctx.actor.user_id() {
         Some(user) => About::user(action::PASSWORD_CHANGE, user),
         None => About::kind(action::PASSWORD_CHANGE),
     };
     let done = attempt(ctx, id, command).await;
-    let ended = id.audited(ctx, about, done).await?;
-    for session in &ended {
-        id.sessions.forget(*session);
+    let changed = id.audited(ctx, about, done).await?;
+    id.forget(&changed.ended);
+    if let Actor::User { session_id, .. } = ctx.actor {
+        id.sessions.forget(session_id);
     }
-    Ok(ended)
+    Ok(changed)
 }
 
 async fn attempt(
     ctx: &Ctx,
     id: &Identity,
     command: ChangePassword,
-) -> Result<Vec<SessionId>, ChangePasswordError> {
+) -> Result<PasswordChanged, ChangePasswordError> {
     let Actor::User { session_id, .. } = ctx.actor else {
         return Err(ChangePasswordError::NotSignedIn);
     };
@@ -173,7 +183,7 @@ async fn prove(
     Ok(permit.hash(new, salt).await?)
 }
 
-async fn apply(mut work: Work<'_, Renewal>) -> Result<Vec<SessionId>, ChangePasswordError> {
+async fn apply(mut work: Work<'_, Renewal>) -> Result<PasswordChanged, ChangePasswordError> {
     let renewal = work.command.clone();
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let user = own(&mut work).await?;
@@ -205,7 +215,21 @@ async fn apply(mut work: Work<'_, Renewal>) -> Result<Vec<SessionId>, ChangePass
         event.detail("sessions_ended", Detail::Number(count))
     })
     .await?;
-    Ok(ended)
+    let cookie = own_cookie(&mut work, renewal.session_id).await?;
+    Ok(PasswordChanged { ended, cookie })
+}
+
+/// A cookie from before is worth nothing: whoever knew the password may know it.
+async fn own_cookie(
+    work: &mut Work<'_, Renewal>,
+    session: SessionId,
+) -> Result<Option<(Secret<String>, Ends)>, PortError> {
+    let organization = work.ctx.organization_id;
+    let Some(cookie) = cookie::renew(work, session).await? else {
+        return Ok(None);
+    };
+    let found = work.tx.sessions().find(organization, session).await?;
+    Ok(found.map(|session| (cookie, session.ends())))
 }
 
 async fn end_others(

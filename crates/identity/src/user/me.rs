@@ -1,10 +1,11 @@
 //! One's own account. A session may be in the wrong hands: to see what it shows is an event, too.
 
-use vutf_kernel::{Action, Ctx, Detail, Outcome, UserId};
+use vutf_kernel::{Action, Actor, Ctx, Detail, Outcome, PortError, Timestamp, UserId};
 
 use super::{Profile, User, reach::save, update::changed_fields, view::shown};
 use crate::{
     Change, DisplayName, Identity, Phone, RuleError, VersionError, action,
+    guard::GuardKey,
     refusal::use_case_error,
     role::permission,
     work::{About, Work},
@@ -34,8 +35,19 @@ use_case_error! {
     }
 }
 
+/// One's own account, and what tells whether somebody else is at it.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The account.
+    pub profile: Profile,
+    /// The sign-in before that of the present session.
+    pub previous_login_at: Option<Timestamp>,
+    /// Wrong passwords and codes since the last right one, but for those from known browsers.
+    pub failed_attempts: i64,
+}
+
 /// One's own account and roles.
-pub async fn view(ctx: &Ctx, id: &Identity) -> Result<Profile, MeError> {
+pub async fn view(ctx: &Ctx, id: &Identity) -> Result<Own, MeError> {
     let done = id.look(ctx, (), |work| Box::pin(show(work))).await;
     id.audited(ctx, about(ctx, action::USER_READ), done).await
 }
@@ -61,11 +73,30 @@ async fn own<C>(work: &mut Work<'_, C>) -> Result<User, MeError> {
     found.ok_or(MeError::NotSignedIn)
 }
 
-async fn show(mut work: Work<'_, ()>) -> Result<Profile, MeError> {
+async fn show(mut work: Work<'_, ()>) -> Result<Own, MeError> {
     let user = own(&mut work).await?;
     let roles = work.tx.roles().of_user(user.organization_id, user.id).await?;
+    let account = GuardKey::password_of(user.id).account;
+    let failed_attempts = work
+        .tx
+        .guards()
+        .failures_of(user.organization_id, &account)
+        .await?;
+    let previous_login_at = previous_login(&mut work, &user).await?;
     shown(&mut work, &user).await?;
-    Ok(Profile { user, roles })
+    Ok(Own {
+        profile: Profile { user, roles },
+        previous_login_at,
+        failed_attempts,
+    })
+}
+
+async fn previous_login<C>(work: &mut Work<'_, C>, user: &User) -> Result<Option<Timestamp>, PortError> {
+    let Actor::User { session_id, .. } = work.ctx.actor else {
+        return Ok(None);
+    };
+    let session = work.tx.sessions().find(user.organization_id, session_id).await?;
+    Ok(session.and_then(|session| session.previous_login_at))
 }
 
 async fn apply(mut work: Work<'_, UpdateMe>) -> Result<User, MeError> {

@@ -170,7 +170,7 @@ async fn one_changes_ones_own_data() {
             .class(),
         Class::Stale
     );
-    let profile = me::view(&ctx, &world.id).await.unwrap();
+    let profile = me::view(&ctx, &world.id).await.unwrap().profile;
     assert_eq!(profile.user.display_name.unwrap().expose(), "Ada");
     assert_eq!(
         me::view(&anonymous(), &world.id).await.unwrap_err().class(),

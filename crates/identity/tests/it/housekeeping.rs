@@ -33,9 +33,9 @@ async fn nothing_goes_before_its_time_and_nothing_is_recorded_then() {
     assert_eq!(swept(&world).await, Swept::default());
     assert_eq!(world.successes(ACTION), 0);
     world.pass(Duration::from_micros(1));
-    // The counters are a month old; the session ended only now.
+    // The counters are a month old, those of the place among them; the session ended only now.
     let first = swept(&world).await;
-    assert_eq!((first.guards, first.tokens, first.sessions), (2, 0, 0));
+    assert_eq!((first.guards, first.tokens, first.sessions), (4, 0, 0));
     world.pass(KEPT);
     let second = swept(&world).await;
     assert_eq!((second.guards, second.tokens, second.sessions), (0, 1, 1));
@@ -56,8 +56,11 @@ async fn a_batch_is_as_large_as_it_may_be_and_says_that_there_is_more() {
     let command = Sweep { limit: 2 };
     let first = sweep(&operator(), &world.id, command).await.unwrap();
     assert_eq!((first.guards, first.more), (2, true));
+    // Three names, and address and network that they came from.
     let second = sweep(&operator(), &world.id, command).await.unwrap();
-    assert_eq!((second.guards, second.more), (1, false));
+    assert_eq!((second.guards, second.more), (2, true));
+    let third = sweep(&operator(), &world.id, command).await.unwrap();
+    assert_eq!((third.guards, third.more), (1, false));
 }
 
 #[tokio::test]
@@ -68,6 +71,7 @@ async fn failures_of_an_account_are_never_forgotten() {
         world.try_login("ada", "wrong").await.unwrap_err();
     }
     world.pass(KEPT * 20);
+    assert_eq!(swept(&world).await.guards, 2, "those of the place");
     assert_eq!(swept(&world).await, Swept::default());
     let mut unit = vutf_kernel::Units::begin(&*world.id.store).await.unwrap();
     let key = GuardKey::password_of(user.id);

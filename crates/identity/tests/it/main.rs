@@ -8,8 +8,11 @@
 
 mod accounts;
 mod bootstrap;
+mod cookies;
+mod devices;
 mod foreign;
 mod housekeeping;
+mod lifetimes;
 mod login;
 mod mfa;
 mod passwords;

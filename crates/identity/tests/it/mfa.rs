@@ -13,10 +13,10 @@ use vutf_identity::{
         view::view,
     },
     session::{
-        Challenged, SignedIn,
-        login::LoggedIn,
+        Challenged, Opened, SignedIn,
+        login::{Client, LoggedIn},
         refresh::{Refresh, refresh},
-        step_up::{StepUp, StepUpError, SteppedUp, step_up},
+        step_up::{Credential, StepUp, StepUpError, SteppedUp, step_up},
         verify::{Verify, VerifyError, verify},
     },
     token::Claims,
@@ -49,7 +49,7 @@ impl World {
         let made = enrol(&ctx, &self.id).await.unwrap();
         let app = TotpSecret::from_base32(made.secret.expose()).unwrap();
         let code = app.code(self.now());
-        let codes = confirm(&ctx, &self.id, Confirm { code }).await.unwrap();
+        let codes = confirm(&ctx, &self.id, Confirm { code }).await.unwrap().codes;
         self.pass(STEP);
         Owner {
             app,
@@ -60,12 +60,21 @@ impl World {
     async fn challenged(&self, name: &str) -> Challenged {
         match self.first_step(name, PASSWORD).await.unwrap() {
             LoggedIn::Challenged(challenged) => challenged,
-            LoggedIn::SignedIn(_) => panic!("no second factor is asked for"),
+            LoggedIn::SignedIn(_) | LoggedIn::Cookie(_) => panic!("no second factor is asked for"),
         }
     }
     async fn verify(&self, challenge: &Secret<String>, factor: Presented) -> Result<SignedIn, VerifyError> {
         let challenge = challenge.clone();
-        verify(&anonymous(), &self.id, Verify { challenge, factor }).await
+        let client = Client::default();
+        let command = Verify {
+            challenge,
+            factor,
+            client,
+        };
+        match verify(&anonymous(), &self.id, command).await? {
+            Opened::Tokens(signed_in) => Ok(signed_in),
+            Opened::Cookie(_) => panic!("no cookie was asked for"),
+        }
     }
     async fn both_steps(&self, name: &str, owner: &Owner) -> SignedIn {
         self.pass(STEP);
@@ -98,6 +107,13 @@ fn claims(token: &Secret<String>) -> Claims {
     let body = token.expose().split('.').nth(2).unwrap();
     let bytes = URL_SAFE_NO_PAD.decode(body).unwrap();
     serde_json::from_slice(&bytes[..bytes.len() - 64]).unwrap()
+}
+
+fn token_of(done: &SteppedUp) -> Secret<String> {
+    match &done.credential {
+        Credential::Token { access_token, .. } => access_token.clone(),
+        Credential::Cookie { .. } => panic!("it is a session of tokens"),
+    }
 }
 
 fn wrong(answer: Result<SignedIn, VerifyError>) {
@@ -154,7 +170,7 @@ async fn refreshing_keeps_the_level_and_the_time_of_the_session() {
     let owner = world.enrolled("ada", &[]).await;
     let signed_in = world.both_steps("ada", &owner).await;
     let before = claims(&signed_in.access_token);
-    world.pass(Duration::from_hours(1));
+    world.pass(Duration::from_mins(59));
     let command = Refresh {
         refresh_token: signed_in.refresh_token,
     };
@@ -321,7 +337,7 @@ async fn factors_are_changed_by_whoever_proved_themself_lately() {
         (done.assurance.aal, done.assurance.auth_time),
         (Aal::Aal1, world.now())
     );
-    assert_eq!(claims(&done.access_token).auth_time, world.now().rfc3339());
+    assert_eq!(claims(&token_of(&done)).auth_time, world.now().rfc3339());
     let fresh = world.ctx(&signed_in).await;
     enrol(&fresh, &world.id).await.unwrap();
     assert_eq!(world.refusals("session.step_up"), ["wrong_password"]);
@@ -376,7 +392,7 @@ async fn whoever_has_a_second_factor_steps_up_with_it_and_with_nothing_less() {
     world.pass(STEP);
     let code = StepUp::SecondFactor(totp(&app.code(world.now())));
     let done = world.step_up(&low, code).await.unwrap();
-    assert_eq!(claims(&done.access_token).acr, "aal2");
+    assert_eq!(claims(&token_of(&done)).acr, "aal2");
     remove(&world.ctx(&old).await, &world.id).await.unwrap();
     world.login("ada").await;
     change(world.ctx(&old).await).await.unwrap();
@@ -408,7 +424,7 @@ async fn where_a_role_demands_a_factor_it_is_replaced_and_not_removed() {
     assert!(matches!(error, ConfirmError::WrongCode));
     assert_eq!(world.refusals("mfa.confirm"), ["wrong_mfa_code"]);
     let code = app.code(world.now());
-    let codes = confirm(&ctx, &world.id, Confirm { code }).await.unwrap();
+    let codes = confirm(&ctx, &world.id, Confirm { code }).await.unwrap().codes;
     world.pass(STEP);
     let challenged = world.challenged("ada").await;
     wrong(
@@ -459,7 +475,7 @@ async fn an_enrolment_that_nobody_confirms_counts_for_nothing() {
         .step_up(&ctx, StepUp::Password(secret(PASSWORD)))
         .await
         .unwrap();
-    signed_in.access_token = stepped_up.access_token;
+    signed_in.access_token = token_of(&stepped_up);
     let ctx = world.ctx(&signed_in).await;
     let late = Confirm {
         code: of(&second.secret).code(world.now()),
@@ -511,7 +527,7 @@ async fn no_secret_of_a_factor_is_printed() {
     let code = app.code(world.now());
     let command = Confirm { code: code.clone() };
     let printed = format!("{made:#?} {app:#?} {command:#?} {:#?}", totp(&code));
-    let codes = confirm(&ctx, &world.id, command).await.unwrap();
+    let codes = confirm(&ctx, &world.id, command).await.unwrap().codes;
     let challenged = world.challenged("ada").await;
     let printed = format!("{printed} {codes:#?} {challenged:#?} {:#?}", world.store.events());
     let shown = codes[0].to_text();

@@ -1,7 +1,11 @@
 use vutf_identity::{
-    session::{login::Login, refresh::Refresh},
+    session::{
+        login::{Client, Login},
+        refresh::Refresh,
+    },
     user::register::Register,
 };
+use vutf_kernel::Detail;
 
 use crate::support::{PASSWORD, World, email, secret, username};
 
@@ -19,7 +23,8 @@ async fn nothing_that_is_printed_shows_a_secret_or_a_person() {
             "{:#?}",
             Login {
                 username: secret("planted"),
-                password: secret(PASSWORD)
+                password: secret(PASSWORD),
+                client: Client::default()
             }
         ),
         format!(
@@ -67,6 +72,7 @@ async fn events_carry_the_origin_as_private_parts_only() {
         .find(|event| event.action == "session.login")
         .unwrap();
     assert_eq!(login.private["source_ip"].expose(), "192.0.2.7");
-    assert!(login.details.is_empty());
+    let facts: Vec<_> = login.details.iter().map(|(name, fact)| (&**name, fact)).collect();
+    assert_eq!(facts, [("kind", &Detail::Text("token".to_owned()))]);
     assert_eq!(login.subjects.len(), 1);
 }

@@ -22,8 +22,9 @@ use vutf_identity::{
         list,
     },
     session::{
-        self,
-        login::{Login, login},
+        self, SessionKind,
+        csrf::hand_out,
+        login::{Client, Login, login},
         logout::logout,
         refresh::{Refresh, refresh},
         revoke::{RevokeSession, revoke, revoke_others},
@@ -159,6 +160,8 @@ async fn every_use_case_records_that_it_refused() {
             action::PASSWORD_REHASH.name,
             action::PASSWORD_ASSESS.name,
             action::SESSION_REFRESH_REUSE.name,
+            action::SESSION_MOVED.name,
+            action::SESSION_END.name,
             action::MFA_CHALLENGE.name,
         ],
         "they refuse nobody, or have a test of their own"
@@ -258,7 +261,13 @@ async fn second_factors(all: &mut Refused, ctx: &Ctx) {
         step_up(ctx, &id, StepUp::SecondFactor(factor.clone()))
     );
     let challenge = secret("vutf_mc_wrong");
-    refused!(all, SESSION_LOGIN, verify(ctx, &id, Verify { challenge, factor }));
+    let command = Verify {
+        challenge,
+        factor,
+        client: Client::default(),
+    };
+    refused!(all, SESSION_LOGIN, verify(ctx, &id, command));
+    refused!(all, SESSION_CSRF, hand_out(ctx, &id, SessionKind::Token));
 }
 
 async fn strangers(all: &mut Refused, ctx: &Ctx) {
@@ -279,6 +288,7 @@ async fn strangers(all: &mut Refused, ctx: &Ctx) {
     let command = Login {
         username: secret("ada"),
         password: secret("wrong"),
+        client: Client::default(),
     };
     refused!(all, SESSION_LOGIN, login(ctx, &id, command));
     let command = Refresh {

@@ -84,6 +84,7 @@ impl World {
     pub(crate) async fn try_login(&self, name: &str, password: &str) -> Result<SignedIn, login::LoginError> {
         match self.first_step(name, password).await? {
             LoggedIn::SignedIn(signed_in) => Ok(signed_in),
+            LoggedIn::Cookie(_) => panic!("no cookie was asked for"),
             LoggedIn::Challenged(challenged) => panic!("a second factor is asked for: {challenged:?}"),
         }
     }
@@ -91,6 +92,7 @@ impl World {
         let command = login::Login {
             username: secret(name),
             password: secret(password),
+            client: login::Client::default(),
         };
         login::login(&anonymous(), &self.id, command).await
     }

@@ -65,6 +65,8 @@ settings! {
         argon2: Argon2,
         /// What repeated wrong guesses cost.
         lockout: Lockout,
+        /// How long sessions last, and how many there are.
+        sessions: Sessions,
     }
 }
 
@@ -81,6 +83,23 @@ settings! {
 }
 
 settings! {
+    /// How long sessions of two factors last, and how many one person has. Those of one factor last `identity.refresh_absolute`. A use
+    /// is noted at most once a minute, so that a session may end a minute early.
+    pub struct Sessions("identity.sessions.") {
+        /// A session of two factors ends so long after its last proof.
+        aal2_absolute: Duration = DAY, floor = MINUTE * 5, ceiling = DAY, source = "NIST SP 800-63B-4, 2.2.3 (AAL2: 24 hours)";
+        /// It ends when it is not used for so long.
+        aal2_idle: Duration = MINUTE * 60, floor = MINUTE * 3, ceiling = MINUTE * 60, source = "NIST SP 800-63B-4, 2.2.3 (AAL2: 1 hour)";
+        /// The same with a factor that is bound to hardware.
+        aal3_absolute: Duration = MINUTE * 720, floor = MINUTE * 5, ceiling = MINUTE * 720, source = "NIST SP 800-63B-4, 2.3.3 (AAL3: 12 hours)";
+        /// The same with a factor that is bound to hardware.
+        aal3_idle: Duration = MINUTE * 15, floor = MINUTE * 3, ceiling = MINUTE * 15, source = "NIST SP 800-63B-4, 2.3.3 (AAL3: 15 minutes)";
+        /// Sessions that one person has at once; with one more the oldest ends, which is an event.
+        max_per_user: u16 = 20, floor = 1, ceiling = 100, source = "OWASP ASVS 5.0, 7.1.2";
+    }
+}
+
+settings! {
     /// What repeated wrong guesses cost.
     pub struct Lockout("identity.lockout.") {
         /// Wrong guesses before the first wait.
@@ -91,5 +110,15 @@ settings! {
         ], source = "NIST SP 800-63B-4, 3.2.2";
         /// Wrong guesses one after another that disable the password until it is reset.
         disable_after: u32 = 100, floor = 10, ceiling = 100, source = "NIST SP 800-63B-4, 3.2.2";
+        /// How long a browser is known after a sign-in: strangers' wrong guesses do not make it wait, it has a counter of its own.
+        device_life: Duration = DAY * 30, floor = DAY, ceiling = DAY * 30, source = "OWASP, Slow Down Online Guessing Attacks with Device Cookies";
+        /// Wrong guesses one after another from a known browser that make it a stranger.
+        device_disable_after: u32 = 10, floor = 1, ceiling = 100, source = "OWASP, Slow Down Online Guessing Attacks with Device Cookies";
+        /// How long wrong guesses from one place are counted together, over all accounts.
+        network_window: Duration = MINUTE * 60, floor = MINUTE, ceiling = DAY, source = "OWASP, Credential Stuffing Prevention";
+        /// Wrong guesses within it from an IPv4 address or an IPv6 /64; further sign-ins from there are refused, but for known browsers.
+        address_failures: u32 = 100, floor = 1, ceiling = 1_000_000, source = "OWASP, Credential Stuffing Prevention";
+        /// The same from an IPv4 /24 or an IPv6 /48.
+        network_failures: u32 = 500, floor = 1, ceiling = 1_000_000, source = "OWASP, Credential Stuffing Prevention";
     }
 }

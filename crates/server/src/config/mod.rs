@@ -46,7 +46,7 @@ pub use alerts::{Alerts, Mail, MailSecurity, MildestAlert};
 pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
 pub use export::{Export, FileSink, HostPort, HttpSink, OtlpSink, SyslogSink, SyslogTransport};
-pub use identity::{Argon2, EmailVerification, Identity, Lockout, Registration};
+pub use identity::{Argon2, EmailVerification, Identity, Lockout, Registration, Sessions};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};
 pub use report::schema;

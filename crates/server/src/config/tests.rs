@@ -236,6 +236,10 @@ fn settings_that_contradict_one_another_are_refused() {
             &[("VUTF__IDENTITY__REFRESH_ABSOLUTE", "1d")][..],
             "identity.refresh_idle",
         ),
+        (
+            &[("VUTF__IDENTITY__SESSIONS__AAL2_ABSOLUTE", "30m")],
+            "identity.sessions.aal2_idle",
+        ),
         (&[("VUTF__SERVER__PORT", "9464")], "management.port"),
         (
             &[("VUTF__SERVER__BEHIND_TLS_PROXY", "true")],

@@ -141,6 +141,25 @@ fn lifetimes(config: &Config, errors: &mut Vec<ConfigError>) {
             mend,
         ));
     }
+    for (path, idle, absolute, name) in [
+        (
+            "identity.sessions.aal2_idle",
+            identity.sessions.aal2_idle,
+            identity.sessions.aal2_absolute,
+            "identity.sessions.aal2_absolute",
+        ),
+        (
+            "identity.sessions.aal3_idle",
+            identity.sessions.aal3_idle,
+            identity.sessions.aal3_absolute,
+            "identity.sessions.aal3_absolute",
+        ),
+    ] {
+        if idle > absolute {
+            let mend = format!("make it at most as long as `{name}`");
+            errors.push(ConfigError::new(path, "outlasts the session", mend));
+        }
+    }
     if identity.access_token_ttl >= identity.refresh_absolute {
         let mend = "make it shorter than `identity.refresh_absolute`";
         errors.push(ConfigError::new(

@@ -16,13 +16,14 @@ use actix_web::{
 use futures_util::FutureExt as _;
 use vutf_identity::{
     mfa::Demand,
-    session::{AuthenticateError, authenticate},
+    refresh::TokenHash,
+    session::{AuthenticateError, authenticate, authenticate_cookie, place},
     token::TokenError,
 };
 use vutf_kernel::{Actor, Class, Ctx, OrganizationId, Receipt, Secret};
 
 use super::{
-    audit,
+    audit, cookies, csrf,
     problem::Problem,
     rate::{self, Spent},
     request::{Arrival, Caller},
@@ -64,11 +65,12 @@ async fn attend(
         ));
     };
     let arrival = Arrival::of(&state, &http);
-    let (ctx, spent, admitted) = admit(&state, endpoint, &http, &arrival).await;
-    let caller = Caller::new(Ctx {
+    let (signed, spent, admitted) = admit(&state, endpoint, &http, &arrival).await;
+    let ctx = Ctx {
         receipt: Receipt::of(endpoint.action, endpoint.other_action()),
-        ..ctx
-    });
+        ..signed.ctx
+    };
+    let caller = Caller::new(ctx, signed.cookie);
     http.extensions_mut().insert(caller.clone());
     let response = match admitted {
         Ok(()) => run(&state, endpoint, request, next, http.clone()).await,
@@ -84,7 +86,14 @@ async fn attend(
 /// The caller of a route that is open to anybody, if they show a valid token all the same.
 pub(super) async fn recognise(state: &AppState, request: &HttpRequest) -> Option<Ctx> {
     let arrival = Arrival::of(state, request);
-    signed_in(state, request, &arrival).await.ok()
+    let signed = signed_in(state, request, &arrival).await.ok()?;
+    Some(signed.ctx)
+}
+
+/// Who is calling, and by which cookie, if by one.
+struct Signed {
+    ctx: Ctx,
+    cookie: Option<TokenHash>,
 }
 
 async fn admit(
@@ -92,32 +101,36 @@ async fn admit(
     endpoint: &Endpoint,
     request: &HttpRequest,
     arrival: &Arrival,
-) -> (Ctx, Option<Spent>, Result<(), Problem>) {
-    let stranger = || {
-        Ctx::anonymous(
+) -> (Signed, Option<Spent>, Result<(), Problem>) {
+    let stranger = || Signed {
+        ctx: Ctx::anonymous(
             OrganizationId::DEFAULT,
             arrival.request_id.clone(),
             arrival.origin.clone(),
-        )
+        ),
+        cookie: None,
     };
-    let (ctx, found) = match &endpoint.access {
+    let (signed, found) = match &endpoint.access {
         Access::Anonymous => (stranger(), Ok(())),
         _ => match signed_in(state, request, arrival).await {
-            Ok(ctx) => (ctx, Ok(())),
+            Ok(signed) => {
+                let forged = signed.cookie.map(|cookie| csrf::check(state, request, &cookie));
+                (signed, forged.unwrap_or(Ok(())))
+            }
             Err(problem) => (stranger(), Err(problem)),
         },
     };
     // After authentication, so that a user has a budget of their own; a bad token counts against its network.
-    let spent = rate::spend(state, endpoint.rate, &ctx).await;
+    let spent = rate::spend(state, endpoint.rate, &signed.ctx).await;
     let admitted = match spent.as_ref().and_then(Spent::refusal) {
         Some(refusal) => Err(refusal),
-        None => found.and_then(|()| permitted(endpoint, &ctx)),
+        None => found.and_then(|()| permitted(endpoint, &signed.ctx)),
     };
-    let (ctx, admitted) = match (admitted, endpoint.demand()) {
-        (Ok(()), Some(demand)) => proved(state, request, arrival, ctx, demand).await,
-        (admitted, _) => (ctx, admitted),
+    let (signed, admitted) = match (admitted, endpoint.demand()) {
+        (Ok(()), Some(demand)) => proved(state, request, arrival, signed, demand).await,
+        (admitted, _) => (signed, admitted),
     };
-    (ctx, spent, admitted)
+    (signed, spent, admitted)
 }
 
 /// Whether the session has proved what is demanded. Another replica may have taken a proof since this one looked: before it
@@ -126,22 +139,22 @@ async fn proved(
     state: &AppState,
     request: &HttpRequest,
     arrival: &Arrival,
-    ctx: Ctx,
+    signed: Signed,
     demand: Demand,
-) -> (Ctx, Result<(), Problem>) {
+) -> (Signed, Result<(), Problem>) {
     let now = state.identity.ambient.now();
-    if demand.check(&ctx, now).is_ok() {
-        return (ctx, Ok(()));
+    if demand.check(&signed.ctx, now).is_ok() {
+        return (signed, Ok(()));
     }
-    if let Actor::User { session_id, .. } = ctx.actor {
+    if let Actor::User { session_id, .. } = signed.ctx.actor {
         state.identity.sessions.forget(session_id);
     }
     match signed_in(state, request, arrival).await {
-        Ok(ctx) => {
-            let met = demand.check(&ctx, now);
-            (ctx, met.map_err(Problem::from))
+        Ok(signed) => {
+            let met = demand.check(&signed.ctx, now);
+            (signed, met.map_err(Problem::from))
         }
-        Err(problem) => (ctx, Err(problem)),
+        Err(problem) => (signed, Err(problem)),
     }
 }
 
@@ -154,7 +167,35 @@ fn permitted(endpoint: &Endpoint, ctx: &Ctx) -> Result<(), Problem> {
     }
 }
 
-async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -> Result<Ctx, Problem> {
+/// By the `Authorization` header if there is one, whatever it holds: that is sent on purpose, and a cookie is not.
+async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -> Result<Signed, Problem> {
+    let caller = match cookies::read(request, cookies::SESSION) {
+        Some(cookie) if !request.headers().contains_key(header::AUTHORIZATION) => {
+            authenticate_cookie(&state.identity, &cookie).await?
+        }
+        _ => by_token(state, request).await?,
+    };
+    if let Some(used) = caller.used {
+        state.uses.note(used);
+    }
+    let ctx = caller.ctx(arrival.request_id.clone(), arrival.origin.clone());
+    // What cannot be noted is taken for another place all the same.
+    let moved = place::watch(&ctx, &state.identity, &caller)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::warn!("that a session has moved could not be noted: {}", error.chain());
+            true
+        });
+    Ok(Signed {
+        ctx: Ctx { moved, ..ctx },
+        cookie: caller.cookie,
+    })
+}
+
+async fn by_token(
+    state: &AppState,
+    request: &HttpRequest,
+) -> Result<vutf_identity::session::Caller, Problem> {
     let bearer = bearer(request)?;
     let mut found = authenticate(&state.identity, bearer.expose()).await;
     // Another replica may have rotated the key. Anybody can name an unknown one: the reloader bounds how often it looks.
@@ -163,8 +204,7 @@ async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -
     {
         found = authenticate(&state.identity, bearer.expose()).await;
     }
-    let caller = found?;
-    Ok(caller.ctx(arrival.request_id.clone(), arrival.origin.clone()))
+    Ok(found?)
 }
 
 /// RFC 6750, section 2.1. Tokens in a query or a form are not taken.

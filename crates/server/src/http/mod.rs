@@ -7,6 +7,8 @@
 //! - the cause of a failure is logged and never sent; no log line holds an address, a query or a name.
 
 mod audit;
+mod cookies;
+mod csrf;
 mod edge;
 mod fallback;
 mod guard;
@@ -22,6 +24,7 @@ pub mod state;
 pub mod table;
 mod throttled;
 mod unparsed;
+mod uses;
 mod v1;
 
 use std::sync::Arc;
@@ -36,6 +39,7 @@ pub use self::{
     listener::{Bounds, listen},
     state::{AnalysisPorts, AppState, ErasurePorts, JobPorts, RetentionPorts},
     throttled::Throttled,
+    uses::Uses,
 };
 
 /// The public listener: `App::new().configure(http::configure(state))`.

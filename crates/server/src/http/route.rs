@@ -109,10 +109,11 @@ pub const UNAUDITED: [(&str, &str); 13] = [
 /// Where the event of an answer may be of another action than the route declares: to destroy a key that never protected anything
 /// takes no request, to erase again somebody who is erased shows the certificate, a spent refresh token is more than a wrong
 /// one, a right password may lead to the second factor first, and a dry run removes nothing.
-const OTHER_ACTIONS: [(&str, Action); 5] = [
+const OTHER_ACTIONS: [(&str, Action); 6] = [
     ("/api/v1/audit/retention/runs", retention::action::PLAN),
     ("/api/v1/auth/login", MFA_CHALLENGE),
     ("/api/v1/auth/refresh", SESSION_REFRESH_REUSE),
+    ("/api/v1/auth/session", MFA_CHALLENGE),
     ("/api/v1/keys/{id}/destroy", KEY_DESTROY),
     ("/api/v1/users/{id}/erase", SUBJECT_ERASURE_READ),
 ];

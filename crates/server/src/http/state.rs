@@ -23,7 +23,7 @@ use vutf_identity::Identity;
 use vutf_kernel::{Cache, Leases, MemoryCache, Timestamp, Units};
 use vutf_store_seaorm::Backlog;
 
-use super::{health::Health, rate, reference, request, throttled::Throttled};
+use super::{csrf, health::Health, rate, reference, request, throttled::Throttled, uses::Uses};
 use crate::{config::Config, telemetry::Metrics};
 
 /// The service as the HTTP layer sees it.
@@ -72,6 +72,8 @@ pub struct AppState {
     pub backlog: Arc<Backlog>,
     /// What was refused of late because it came too often.
     pub throttled: Throttled,
+    /// Uses of sessions that wait to be written.
+    pub uses: Uses,
     /// When the process became ready to serve.
     pub started_at: Timestamp,
 }
@@ -116,9 +118,10 @@ pub struct RetentionPorts {
 
 impl AppState {
     /// Keys that this layer needs besides those of the domains.
-    pub fn purposes() -> [Purpose; 4] {
+    pub fn purposes() -> [Purpose; 5] {
         [
             Purpose::mac(request::CURSOR_KEY),
+            Purpose::mac(csrf::KEY),
             Purpose::mac(rate::KEY),
             Purpose::mac(reference::KEY),
             Crypto::purpose(),

@@ -10,7 +10,7 @@ use utoipa::{
     openapi::{
         ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, RefOr, Schema,
         path::PathItem,
-        security::{Http, HttpAuthScheme, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
         tag::TagBuilder,
     },
 };
@@ -23,6 +23,8 @@ use crate::http::{
 
 /// Name of the security scheme.
 pub(crate) const BEARER: &str = "access_token";
+/// The same of a browser's session.
+pub(crate) const COOKIE: &str = "session_cookie";
 
 const DESCRIPTION: &str = "Identity, audit and key management. Every 4xx and 5xx answer is a problem document \
     (RFC 9457); `code` is stable. Timestamps are RFC 3339 in UTC, ids are UUIDv7.";
@@ -47,7 +49,9 @@ pub fn document() -> OpenApi {
         let item = PathItem::new(operation::method(endpoint.method), operation::of(endpoint));
         paths = paths.path(endpoint.template(), item);
     }
-    let mut components = ComponentsBuilder::new().security_scheme(BEARER, bearer());
+    let mut components = ComponentsBuilder::new()
+        .security_scheme(BEARER, bearer())
+        .security_scheme(COOKIE, cookie());
     for (name, schema) in schemas() {
         components = components.schema(name, schema);
     }
@@ -102,6 +106,15 @@ fn bearer() -> SecurityScheme {
     scheme.description =
         Some("The `access_token` of a sign-in. Rights are looked up when it is used.".to_owned());
     SecurityScheme::Http(scheme)
+}
+
+fn cookie() -> SecurityScheme {
+    let description = "Set by `POST /api/v1/auth/session`. Requests that change something need `X-CSRF-Token`, too: see \
+        `GET /api/v1/auth/csrf`.";
+    SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
+        "__Host-violentutf_session",
+        description,
+    )))
 }
 
 fn schemas() -> BTreeMap<String, RefOr<Schema>> {

@@ -45,9 +45,10 @@ pub(super) fn of(endpoint: &Endpoint) -> Operation {
     }
     operation = match endpoint.access {
         Access::Anonymous => operation.securities(Some([SecurityRequirement::default()])),
-        Access::Session | Access::Permission(_) => {
-            operation.security(SecurityRequirement::new(super::BEARER, Vec::<String>::new()))
-        }
+        Access::Session | Access::Permission(_) => operation.securities(Some(
+            [super::BEARER, super::COOKIE]
+                .map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new())),
+        )),
     };
     let mut responses =
         ResponsesBuilder::new().response(doc.answer.0.to_string(), success(endpoint, doc.answer));
@@ -212,6 +213,8 @@ pub(super) fn refusals(endpoint: &Endpoint) -> Vec<u16> {
     }
     match endpoint.access {
         Access::Anonymous => {}
+        // What a cookie signs in is refused without the token beside it.
+        Access::Session if endpoint.method != Method::Get => all.extend([401, 403]),
         Access::Session => all.push(401),
         Access::Permission(_) => all.extend([401, 403]),
     }

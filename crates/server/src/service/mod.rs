@@ -28,6 +28,7 @@ mod run;
 mod scheduler;
 mod sequencer;
 mod sequencer_status;
+mod session_uses;
 mod settings;
 mod signals;
 mod tombstones;
@@ -138,7 +139,8 @@ impl Service {
             signer: Arc::new(KeyringSigner::new(Arc::clone(&keyring), OrganizationId::DEFAULT)),
             tokens: Arc::default(),
             sessions: Arc::new(vutf_identity::session::status::MokaSessionCache::default()),
-            names: Arc::new(KeyringHash::new(Arc::clone(&keyring))),
+            names: Arc::new(KeyringHash::names(Arc::clone(&keyring))),
+            devices: Arc::new(KeyringHash::devices(Arc::clone(&keyring))),
             ambient: ambient.clone(),
             settings: Arc::new(settings::identity(&config)?),
         };
@@ -253,11 +255,8 @@ impl Service {
     async fn bring_keys(&self) -> Result<(), StartError> {
         let wanted: Vec<Purpose> = key_purposes()
             .into_iter()
-            .chain([
-                Purpose::TokenSigning,
-                Purpose::CheckpointSigning,
-                KeyringHash::purpose(),
-            ])
+            .chain([Purpose::TokenSigning, Purpose::CheckpointSigning])
+            .chain(KeyringHash::purposes())
             .chain(AppState::purposes())
             .collect();
         let ctx = self.internal(Actor::System { job: "start".into() });

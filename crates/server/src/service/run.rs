@@ -24,7 +24,7 @@ use super::{
     retention,
     scheduler::{self, Scheduler},
     sequencer::{self, Sequencer},
-    settings,
+    session_uses, settings,
     signals::Signals,
     tombstones, witnesses,
 };
@@ -32,6 +32,7 @@ use crate::{
     config::{Config, Loaded},
     http::{
         self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled,
+        Uses,
     },
     telemetry::Metrics,
 };
@@ -57,6 +58,7 @@ pub struct Running {
     housekeeping: JoinHandle<()>,
     retention: JoinHandle<()>,
     throttled: JoinHandle<()>,
+    session_uses: JoinHandle<()>,
     tombstones: JoinHandle<()>,
     scheduler: Scheduler,
     jobs: Worker,
@@ -144,6 +146,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         Arc::clone(&sequencer.status),
     );
     let throttled = lone_events::watch_throttled(Arc::clone(&state));
+    let session_uses = session_uses::spawn(Arc::clone(&state));
     let witnesses = submitter.map(|found| witnesses::spawn(found, config.audit.witness_interval));
     let tombstones = tombstones::spawn(service.clone(), Arc::clone(&metrics), erasures);
     let gauges = gauges::spawn(service.clone(), metrics, Arc::clone(&sequencer.status));
@@ -159,6 +162,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         housekeeping,
         retention,
         throttled,
+        session_uses,
         tombstones,
         scheduler,
         jobs,
@@ -181,6 +185,11 @@ impl Running {
         }
         self.gauges.abort();
         self.housekeeping.abort();
+        self.session_uses.abort();
+        let uses = session_uses::write(&self.state);
+        if tokio::time::timeout(LAST_STEP, uses).await.is_err() {
+            tracing::warn!("the last uses of sessions were not noted in time");
+        }
         self.retention.abort();
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
@@ -269,6 +278,7 @@ fn state(
         reloader: Arc::new(Reload::new(service)),
         backlog: Arc::clone(&service.lone_events.backlog),
         throttled: Throttled::default(),
+        uses: Uses::default(),
         started_at: service.ambient.now(),
     }
 }

@@ -5,8 +5,11 @@ use vutf_audit::retention::{CLASSES, Policy, RetentionSettings, TooShort};
 use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{
     Settings,
+    device::DevicePolicy,
     guard::GuardPolicy,
+    network::NetworkPolicy,
     password::{Blocklist, PasswordPolicy},
+    session::{Lifetime, SessionPolicy},
 };
 
 use super::StartError;
@@ -28,8 +31,34 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         verified_at_once: !config.email_must_be_verified(),
         password: passwords(config)?,
         guard,
+        networks: NetworkPolicy {
+            window: identity.lockout.network_window,
+            per_address: identity.lockout.address_failures.into(),
+            per_network: identity.lockout.network_failures.into(),
+        },
+        devices: DevicePolicy {
+            life: identity.lockout.device_life,
+            disable_at: identity.lockout.device_disable_after.into(),
+        },
+        sessions: sessions(config),
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
+}
+
+/// How long sessions last.
+fn sessions(config: &Config) -> SessionPolicy {
+    let sessions = &config.identity.sessions;
+    SessionPolicy {
+        aal2: Lifetime {
+            absolute: sessions.aal2_absolute,
+            idle: sessions.aal2_idle,
+        },
+        aal3: Lifetime {
+            absolute: sessions.aal3_absolute,
+            idle: sessions.aal3_idle,
+        },
+        max_per_user: sessions.max_per_user.into(),
+    }
 }
 
 /// What a password must be like.

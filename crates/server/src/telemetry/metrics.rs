@@ -42,6 +42,7 @@ pub struct Metrics {
     durations: HistogramVec,
     in_flight: IntGauge,
     rates_degraded: IntCounter,
+    network_barred: IntCounter,
     breakers: IntGaugeVec,
     pools: IntGaugeVec,
     audit_pending: IntGauge,
@@ -80,6 +81,7 @@ impl Metrics {
             durations: register(&registry, durations()?)?,
             in_flight: number("http_requests_in_flight", "Requests under way.")?,
             rates_degraded: register(&registry, rates_degraded()?)?,
+            network_barred: register(&registry, network_barred()?)?,
             breakers: numbers(
                 "vutf_breaker_state",
                 "Circuit breaker: 0 closed, 1 half-open, 2 open.",
@@ -181,6 +183,11 @@ impl Metrics {
         self.rates_degraded.inc();
     }
 
+    /// A sign-in was refused because too many wrong passwords came from where it did.
+    pub fn network_barred(&self) {
+        self.network_barred.inc();
+    }
+
     /// The state of the breaker around `dependency`.
     pub fn set_breaker(&self, dependency: &'static str, state: BreakerState) {
         let value = match state {
@@ -267,6 +274,13 @@ pub(super) fn register<C: Collector + Clone + 'static>(
 fn requests() -> Result<IntCounterVec, prometheus::Error> {
     let options = Opts::new("http_requests_total", "Requests answered.");
     IntCounterVec::new(options, &["method", "route", "status"])
+}
+
+fn network_barred() -> Result<IntCounter, prometheus::Error> {
+    IntCounter::new(
+        "vutf_sign_ins_network_barred_total",
+        "Sign-ins refused because too many wrong passwords came from the same address or network.",
+    )
 }
 
 fn rates_degraded() -> Result<IntCounter, prometheus::Error> {

@@ -68,6 +68,23 @@ impl GuardRepo for Tx {
             .map_err(port("guards.put"))
     }
 
+    async fn failures_of(
+        &mut self,
+        organization: OrganizationId,
+        account: &[u8; 32],
+    ) -> Result<i64, PortError> {
+        let counts: Vec<i64> = Entity::find()
+            .select_only()
+            .column(Column::Failures)
+            .filter(Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(Column::Account.eq(account.to_vec()))
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(port("guards.failures_of"))?;
+        Ok(counts.into_iter().fold(0, i64::saturating_add))
+    }
+
     async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
         Entity::delete_many()
             .filter(Column::OrganizationId.eq(organization.as_uuid()))

@@ -10,7 +10,7 @@ use crate::{error::port, tx::Tx};
 /// The index `login_guards_age` holds only rows that may go.
 const GUARDS: &str = "DELETE FROM login_guards WHERE (organization_id, account, authenticator) IN \
      (SELECT organization_id, account, authenticator FROM login_guards \
-     WHERE updated_at < $1 AND (user_id IS NULL OR failures = 0) AND (blocked_until IS NULL OR blocked_until <= $2) \
+     WHERE updated_at < $1 AND (user_id IS NULL OR failures = 0 OR authenticator = 'device') AND (blocked_until IS NULL OR blocked_until <= $2) \
      ORDER BY updated_at LIMIT $3)";
 
 const CHALLENGES: &str = "DELETE FROM mfa_challenges WHERE challenge_hash IN \

@@ -3,11 +3,16 @@
 use async_trait::async_trait;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait},
 };
 use vutf_crypto_keys::{Keyring, SubjectKeys};
-use vutf_identity::{Session, repo::SessionRepo};
+use vutf_identity::{
+    Session,
+    refresh::TokenHash,
+    repo::SessionRepo,
+    session::{Ends, used::Used},
+};
 use vutf_kernel::{Assurance, Entropy, OrganizationId, PortError, SessionId, Timestamp, UserId};
 
 use super::{micros, person, set_stamps, stamps_of, status};
@@ -20,7 +25,7 @@ use crate::{
     tx::Tx,
 };
 
-/// The most sessions of a user that a list shows.
+/// The most sessions of a user that a list shows, or that end at once to make room.
 const LISTED: u64 = 100;
 
 #[async_trait]
@@ -54,12 +59,8 @@ impl SessionRepo for Tx {
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Session>, PortError> {
-        let rows = sessions::Entity::find()
-            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
-            .filter(sessions::Column::UserId.eq(user.as_uuid()))
-            .filter(sessions::Column::RevokedAt.is_null())
-            .filter(sessions::Column::ExpiresAt.gt(now.as_micros()))
-            .order_by_desc(sessions::Column::Id)
+        let rows = theirs(organization, user)
+            .filter(lives(now))
             .limit(LISTED)
             .all(&self.db)
             .await
@@ -67,18 +68,43 @@ impl SessionRepo for Tx {
         self.sessions_of(&rows).await
     }
 
-    async fn touch(&mut self, id: SessionId, at: Timestamp) -> Result<(), PortError> {
+    async fn beyond(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let ids: Vec<uuid::Uuid> = theirs(organization, user)
+            .select_only()
+            .column(sessions::Column::Id)
+            .filter(lives(now))
+            .offset(u64::from(keep))
+            .limit(LISTED)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(port("sessions.beyond"))?;
+        Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+    }
+
+    async fn touch(&mut self, used: &Used) -> Result<bool, PortError> {
         let change = sessions::ActiveModel {
-            last_seen_at: Set(at.as_micros()),
+            last_seen_at: Set(used.at.as_micros()),
+            idle_expires_at: micros(used.idle_expires_at),
             ..Default::default()
         };
-        sessions::Entity::update_many()
+        let done = sessions::Entity::update_many()
             .set(change)
-            .filter(sessions::Column::Id.eq(id.as_uuid()))
+            .filter(sessions::Column::Id.eq(used.session_id.as_uuid()))
+            .filter(sessions::Column::OrganizationId.eq(used.organization_id.as_uuid()))
+            .filter(sessions::Column::Aal.eq(used.aal.as_str()))
+            .filter(sessions::Column::LastSeenAt.lte(used.unless_since.as_micros()))
+            .filter(lives(used.at))
             .exec(&self.db)
             .await
-            .map(|_| ())
-            .map_err(port("sessions.touch"))
+            .map_err(port("sessions.touch"))?;
+        Ok(done.rows_affected == 1)
     }
 
     async fn reauthenticate(
@@ -86,12 +112,16 @@ impl SessionRepo for Tx {
         organization: OrganizationId,
         id: SessionId,
         assurance: &Assurance,
+        ends: Ends,
         at: Timestamp,
     ) -> Result<bool, PortError> {
         let change = sessions::ActiveModel {
             aal: Set(assurance.aal.as_str().to_owned()),
             amr: Set(assurance.amr.join(" ")),
             auth_time: Set(assurance.auth_time.as_micros()),
+            last_seen_at: Set(at.as_micros()),
+            expires_at: Set(ends.expires_at.as_micros()),
+            idle_expires_at: micros(ends.idle_expires_at),
             updated_at: Set(at.as_micros()),
             ..Default::default()
         };
@@ -109,6 +139,97 @@ impl SessionRepo for Tx {
             .await
             .map_err(port("sessions.reauthenticate"))?;
         Ok(done.rows_affected == 1)
+    }
+
+    async fn mark_moved(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let change = sessions::ActiveModel {
+            moved_at: micros(Some(at)),
+            ..Default::default()
+        };
+        let done = sessions::Entity::update_many()
+            .set(change)
+            .filter(sessions::Column::Id.eq(id.as_uuid()))
+            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(sessions::Column::RevokedAt.is_null())
+            .filter(sessions::Column::MovedAt.is_null())
+            .exec(&self.db)
+            .await
+            .map_err(port("sessions.mark_moved"))?;
+        Ok(done.rows_affected == 1)
+    }
+
+    async fn settle(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        place: &vutf_identity::session::Place,
+    ) -> Result<(), PortError> {
+        let change = sessions::ActiveModel {
+            network_tag: Set(Some(place.network.to_vec())),
+            browser_tag: Set(Some(place.agent.to_vec())),
+            moved_at: Set(None),
+            ..Default::default()
+        };
+        sessions::Entity::update_many()
+            .set(change)
+            .filter(sessions::Column::Id.eq(id.as_uuid()))
+            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+            .exec(&self.db)
+            .await
+            .map(|_| ())
+            .map_err(port("sessions.settle"))
+    }
+
+    async fn rekey(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        cookie: &TokenHash,
+        at: Timestamp,
+    ) -> Result<bool, PortError> {
+        let change = sessions::ActiveModel {
+            cookie_hash: Set(Some(cookie.0.to_vec())),
+            updated_at: Set(at.as_micros()),
+            ..Default::default()
+        };
+        let done = sessions::Entity::update_many()
+            .set(change)
+            .col_expr(
+                sessions::Column::Version,
+                Expr::col(sessions::Column::Version).add(1),
+            )
+            .col_expr(sessions::Column::UpdatedBy, Expr::col(sessions::Column::UserId))
+            .filter(sessions::Column::Id.eq(id.as_uuid()))
+            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(sessions::Column::RevokedAt.is_null())
+            .filter(sessions::Column::CookieHash.is_not_null())
+            .exec(&self.db)
+            .await
+            .map_err(port("sessions.rekey"))?;
+        Ok(done.rows_affected == 1)
+    }
+
+    async fn with_cookie(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let ids: Vec<uuid::Uuid> = theirs(organization, user)
+            .select_only()
+            .column(sessions::Column::Id)
+            .filter(sessions::Column::RevokedAt.is_null())
+            .filter(sessions::Column::CookieHash.is_not_null())
+            .limit(LISTED)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(port("sessions.with_cookie"))?;
+        Ok(ids.into_iter().map(SessionId::from_uuid).collect())
     }
 
     async fn revoke(
@@ -171,6 +292,8 @@ impl SessionRepo for Tx {
         let nothing = sessions::ActiveModel {
             ip_ct: Set(None),
             user_agent_ct: Set(None),
+            network_tag: Set(None),
+            browser_tag: Set(None),
             ..Default::default()
         };
         sessions::Entity::update_many()
@@ -180,7 +303,8 @@ impl SessionRepo for Tx {
             .filter(
                 sessions::Column::IpCt
                     .is_not_null()
-                    .or(sessions::Column::UserAgentCt.is_not_null()),
+                    .or(sessions::Column::UserAgentCt.is_not_null())
+                    .or(sessions::Column::NetworkTag.is_not_null()),
             )
             .exec(&self.db)
             .await
@@ -199,6 +323,23 @@ impl Tx {
             .map(|row| session(row, &self.keyring, &keys))
             .collect()
     }
+}
+
+/// A user's, newest first.
+fn theirs(organization: OrganizationId, user: UserId) -> Select<sessions::Entity> {
+    sessions::Entity::find()
+        .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+        .filter(sessions::Column::UserId.eq(user.as_uuid()))
+        .order_by_desc(sessions::Column::Id)
+}
+
+/// Neither ended nor over at `now`.
+fn lives(now: Timestamp) -> Condition {
+    let idle = sessions::Column::IdleExpiresAt;
+    Condition::all()
+        .add(sessions::Column::RevokedAt.is_null())
+        .add(sessions::Column::ExpiresAt.gt(now.as_micros()))
+        .add(idle.is_null().or(idle.gt(now.as_micros())))
 }
 
 fn ended(reason: &str, by: Option<UserId>, at: Timestamp) -> sessions::ActiveModel {
@@ -247,8 +388,14 @@ fn row(
         user_agent_ct: Set(user_agent),
         last_seen_at: Set(session.last_seen_at.as_micros()),
         expires_at: Set(session.expires_at.as_micros()),
+        idle_expires_at: micros(session.idle_expires_at),
         revoked_at: micros(session.revoked_at),
         revoke_reason: Set(session.revoke_reason.clone()),
+        cookie_hash: Set(session.cookie.map(|hash| hash.0.to_vec())),
+        network_tag: Set(session.settled.place.map(|place| place.network.to_vec())),
+        browser_tag: Set(session.settled.place.map(|place| place.agent.to_vec())),
+        moved_at: micros(session.settled.moved_at),
+        previous_login_at: micros(session.previous_login_at),
         ..Default::default()
     };
     set_stamps!(row, &session.stamps);
@@ -277,8 +424,16 @@ fn session(row: &sessions::Model, keyring: &Keyring, keys: &SubjectKeys) -> Resu
         user_agent: open(sessions::Column::UserAgentCt, &row.user_agent_ct)?,
         last_seen_at: Timestamp::from_micros(row.last_seen_at),
         expires_at: Timestamp::from_micros(row.expires_at),
+        idle_expires_at: row.idle_expires_at.map(Timestamp::from_micros),
         revoked_at: row.revoked_at.map(Timestamp::from_micros),
         revoke_reason: row.revoke_reason.clone(),
+        cookie: status::cookie(row.cookie_hash.as_deref(), row.id)?,
+        settled: status::settled(
+            [row.network_tag.as_deref(), row.browser_tag.as_deref()],
+            row.moved_at,
+            row.id,
+        )?,
+        previous_login_at: row.previous_login_at.map(Timestamp::from_micros),
         stamps: stamps_of!(row),
     })
 }

@@ -3,7 +3,11 @@
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
 use uuid::Uuid;
-use vutf_identity::{IdentityRead, SessionStatus, UserStatus};
+use vutf_identity::{
+    IdentityRead, SessionStatus, UserStatus,
+    refresh::TokenHash,
+    session::{Place, Settled},
+};
 use vutf_kernel::{Aal, Assurance, OrganizationId, PortError, SessionId, Timestamp, UserId};
 
 use crate::{
@@ -14,7 +18,8 @@ use crate::{
 
 /// `$1` is understood by both databases.
 const STATUS: &str = "SELECT s.organization_id, s.user_id, s.epoch AS session_epoch, s.aal, s.amr, s.auth_time, s.expires_at, \
-     s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
+     s.idle_expires_at, s.last_seen_at, s.cookie_hash, s.network_tag, \
+     s.browser_tag, s.moved_at, s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
      u.version AS user_version, u.email_verified_at, u.erased_at, u.pii_mac, u.row_mac \
      FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
 const ROLES: &str = "SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role";
@@ -28,6 +33,12 @@ struct StatusRow {
     amr: String,
     auth_time: i64,
     expires_at: i64,
+    idle_expires_at: Option<i64>,
+    last_seen_at: i64,
+    cookie_hash: Option<Vec<u8>>,
+    network_tag: Option<Vec<u8>>,
+    browser_tag: Option<Vec<u8>>,
+    moved_at: Option<i64>,
     revoked_at: Option<i64>,
     user_epoch: i64,
     user_status: String,
@@ -96,12 +107,20 @@ fn status(id: SessionId, row: &StatusRow, roles: Vec<RoleRow>) -> Result<Session
             .ok_or_else(|| corrupt("users", "status", row.user_id, "not a known status"))?,
         user_deleted: row.user_deleted_at.is_some(),
         revoked_at: row.revoked_at.map(Timestamp::from_micros),
+        last_seen_at: Timestamp::from_micros(row.last_seen_at),
         expires_at: Timestamp::from_micros(row.expires_at),
+        idle_expires_at: row.idle_expires_at.map(Timestamp::from_micros),
         assurance: Assurance {
             aal: aal(&row.aal, id)?,
             auth_time: Timestamp::from_micros(row.auth_time),
             amr: words(&row.amr),
         },
+        cookie: cookie(row.cookie_hash.as_deref(), id)?,
+        settled: settled(
+            [row.network_tag.as_deref(), row.browser_tag.as_deref()],
+            row.moved_at,
+            id,
+        )?,
         roles: roles.into_iter().map(|row| row.role).collect(),
     })
 }
@@ -111,6 +130,30 @@ pub(super) fn aal(text: &str, row: impl ToString) -> Result<Aal, PortError> {
         .into_iter()
         .find(|level| level.as_str() == text)
         .ok_or_else(|| corrupt("sessions", "aal", row, "not a known level"))
+}
+
+pub(super) fn cookie(hash: Option<&[u8]>, row: impl ToString) -> Result<Option<TokenHash>, PortError> {
+    let read = |hash: &[u8]| hash.try_into().map(TokenHash);
+    let found = hash.map(read).transpose();
+    found.map_err(|_| corrupt("sessions", "cookie_hash", row, "not 32 bytes"))
+}
+
+pub(super) fn settled(
+    tags: [Option<&[u8]>; 2],
+    moved_at: Option<i64>,
+    row: impl ToString,
+) -> Result<Settled, PortError> {
+    let place = match tags {
+        [Some(network), Some(agent)] => match (network.try_into(), agent.try_into()) {
+            (Ok(network), Ok(agent)) => Some(Place { network, agent }),
+            _ => return Err(corrupt("sessions", "network_tag", row, "not 32 bytes")),
+        },
+        _ => None,
+    };
+    Ok(Settled {
+        place,
+        moved_at: moved_at.map(Timestamp::from_micros),
+    })
 }
 
 pub(super) fn words(text: &str) -> Vec<String> {

@@ -139,6 +139,7 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO mfa_challenges (challenge_hash, organization_id, user_id, epoch, password_changed_at, expires_at, created_at) \
                VALUES ({blob}, {home}, {one}, 0, 1, 2, 1)"
         ),
+        format!("UPDATE sessions SET idle_expires_at = 1, cookie_hash = {blob}, network_tag = {blob}, moved_at = 1 WHERE id = {two}"),
     ]
 }
 

@@ -4,37 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 
-/// A stable code.
-#[derive(Clone, Copy, Debug)]
-pub struct Code {
-    /// Without prefix, in snake_case.
-    pub name: &'static str,
-    /// The status it comes with.
-    pub status: u16,
-    /// `title` of the document.
-    pub title: &'static str,
-    /// What to do about it.
-    pub mend: &'static str,
-    /// Whether it stands for its status where nothing closer is known.
-    pub generic: bool,
-}
-
-const fn code(name: &'static str, status: u16, title: &'static str, mend: &'static str) -> Code {
-    Code {
-        name,
-        status,
-        title,
-        mend,
-        generic: false,
-    }
-}
-
-const fn generic(name: &'static str, status: u16, title: &'static str, mend: &'static str) -> Code {
-    Code {
-        generic: true,
-        ..code(name, status, title, mend)
-    }
-}
+use super::code::{Code, code, generic};
 
 /// All codes, by status.
 pub const CODES: &[Code] = &[
@@ -283,6 +253,18 @@ pub const CODES: &[Code] = &[
         "Ask an administrator for the permission.",
     ),
     code(
+        "csrf_refused",
+        403,
+        "The token beside the cookie is missing or not right",
+        "Get one from `GET /api/v1/auth/csrf` and send it as `X-CSRF-Token`.",
+    ),
+    code(
+        "foreign_origin",
+        403,
+        "The request comes from a page of another origin",
+        "Serve the page from the same origin as the API, or use access tokens.",
+    ),
+    code(
         "permission_denied",
         403,
         "A permission is missing",
@@ -331,6 +313,12 @@ pub const CODES: &[Code] = &[
         "Sign in as a person.",
     ),
     generic("not_found", 404, "There is no such thing", "Check the id."),
+    code(
+        "no_cookie_session",
+        409,
+        "This session is not held by a cookie",
+        "Send requests with an access token as they are.",
+    ),
     code(
         "not_sequenced",
         409,

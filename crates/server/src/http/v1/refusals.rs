@@ -13,7 +13,7 @@ use vutf_identity::{
     password::strength::AssessError,
     role::{assign::AssignError, list::ListRolesError},
     session::{
-        AuthenticateError, list::ListSessionsError, login::LoginError, logout::LogoutError,
+        AuthenticateError, csrf::CsrfError, list::ListSessionsError, login::LoginError, logout::LogoutError,
         refresh::RefreshError, revoke::RevokeSessionError, step_up::StepUpError, verify::VerifyError,
     },
     user::{
@@ -73,6 +73,7 @@ refusals! {
     BootstrapError,
     CertificateError,
     CreateError,
+    CsrfError,
     DeleteError,
     DisableError,
     EnableError,

@@ -26,8 +26,13 @@ pub(super) async fn verify(stage: &mut Stage, status: u16) -> Wish {
     } else {
         &app.backup_codes[0]
     };
-    Wish::to("/api/v1/auth/mfa/verify")
-        .json(json!({"challenge": challenge, "method": "backup_code", "code": code}))
+    let wish = Wish::to("/api/v1/auth/mfa/verify");
+    if status == 403 {
+        let body =
+            json!({"challenge": challenge, "method": "backup_code", "code": code, "session": "cookie"});
+        return wish.json(body).from_page("https://elsewhere.example");
+    }
+    wish.json(json!({"challenge": challenge, "method": "backup_code", "code": code}))
 }
 
 pub(super) async fn step_up(stage: &mut Stage, status: u16) -> Wish {

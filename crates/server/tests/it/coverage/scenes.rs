@@ -6,7 +6,7 @@ use vutf_testkit::client::{Answer, ApiClient, Person};
 
 use super::{
     AGENT, UNKNOWN, log_scenes, mfa_scenes,
-    stage::{Caller, Stage},
+    stage::{Browser, Caller, Stage},
 };
 
 /// A request.
@@ -14,10 +14,13 @@ use super::{
 pub(super) struct Wish {
     path: String,
     token: Option<String>,
+    cookies: Option<String>,
+    csrf: Option<String>,
     pub(super) user: Option<String>,
     body: Option<Value>,
     raw: Option<(&'static str, Vec<u8>)>,
     if_match: Option<String>,
+    origin: Option<&'static str>,
 }
 
 impl Wish {
@@ -34,9 +37,26 @@ impl Wish {
             ..self
         }
     }
+    /// By a session that a browser holds, with the token beside the cookie or without it.
+    pub(super) fn by_browser(self, browser: &Browser, with_token: bool) -> Self {
+        Self {
+            token: None,
+            cookies: Some(browser.cookies.clone()),
+            csrf: with_token.then(|| browser.csrf.clone()),
+            user: Some(browser.id.clone()),
+            ..self
+        }
+    }
     pub(super) fn json(self, body: Value) -> Self {
         Self {
             body: Some(body),
+            ..self
+        }
+    }
+    /// As a browser that shows a page of that origin.
+    pub(super) fn from_page(self, origin: &'static str) -> Self {
+        Self {
+            origin: Some(origin),
             ..self
         }
     }
@@ -54,6 +74,15 @@ impl Wish {
             .header("user-agent", AGENT);
         if let Some(token) = &self.token {
             call = call.bearer(token);
+        }
+        if let Some(origin) = self.origin {
+            call = call.header("origin", origin);
+        }
+        if let Some(cookies) = &self.cookies {
+            call = call.header("cookie", cookies);
+        }
+        if let Some(token) = &self.csrf {
+            call = call.header("x-csrf-token", token);
         }
         if let Some(tag) = &self.if_match {
             call = call.header("if-match", tag);
@@ -110,12 +139,18 @@ pub(super) async fn wish(stage: &mut Stage, endpoint: &Endpoint, status: u16) ->
             let ready = scene(stage, endpoint, 200).await;
             return Wish {
                 token: None,
+                cookies: None,
+                csrf: None,
                 user: None,
                 ..ready
             };
         }
         403 if matches!(endpoint.access, Access::Permission(_)) => {
             return scene(stage, endpoint, 200).await.by(&stage.nobody);
+        }
+        403 if endpoint.access == Access::Session && !endpoint.doc.refusals.contains(&403) => {
+            let browser = stage.browser().await;
+            return scene(stage, endpoint, 200).await.by_browser(&browser, false);
         }
         404 if endpoint.takes_id() => {
             let ready = scene(stage, endpoint, 200).await;
@@ -194,6 +229,33 @@ async fn auth(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
                 &person.password
             };
             Wish::to(what.1).json(json!({"username": person.username, "password": password}))
+        }
+        ("POST", "/api/v1/auth/session") if status == 403 => {
+            let person = stage.nobody.person.clone();
+            Wish::to(what.1)
+                .json(json!({"username": person.username, "password": person.password}))
+                .from_page("https://elsewhere.example")
+        }
+        ("POST", "/api/v1/auth/session") => {
+            let person = stage.nobody.person.clone();
+            let password = if status == 401 {
+                "not the right pass phrase"
+            } else {
+                &person.password
+            };
+            Wish::to(what.1).json(json!({"username": person.username, "password": password}))
+        }
+        ("DELETE", "/api/v1/auth/session") => {
+            let browser = stage.browser().await;
+            Wish::to(what.1).by_browser(&browser, true)
+        }
+        ("GET", "/api/v1/auth/csrf") if status == 409 => {
+            let caller = stage.someone().await;
+            Wish::to(what.1).by(&caller)
+        }
+        ("GET", "/api/v1/auth/csrf") => {
+            let browser = stage.browser().await;
+            Wish::to(what.1).by_browser(&browser, false)
         }
         ("POST", "/api/v1/auth/refresh") => {
             let token = stage.someone().await.tokens.refresh;

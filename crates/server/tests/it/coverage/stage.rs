@@ -7,7 +7,7 @@ use vutf_testkit::{
     process::{ServerBuilder, ServerProcess},
 };
 
-use super::{Log, Step, TOO_MANY, UNKNOWN, What, audited, log_scenes, scenes, scenes::Wish, take};
+use super::{AGENT, Log, Step, TOO_MANY, UNKNOWN, What, audited, log_scenes, scenes, scenes::Wish, take};
 use crate::e2e::world::{Admin, World, sequenced};
 
 /// A service on SQLite.
@@ -25,6 +25,13 @@ pub(super) struct Caller {
     pub(super) id: String,
     pub(super) person: Person,
     pub(super) tokens: Tokens,
+}
+
+/// A session that a browser holds.
+pub(super) struct Browser {
+    pub(super) id: String,
+    pub(super) cookies: String,
+    pub(super) csrf: String,
 }
 
 /// The service, and who has been there from the beginning.
@@ -53,7 +60,7 @@ impl Stage {
             .with("VUTF__AUDIT__ANALYSIS_INTERVAL", "20ms");
         let builder = world.server();
         let server = builder.spawn().unwrap();
-        let api = ApiClient::new(server.base_url()).unwrap();
+        let api = ApiClient::named(server.base_url(), AGENT).unwrap();
         let token = server.bootstrap_token().unwrap();
         let nobody = Caller {
             id: String::new(),
@@ -132,6 +139,19 @@ impl Stage {
     pub(super) async fn someone(&mut self) -> Caller {
         let name = format!("person{}", self.next());
         self.made(&name, &[]).await
+    }
+
+    /// Somebody new, who is signed in by a cookie.
+    pub(super) async fn browser(&mut self) -> Browser {
+        let caller = self.someone().await;
+        let body = json!({"username": caller.person.username, "password": caller.person.password});
+        let call = self.site.api.post("/api/v1/auth/session").json(&body);
+        let answer = call.expect(200).await.unwrap();
+        Browser {
+            id: caller.id,
+            cookies: answer.cookies(),
+            csrf: answer.json().unwrap()["csrf_token"].as_str().unwrap().to_owned(),
+        }
     }
 
     async fn made(&self, name: &str, roles: &[&str]) -> Caller {

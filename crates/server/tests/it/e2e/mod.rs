@@ -13,6 +13,7 @@ mod export_receivers;
 mod first_start;
 mod full_disk;
 mod fuzz_requests;
+mod guessing;
 mod housekeeping;
 mod key_jobs;
 mod kill;

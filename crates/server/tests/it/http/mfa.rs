@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
+use vutf_identity::session::Ends;
 use vutf_kernel::{Aal, Assurance, OrganizationId, SessionId, Units};
 use vutf_testkit::authenticator::Authenticator;
 
@@ -92,10 +93,14 @@ impl World {
             auth_time: now.minus(age),
             amr: vec!["pwd".to_owned()],
         };
+        let ends = Ends {
+            expires_at: now.plus(Duration::from_hours(1)),
+            idle_expires_at: None,
+        };
         let mut unit = Units::begin(&*identity.store).await.unwrap();
         let noted = unit
             .sessions()
-            .reauthenticate(HOME, person.session, &assurance, now)
+            .reauthenticate(HOME, person.session, &assurance, ends, now)
             .await;
         assert!(noted.unwrap());
         unit.commit().await.unwrap();
@@ -308,7 +313,10 @@ async fn a_factor_is_removed_by_whoever_proves_that_they_have_it() {
     let removed = world
         .send(bearer(delete("/api/v1/me/mfa/totp"), &person.access))
         .await;
-    assert_eq!(removed.status, 204);
+    assert_eq!(removed.status, 200, "{}", removed.json());
+    let others = &removed.json()["other_sessions"];
+    assert!(others["count"].is_u64());
+    assert_eq!(others["end_by"], "/api/v1/me/sessions/revoke-others");
     world.sign_in("grace").await;
 }
 
@@ -339,4 +347,124 @@ async fn an_administrator_resets_what_somebody_lost() {
         (again.status, again.code().as_str()),
         (409, "VUTF_MFA_NOT_ENROLLED")
     );
+}
+
+#[actix_web::test]
+async fn a_session_that_moves_goes_on_and_proves_itself_anew_where_a_proof_is_demanded() {
+    let world = world(&[]).await;
+    let home = |request: TestRequest| {
+        let request = request.peer_addr("192.0.2.7:1".parse().unwrap());
+        request.insert_header(("user-agent", "browser/1"))
+    };
+    world.person("grace").await;
+    let body = json!({"username": "grace", "password": PASSWORD});
+    let answer = world.send(home(post("/api/v1/auth/login", &body))).await;
+    let grace = person("grace", &answer);
+    let enrol = || bearer(post("/api/v1/me/mfa/totp", &Value::Null), &grace.access);
+    let moved = || {
+        world
+            .events()
+            .iter()
+            .filter(|(action, ..)| action == "session.moved")
+            .count()
+    };
+    let neighbour = home(enrol()).peer_addr("192.0.2.200:1".parse().unwrap());
+    assert_eq!(world.send(neighbour).await.status, 201, "the same network");
+    assert_eq!(moved(), 0);
+
+    let train = |request: TestRequest| home(request).peer_addr("198.51.100.9:1".parse().unwrap());
+    let seen = world.send(train(bearer(get("/api/v1/me"), &grace.access))).await;
+    assert_eq!(seen.status, 200, "it goes on");
+    for _ in 0..3 {
+        let refused = world.send(train(enrol())).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (401, "VUTF_INSUFFICIENT_USER_AUTHENTICATION")
+        );
+        assert!(refused.header("www-authenticate").contains("max_age"));
+    }
+    assert_eq!(
+        world.send(home(enrol())).await.status,
+        401,
+        "at home, too, until it is proved"
+    );
+    assert_eq!(moved(), 1, "one event, however often it is used there");
+
+    let proof = json!({"method": "password", "password": PASSWORD});
+    let proved = world
+        .send(train(bearer(post("/api/v1/auth/step-up", &proof), &grace.access)))
+        .await;
+    assert_eq!(proved.status, 200, "{}", proved.json());
+    assert_eq!(world.send(train(enrol())).await.status, 201);
+    let other_browser = train(enrol()).insert_header(("user-agent", "browser/2"));
+    assert_eq!(world.send(other_browser).await.status, 401);
+    assert_eq!(moved(), 2);
+}
+
+#[actix_web::test]
+async fn one_sees_when_one_was_here_and_how_often_somebody_guessed() {
+    let world = world(&[]).await;
+    let first = world.person("grace").await;
+    let me = async |person: &Person| world.send(bearer(get("/api/v1/me"), &person.access)).await.json();
+    assert_eq!(me(&first).await["failed_attempts"], 0);
+    assert!(
+        me(&first).await.get("previous_login_at").is_none(),
+        "there was none"
+    );
+    let before = me(&first).await["last_login_at"].clone();
+    let second = world.sign_in("grace").await;
+    let wrong = json!({"username": "grace", "password": "not the right phrase"});
+    for _ in 0..3 {
+        assert_eq!(world.send(post("/api/v1/auth/login", &wrong)).await.status, 401);
+    }
+    let seen = me(&second).await;
+    assert_eq!(
+        (&seen["failed_attempts"], &seen["previous_login_at"]),
+        (&json!(3), &before)
+    );
+}
+
+#[actix_web::test]
+async fn whoever_enrols_is_told_of_the_sessions_from_before_which_lose_what_asks_for_the_factor() {
+    let world = world(&[]).await;
+    let first = world.person("grace").await;
+    let old = [world.sign_in("grace").await, world.sign_in("grace").await];
+    let made = world
+        .send(bearer(post("/api/v1/me/mfa/totp", &Value::Null), &first.access))
+        .await;
+    let mut app = Authenticator::new(made.json()["secret"].as_str().unwrap()).unwrap();
+    let body = json!({"code": app.next_code().await});
+    let confirmed = world
+        .send(bearer(post("/api/v1/me/mfa/totp/confirm", &body), &first.access))
+        .await;
+    let others = confirmed.json()["other_sessions"].clone();
+    assert_eq!(others["count"], 2, "{}", confirmed.json());
+    for change in [
+        post("/api/v1/me/mfa/backup-codes", &Value::Null),
+        delete("/api/v1/me/mfa/totp"),
+    ] {
+        let refused = world.send(bearer(change, &old[0].access)).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (401, "VUTF_INSUFFICIENT_USER_AUTHENTICATION")
+        );
+    }
+    let end = post(others["end_by"].as_str().unwrap(), &Value::Null);
+    assert_eq!(world.send(bearer(end, &first.access)).await.status, 200);
+    for session in &old {
+        assert_eq!(
+            world
+                .send(bearer(get("/api/v1/me"), &session.access))
+                .await
+                .status,
+            401
+        );
+    }
+    let again = confirmed.json()["backup_codes"][0].as_str().unwrap().to_owned();
+    let challenge = world.challenge("grace").await;
+    assert_eq!(world.verify(&challenge, "backup_code", &again).await.status, 200);
+    let removed = world
+        .send(bearer(delete("/api/v1/me/mfa/totp"), &first.access))
+        .await;
+    assert_eq!(removed.json()["other_sessions"]["count"], 1);
 }

@@ -46,7 +46,7 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled},
+    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled, Uses},
     telemetry::Metrics,
 };
 use vutf_store_seaorm::Backlog;
@@ -155,6 +155,7 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
             100,
         )),
         throttled: Throttled::default(),
+        uses: Uses::default(),
         identity,
         cache,
         counts_alone: std::sync::atomic::AtomicBool::default(),

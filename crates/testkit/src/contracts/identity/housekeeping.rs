@@ -16,6 +16,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     idle_counters_go(store, factory).await;
+    known_browsers_go_with_age(store, factory).await;
     sessions_that_are_over_go(store, factory).await;
 }
 
@@ -60,6 +61,35 @@ async fn idle_counters_go(store: &Store, factory: &mut Factory) {
         left.push(once!(store, guards.lock(HOME, key, now)).unwrap().failures);
     }
     assert_eq!(left, [0, 0, 0, 6, 6, 0, 100]);
+}
+
+async fn known_browsers_go_with_age(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await.id;
+    let start = factory.now().plus(DAY * 400);
+    remove_guards(store, start, start).await;
+    let key = |account: u8| GuardKey {
+        user: Some(user),
+        account: [account; 32],
+        authenticator: "device",
+    };
+    let state = GuardState {
+        failures: 10,
+        blocked_until: None,
+    };
+    let (old, young) = (key(0xD1), key(0xD2));
+    once!(store, guards.put(HOME, &old, &state, start)).unwrap();
+    let later = start.plus(DAY);
+    once!(store, guards.put(HOME, &young, &state, later)).unwrap();
+    assert_eq!(
+        once!(store, housekeeping.remove_guards(later, later, 10)).unwrap(),
+        1
+    );
+    assert_eq!(
+        once!(store, guards.failures_of(HOME, &young.account)).unwrap(),
+        10,
+        "the young one stays"
+    );
+    assert_eq!(once!(store, guards.failures_of(HOME, &old.account)).unwrap(), 0);
 }
 
 /// A session with `rotations` spent tokens, that expires at `end`.

@@ -13,7 +13,7 @@ use super::{
     sessions::stored_session,
     stored_user, winners,
 };
-use crate::factory::Factory;
+use crate::{contracts::NEIGHBOUR, factory::Factory};
 
 pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     guesses_in_parallel_do_not_outrun_the_counter(store, factory).await;
@@ -21,6 +21,7 @@ pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     one_name_goes_to_one_user(store, factory).await;
     one_update_of_a_version_wins(store, factory).await;
     one_caller_ends_a_session(store, factory).await;
+    nobody_has_more_sessions_than_they_may(store, factory).await;
     the_last_administrator_stays(store, factory).await;
     the_bootstrap_secret_is_used_once(store, factory).await;
 }
@@ -44,6 +45,11 @@ async fn guesses_in_parallel_do_not_outrun_the_counter(store: &Store, factory: &
         .await;
         assert_eq!(winners(&answers), 5);
         assert_eq!(once!(store, guards.lock(HOME, &key, now)).unwrap().failures, 5);
+        assert_eq!(once!(store, guards.failures_of(HOME, &key.account)).unwrap(), 5);
+        assert_eq!(
+            once!(store, guards.failures_of(NEIGHBOUR, &key.account)).unwrap(),
+            0
+        );
     }
 }
 
@@ -119,6 +125,33 @@ async fn one_caller_ends_a_session(store: &Store, factory: &mut Factory) {
     })
     .await;
     assert_eq!(winners(&answers), 1);
+}
+
+async fn nobody_has_more_sessions_than_they_may(store: &Store, factory: &mut Factory) {
+    const KEEP: u32 = 4;
+    let user = stored_user(store, factory).await;
+    let id = user.id;
+    let sessions: Vec<_> = (0..RACERS).map(|_| factory.session(&user)).collect();
+    let at = factory.now();
+    let answers = race(store, move |racer, tx| {
+        let session = sessions[racer].clone();
+        Box::pin(async move {
+            tx.users().note_login(id, at).await?;
+            for oldest in tx.sessions().beyond(HOME, id, KEEP, at).await? {
+                tx.sessions()
+                    .revoke(HOME, oldest, "too_many_sessions", None, at)
+                    .await?;
+            }
+            tx.sessions().insert(&session).await?;
+            // What a later sign-in would see; within the transaction the count is exact.
+            let live = tx.sessions().live_of(HOME, id, at).await?;
+            Ok(live.len() <= KEEP as usize + 1)
+        })
+    })
+    .await;
+    assert_eq!(winners(&answers), RACERS);
+    let live = once!(store, sessions.live_of(HOME, id, at)).unwrap();
+    assert_eq!(live.len(), KEEP as usize + 1);
 }
 
 async fn the_last_administrator_stays(store: &Store, factory: &mut Factory) {

@@ -264,6 +264,7 @@ async fn who_is_erased_is_nowhere_and_frees_the_names(store: &Store, factory: &m
     }
     let emptied = once!(store, sessions.find(HOME, session.id)).unwrap().unwrap();
     assert_eq!((emptied.ip, emptied.user_agent), (None, None));
+    assert_eq!(emptied.settled.place, None);
     let changed = user.clone().changed(None, at);
     let gone = once!(store, users.update(&changed)).unwrap_err();
     assert_eq!(gone.fault, Fault::Stale);

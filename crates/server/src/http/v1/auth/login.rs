@@ -1,17 +1,18 @@
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vutf_identity::{
     action, mfa,
     session::{
-        Challenged,
+        Challenged, SessionKind,
         login::{LoggedIn, Login, login},
     },
 };
 use vutf_kernel::Secret;
 
-use super::TokensBody;
+use super::{TokensBody, refused};
 use crate::http::{
+    cookies,
     problem::Problem,
     request::{Caller, Json},
     route::{Access, Doc, Endpoint, Method, RateClass},
@@ -39,10 +40,10 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
 pub(crate) struct LoginRequest {
     /// Username or e-mail address.
     #[schema(value_type = String, example = "grace")]
-    username: Secret<String>,
+    pub(super) username: Secret<String>,
     /// The password.
     #[schema(value_type = String, format = Password, write_only)]
-    password: Secret<String>,
+    pub(super) password: Secret<String>,
 }
 
 /// What a right password leads to.
@@ -85,14 +86,25 @@ impl From<Challenged> for MfaRequiredBody {
 
 pub(crate) async fn handle(
     state: web::Data<AppState>,
+    request: HttpRequest,
     caller: Caller,
     body: Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
     let LoginRequest { username, password } = body.0;
-    let command = Login { username, password };
-    let body = match login(&caller, &state.identity, command).await? {
-        LoggedIn::SignedIn(signed_in) => LoginBody::Authenticated(signed_in.into()),
-        LoggedIn::Challenged(challenged) => LoginBody::MfaRequired(challenged.into()),
+    let command = Login {
+        username,
+        password,
+        client: cookies::client(&request, SessionKind::Token),
     };
-    Ok(HttpResponse::Ok().json(body))
+    let mut answer = HttpResponse::Ok();
+    let done = login(&caller, &state.identity, command).await;
+    let body = match done.map_err(|error| refused(&state, error))? {
+        LoggedIn::SignedIn(signed_in) => {
+            cookies::give_device(&mut answer, signed_in.device.as_ref());
+            LoginBody::Authenticated(signed_in.into())
+        }
+        LoggedIn::Challenged(challenged) => LoginBody::MfaRequired(challenged.into()),
+        LoggedIn::Cookie(_) => return Err(Problem::internal("tokens were asked for")),
+    };
+    Ok(answer.json(body))
 }

@@ -1,7 +1,11 @@
 use actix_web::{HttpResponse, web};
-use vutf_identity::{action, session::logout::logout};
+use vutf_identity::{
+    action,
+    session::{SessionKind, logout::logout},
+};
 
 use crate::http::{
+    cookies,
     problem::Problem,
     request::Caller,
     route::{Access, Doc, Endpoint, Method, RateClass},
@@ -14,10 +18,14 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Session,
     action: action::SESSION_LOGOUT,
     rate: RateClass::Default,
-    doc: Doc::new("auth", "End this session and its refresh tokens"),
+    doc: Doc::new("auth", "End this session with its refresh tokens or its cookies"),
 };
 
 pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
     logout(&caller, &state.identity).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let mut answer = HttpResponse::NoContent();
+    if caller.kind() == SessionKind::Cookie {
+        cookies::take_back(&mut answer);
+    }
+    Ok(answer.finish())
 }

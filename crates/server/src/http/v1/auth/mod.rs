@@ -1,17 +1,29 @@
 //! Registration, sign-in, tokens.
 
+pub(crate) mod csrf;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod mfa;
 pub(crate) mod password;
 pub(crate) mod refresh;
 pub(crate) mod register;
+pub(crate) mod session;
 pub(crate) mod step_up;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vutf_identity::session::SignedIn;
+use vutf_identity::session::{SignedIn, login::LoginError};
+
+use crate::http::{problem::Problem, state::AppState};
+
+/// A sign-in that was refused. Operators see from the number that somebody tries many accounts from one place; the answer is as any.
+fn refused(state: &AppState, error: LoginError) -> Problem {
+    if matches!(error, LoginError::NetworkBarred) {
+        state.metrics.network_barred();
+    }
+    error.into()
+}
 
 /// Tokens of a session.
 #[derive(Serialize, ToSchema)]

@@ -5,11 +5,12 @@ use uuid::Uuid;
 use vutf_identity::{
     action,
     mfa::{self, Presented},
-    session::step_up::{StepUp, SteppedUp, step_up},
+    session::step_up::{Credential, StepUp, SteppedUp, step_up},
 };
 use vutf_kernel::Secret;
 
 use crate::http::{
+    cookies,
     problem::Problem,
     request::{Caller, Json},
     route::{Access, Doc, Endpoint, Method, RateClass},
@@ -52,17 +53,23 @@ pub(crate) enum StepUpRequest {
     },
 }
 
-/// A token that tells of the new proof.
+/// The new proof, with a token that tells of it, or in a new cookie.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SteppedUpBody {
-    /// PASETO v4.public. The refresh token stays as it is.
-    access_token: String,
-    /// Always `Bearer`.
+    /// PASETO v4.public, where the session is one of tokens. The refresh token stays as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    /// `Bearer`, beside an access token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Bearer")]
-    token_type: &'static str,
+    token_type: Option<&'static str>,
     /// Life of the access token, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 600)]
-    expires_in: u64,
+    expires_in: Option<u64>,
+    /// To be sent as `X-CSRF-Token` from now on, where the session is held by a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf_token: Option<String>,
     /// The session.
     session_id: Uuid,
     /// What the session has proved: `aal1`, `aal2`.
@@ -79,7 +86,22 @@ pub(crate) async fn handle(
     body: Json<StepUpRequest>,
 ) -> Result<HttpResponse, Problem> {
     let stepped_up = step_up(&caller, &state.identity, body.0.into()).await?;
-    Ok(HttpResponse::Ok().json(SteppedUpBody::from(stepped_up)))
+    let mut answer = HttpResponse::Ok();
+    let mut body = SteppedUpBody::of(&stepped_up);
+    match stepped_up.credential {
+        Credential::Cookie { cookie, ends } => {
+            body.csrf_token = Some(cookies::give(&state, &mut answer, &cookie, ends)?);
+        }
+        Credential::Token {
+            access_token,
+            expires_in,
+        } => {
+            body.access_token = Some(access_token.expose().clone());
+            body.token_type = Some("Bearer");
+            body.expires_in = Some(expires_in.as_secs());
+        }
+    }
+    Ok(answer.json(body))
 }
 
 impl From<StepUpRequest> for StepUp {
@@ -93,12 +115,14 @@ impl From<StepUpRequest> for StepUp {
     }
 }
 
-impl From<SteppedUp> for SteppedUpBody {
-    fn from(stepped_up: SteppedUp) -> Self {
+impl SteppedUpBody {
+    /// Without what the session is held by.
+    fn of(stepped_up: &SteppedUp) -> Self {
         Self {
-            access_token: stepped_up.access_token.expose().clone(),
-            token_type: "Bearer",
-            expires_in: stepped_up.expires_in.as_secs(),
+            access_token: None,
+            token_type: None,
+            expires_in: None,
+            csrf_token: None,
             session_id: stepped_up.session_id.as_uuid(),
             acr: stepped_up.assurance.aal.as_str(),
             auth_time: stepped_up.assurance.auth_time.rfc3339(),

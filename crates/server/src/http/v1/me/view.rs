@@ -6,7 +6,7 @@ use crate::http::{
     request::Caller,
     route::{Access, Doc, Endpoint, Method, RateClass},
     state::AppState,
-    v1::users::{UserBody, profile},
+    v1::users::{UserBody, own},
 };
 
 pub(crate) const ENDPOINT: Endpoint = Endpoint {
@@ -21,6 +21,6 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
 };
 
 pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let own = me::view(&caller, &state.identity).await?;
-    Ok(profile(own))
+    let found = me::view(&caller, &state.identity).await?;
+    Ok(own(found))
 }

@@ -20,7 +20,10 @@ use actix_web::{HttpResponse, http::header};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vutf_identity::{User, user::Profile};
+use vutf_identity::{
+    User,
+    user::{Profile, me::Own},
+};
 use vutf_kernel::Timestamp;
 
 use crate::http::request::etag;
@@ -52,6 +55,13 @@ pub(crate) struct UserBody {
     /// The last sign-in.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_login_at: Option<String>,
+    /// Of one's own account: the sign-in before that of this session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    previous_login_at: Option<String>,
+    /// Of one's own account: wrong passwords and codes since the last right one, but for those from known browsers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_attempts: Option<i64>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     created_at: String,
@@ -78,6 +88,8 @@ impl UserBody {
             status: user.status.as_str(),
             roles,
             last_login_at: user.last_login_at.map(Timestamp::rfc3339),
+            previous_login_at: None,
+            failed_attempts: None,
             created_at: user.stamps.created_at.rfc3339(),
             updated_at: user.stamps.updated_at.rfc3339(),
             deleted_at: user.stamps.deleted_at.map(Timestamp::rfc3339),
@@ -106,4 +118,16 @@ pub(crate) fn profile(profile: Profile) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(etag(profile.user.stamps.version))
         .json(UserBody::new(profile.user, Some(profile.roles)))
+}
+
+/// 200 with one's own account, and what tells whether somebody else is at it.
+pub(crate) fn own(own: Own) -> HttpResponse {
+    let Profile { user, roles } = own.profile;
+    let tag = etag(user.stamps.version);
+    let body = UserBody {
+        previous_login_at: own.previous_login_at.map(Timestamp::rfc3339),
+        failed_attempts: Some(own.failed_attempts),
+        ..UserBody::new(user, Some(roles))
+    };
+    HttpResponse::Ok().insert_header(tag).json(body)
 }

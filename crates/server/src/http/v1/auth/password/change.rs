@@ -9,6 +9,7 @@ use vutf_identity::{
 use vutf_kernel::{Secret, SessionId};
 
 use crate::http::{
+    cookies,
     problem::Problem,
     request::{Caller, Json},
     route::{Access, Doc, Endpoint, Method, RateClass},
@@ -66,9 +67,13 @@ pub(crate) async fn handle(
         new: body.0.new_password,
         keep_other_sessions: body.0.keep_other_sessions,
     };
-    let ended = change_password(&caller, &state.identity, command).await?;
-    Ok(HttpResponse::Ok().json(PasswordChangedBody {
+    let changed = change_password(&caller, &state.identity, command).await?;
+    let mut answer = HttpResponse::Ok();
+    if let Some((cookie, ends)) = &changed.cookie {
+        cookies::give(&state, &mut answer, cookie, *ends)?;
+    }
+    Ok(answer.json(PasswordChangedBody {
         status: "changed",
-        sessions_ended: ended.iter().map(SessionId::as_uuid).collect(),
+        sessions_ended: changed.ended.iter().map(SessionId::as_uuid).collect(),
     }))
 }

@@ -8,6 +8,29 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vutf_identity::mfa::BackupCode;
 
+use super::sessions::revoke_others;
+
+/// Sessions of the account beside this one. Whoever changed a factor because of a suspicion ends them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OtherSessions)]
+pub(crate) struct OtherSessionsBody {
+    /// How many.
+    #[schema(example = 2)]
+    count: usize,
+    /// A POST to it ends them.
+    #[schema(example = "/api/v1/me/sessions/revoke-others")]
+    end_by: &'static str,
+}
+
+impl From<usize> for OtherSessionsBody {
+    fn from(count: usize) -> Self {
+        Self {
+            count,
+            end_by: revoke_others::ENDPOINT.path,
+        }
+    }
+}
+
 /// New backup codes. They are shown here and nowhere else; those from before count no more.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BackupCodesBody {
@@ -17,11 +40,15 @@ pub(crate) struct BackupCodesBody {
 }
 
 impl BackupCodesBody {
-    /// The one place where codes leave their custody: they belong to the caller.
     fn new(codes: &[BackupCode]) -> Self {
-        let texts = codes.iter().map(|code| code.to_text().expose().clone());
         Self {
-            backup_codes: texts.collect(),
+            backup_codes: texts(codes),
         }
     }
+}
+
+/// The one place where codes leave their custody: they belong to the caller.
+fn texts(codes: &[BackupCode]) -> Vec<String> {
+    let texts = codes.iter().map(|code| code.to_text().expose().clone());
+    texts.collect()
 }

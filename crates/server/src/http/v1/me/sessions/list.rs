@@ -31,7 +31,10 @@ pub(crate) struct SessionBody {
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
     created_at: String,
-    /// When its refresh token was last used.
+    /// `token` or `cookie`: how its client holds it.
+    #[schema(example = "token")]
+    kind: &'static str,
+    /// When it was last used, to the minute.
     #[schema(value_type = String, format = DateTime)]
     last_seen_at: String,
     /// When it ends at the latest.
@@ -63,6 +66,7 @@ impl SessionBody {
         Self {
             id: session.id.as_uuid(),
             current,
+            kind: session.kind().as_str(),
             created_at: session.stamps.created_at.rfc3339(),
             last_seen_at: session.last_seen_at.rfc3339(),
             expires_at: session.expires_at.rfc3339(),

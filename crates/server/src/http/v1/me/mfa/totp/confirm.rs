@@ -1,5 +1,5 @@
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vutf_identity::{
     action,
@@ -7,8 +7,9 @@ use vutf_identity::{
 };
 use vutf_kernel::Secret;
 
-use super::super::BackupCodesBody;
+use super::super::{OtherSessionsBody, texts};
 use crate::http::{
+    cookies,
     problem::Problem,
     request::{Caller, Json},
     route::{Access, Doc, Endpoint, Method, RateClass},
@@ -23,7 +24,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     rate: RateClass::Default,
     doc: Doc::new("me", "Confirm an authenticator app with a code that it shows")
         .takes::<ConfirmRequest>()
-        .answers::<BackupCodesBody>(200)
+        .answers::<ConfirmedBody>(200)
         .refuses(&[409]),
 };
 
@@ -36,12 +37,30 @@ pub(crate) struct ConfirmRequest {
     code: Secret<String>,
 }
 
+/// A factor that counts.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FactorConfirmed)]
+pub(crate) struct ConfirmedBody {
+    /// New backup codes, shown here and nowhere else; each is good once.
+    #[schema(example = json!(["0123-4567-89ab-cdef"]))]
+    backup_codes: Vec<String>,
+    /// Sessions from before: they go on, and may not do what asks for the factor until they prove it.
+    other_sessions: OtherSessionsBody,
+}
+
 pub(crate) async fn handle(
     state: web::Data<AppState>,
     caller: Caller,
     body: Json<ConfirmRequest>,
 ) -> Result<HttpResponse, Problem> {
     let command = Confirm { code: body.0.code };
-    let codes = confirm(&caller, &state.identity, command).await?;
-    Ok(HttpResponse::Ok().json(BackupCodesBody::new(&codes)))
+    let confirmed = confirm(&caller, &state.identity, command).await?;
+    let mut answer = HttpResponse::Ok();
+    if let Some((cookie, ends)) = &confirmed.cookie {
+        cookies::give(&state, &mut answer, cookie, *ends)?;
+    }
+    Ok(answer.json(ConfirmedBody {
+        backup_codes: texts(&confirmed.codes),
+        other_sessions: confirmed.other_sessions.into(),
+    }))
 }

@@ -1,6 +1,9 @@
 use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
 use vutf_identity::{action, mfa::remove::remove};
 
+use super::super::OtherSessionsBody;
 use crate::http::{
     problem::Problem,
     request::Caller,
@@ -14,10 +17,20 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Session,
     action: action::MFA_REMOVE,
     rate: RateClass::Default,
-    doc: Doc::new("me", "Remove one's own authenticator app and backup codes").refuses(&[409]),
+    doc: Doc::new("me", "Remove one's own authenticator app and backup codes")
+        .answers::<RemovedBody>(200)
+        .refuses(&[409]),
 };
 
+/// The factor is gone.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FactorRemoved)]
+pub(crate) struct RemovedBody {
+    /// Sessions beside this one.
+    other_sessions: OtherSessionsBody,
+}
+
 pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
-    remove(&caller, &state.identity).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let other_sessions = remove(&caller, &state.identity).await?.into();
+    Ok(HttpResponse::Ok().json(RemovedBody { other_sessions }))
 }
