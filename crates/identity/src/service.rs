@@ -6,6 +6,7 @@ use vutf_kernel::{Ambient, BoxFuture, Env, EventRecorder, Secret, Units, UseCase
 
 use crate::{
     IdentityStore, IdentityUnit,
+    api_key::ApiKeyPolicy,
     guard::{GuardPolicy, KeyedHash},
     password::{HashError, PasswordHasher, PasswordPolicy},
     session::SessionStatusCache,
@@ -35,6 +36,8 @@ pub struct Settings {
     pub password: PasswordPolicy,
     /// Delays for guesses.
     pub guard: GuardPolicy,
+    /// How long API keys live, and how many there may be.
+    pub api_keys: ApiKeyPolicy,
 }
 
 impl Settings {
@@ -52,6 +55,7 @@ impl Settings {
             verified_at_once: false,
             password: PasswordPolicy::default(),
             guard: GuardPolicy::default(),
+            api_keys: ApiKeyPolicy::default(),
         }
     }
 }
@@ -71,7 +75,7 @@ pub struct Identity {
     pub signer: Arc<dyn TokenSigner>,
     /// Remembers which tokens' signatures were checked.
     pub tokens: Arc<VerifiedTokens>,
-    /// Remembers for less than a second which sessions are live.
+    /// Remembers for less than a second which sessions and API keys are live.
     pub sessions: Arc<dyn SessionStatusCache>,
     /// Hides names that match no account.
     pub names: Arc<dyn KeyedHash>,

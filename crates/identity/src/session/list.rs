@@ -28,7 +28,7 @@ pub async fn list(ctx: &Ctx, id: &Identity) -> Result<Vec<Session>, ListSessions
 }
 
 async fn apply(mut work: Work<'_, ()>) -> Result<Vec<Session>, ListSessionsError> {
-    let user = work.by().ok_or(ListSessionsError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(ListSessionsError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let sessions = work.tx.sessions().live_of(organization, user, now).await?;

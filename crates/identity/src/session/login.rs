@@ -12,7 +12,7 @@ use super::{
     open::{Proved, open},
 };
 use crate::{
-    Identity, LoginName, User, UserStatus, action,
+    Identity, LoginName, User, UserKind, UserStatus, action,
     guard::{Barred, GuardKey, GuardState, count},
     password::{HashError, HashPermit, foreign::scheme_of},
     refusal::use_case_error,
@@ -180,6 +180,7 @@ pub(super) async fn check(
 pub(crate) fn obstacle(user: &User) -> Option<&'static str> {
     match user.status {
         _ if user.stamps.is_deleted() => Some("deleted"),
+        _ if user.kind == UserKind::Service => Some("service_account"),
         UserStatus::Active => None,
         other => Some(other.as_str()),
     }

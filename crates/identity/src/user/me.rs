@@ -69,6 +69,8 @@ async fn show(mut work: Work<'_, ()>) -> Result<Profile, MeError> {
 }
 
 async fn apply(mut work: Work<'_, UpdateMe>) -> Result<User, MeError> {
+    // A program may see for whom it acts; what they say of themself is theirs to change.
+    work.signed_in().ok_or(MeError::NotSignedIn)?;
     let command = work.command.clone();
     let before = own(&mut work).await?;
     VersionError::check(command.expected_version, before.stamps.version)?;

@@ -15,6 +15,7 @@ use actix_web::{
 };
 use futures_util::FutureExt as _;
 use vutf_identity::{
+    api_key::{self, Token},
     mfa::Demand,
     session::{AuthenticateError, authenticate},
     token::TokenError,
@@ -29,6 +30,9 @@ use super::{
     route::{Access, Endpoint},
     state::AppState,
 };
+
+/// The header for API keys; they may come as bearer tokens, too.
+const API_KEY: &str = "x-api-key";
 
 /// Lets a request through to its handler, or refuses it.
 ///
@@ -146,6 +150,9 @@ async fn proved(
 }
 
 fn permitted(endpoint: &Endpoint, ctx: &Ctx) -> Result<(), Problem> {
+    if matches!(ctx.actor, Actor::ApiKey { .. }) && !endpoint.is_open_to_keys() {
+        return Err(Problem::new(Class::Forbidden, "session_needed"));
+    }
     match &endpoint.access {
         Access::Permission(needed) if !ctx.grants.allow(needed) => {
             Err(Problem::new(Class::Forbidden, "forbidden"))
@@ -155,7 +162,20 @@ fn permitted(endpoint: &Endpoint, ctx: &Ctx) -> Result<(), Problem> {
 }
 
 async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -> Result<Ctx, Problem> {
-    let bearer = bearer(request)?;
+    match credential(request)? {
+        Credential::Token(bearer) => by_token(state, &bearer, arrival).await,
+        Credential::Key(key) => by_key(state, &key, arrival).await,
+    }
+}
+
+async fn by_key(state: &AppState, key: &Secret<String>, arrival: &Arrival) -> Result<Ctx, Problem> {
+    let found = api_key::authenticate(&state.identity, key.expose(), arrival.origin.ip).await?;
+    let ctx = found.ctx(arrival.request_id.clone(), arrival.origin.clone());
+    state.key_uses.note(&state.identity, &ctx);
+    Ok(ctx)
+}
+
+async fn by_token(state: &AppState, bearer: &Secret<String>, arrival: &Arrival) -> Result<Ctx, Problem> {
     let mut found = authenticate(&state.identity, bearer.expose()).await;
     // Another replica may have rotated the key. Anybody can name an unknown one: the reloader bounds how often it looks.
     if let Err(AuthenticateError::Token(TokenError::UnknownKey)) = found
@@ -165,6 +185,33 @@ async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -
     }
     let caller = found?;
     Ok(caller.ctx(arrival.request_id.clone(), arrival.origin.clone()))
+}
+
+/// What a request shows of who sends it.
+enum Credential {
+    /// The access token of a session.
+    Token(Secret<String>),
+    /// What claims to be an API key.
+    Key(Secret<String>),
+}
+
+/// Either header, once. Of two credentials nobody knows which one somebody else looked at.
+fn credential(request: &HttpRequest) -> Result<Credential, Problem> {
+    let mut keys = request.headers().get_all(API_KEY);
+    let Some(key) = keys.next() else {
+        let bearer = bearer(request)?;
+        return Ok(if Token::is_meant(bearer.expose()) {
+            Credential::Key(bearer)
+        } else {
+            Credential::Token(bearer)
+        });
+    };
+    if keys.next().is_some() || request.headers().contains_key(header::AUTHORIZATION) {
+        return Err(Problem::new(Class::Unauthenticated, "several_credentials"));
+    }
+    // What is not even text is no key: refused as one, below.
+    let text = key.to_str().unwrap_or_default();
+    Ok(Credential::Key(Secret::new(text.trim().to_owned())))
 }
 
 /// RFC 6750, section 2.1. Tokens in a query or a form are not taken.

@@ -23,7 +23,7 @@ use vutf_identity::Identity;
 use vutf_kernel::{Cache, Leases, MemoryCache, Timestamp, Units};
 use vutf_store_seaorm::Backlog;
 
-use super::{health::Health, rate, reference, request, throttled::Throttled};
+use super::{health::Health, key_uses::KeyUses, rate, reference, request, throttled::Throttled};
 use crate::{config::Config, telemetry::Metrics};
 
 /// The service as the HTTP layer sees it.
@@ -72,6 +72,8 @@ pub struct AppState {
     pub backlog: Arc<Backlog>,
     /// What was refused of late because it came too often.
     pub throttled: Throttled,
+    /// Notes when API keys are used.
+    pub key_uses: KeyUses,
     /// When the process became ready to serve.
     pub started_at: Timestamp,
 }

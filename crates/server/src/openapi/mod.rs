@@ -10,7 +10,7 @@ use utoipa::{
     openapi::{
         ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, RefOr, Schema,
         path::PathItem,
-        security::{Http, HttpAuthScheme, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
         tag::TagBuilder,
     },
 };
@@ -23,15 +23,21 @@ use crate::http::{
 
 /// Name of the security scheme.
 pub(crate) const BEARER: &str = "access_token";
+/// The same for API keys.
+pub(crate) const API_KEY: &str = "api_key";
 
 const DESCRIPTION: &str = "Identity, audit and key management. Every 4xx and 5xx answer is a problem document \
     (RFC 9457); `code` is stable. Timestamps are RFC 3339 in UTC, ids are UUIDv7.";
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("bootstrap", "The first administrator."),
     ("auth", "Registration, sign-in, tokens."),
     ("me", "One's own account and sessions."),
     ("users", "Administration of users."),
+    (
+        "api-keys",
+        "Keys with which programs act, and accounts of programs.",
+    ),
     ("authorisation", "Roles and permissions."),
     ("keys", "The key registry."),
     ("crypto", "Cryptography with named keys, for other programs."),
@@ -47,7 +53,9 @@ pub fn document() -> OpenApi {
         let item = PathItem::new(operation::method(endpoint.method), operation::of(endpoint));
         paths = paths.path(endpoint.template(), item);
     }
-    let mut components = ComponentsBuilder::new().security_scheme(BEARER, bearer());
+    let mut components = ComponentsBuilder::new()
+        .security_scheme(BEARER, bearer())
+        .security_scheme(API_KEY, api_key());
     for (name, schema) in schemas() {
         components = components.schema(name, schema);
     }
@@ -102,6 +110,16 @@ fn bearer() -> SecurityScheme {
     scheme.description =
         Some("The `access_token` of a sign-in. Rights are looked up when it is used.".to_owned());
     SecurityScheme::Http(scheme)
+}
+
+fn api_key() -> SecurityScheme {
+    let mut header = ApiKeyValue::new("X-API-Key");
+    header.description = Some(
+        "A key of a user or of a service account, `vutf_…`; `Authorization: Bearer vutf_…` says the same. Send one of the two. It may \
+         do what its scopes and its owner's rights have in common."
+            .to_owned(),
+    );
+    SecurityScheme::ApiKey(ApiKey::Header(header))
 }
 
 fn schemas() -> BTreeMap<String, RefOr<Schema>> {

@@ -49,6 +49,9 @@ pub(super) fn of(endpoint: &Endpoint) -> Operation {
             operation.security(SecurityRequirement::new(super::BEARER, Vec::<String>::new()))
         }
     };
+    if endpoint.access != Access::Anonymous && endpoint.is_open_to_keys() {
+        operation = operation.security(SecurityRequirement::new(super::API_KEY, Vec::<String>::new()));
+    }
     let mut responses =
         ResponsesBuilder::new().response(doc.answer.0.to_string(), success(endpoint, doc.answer));
     if let Some((status, shape)) = doc.other_answer {
@@ -212,7 +215,7 @@ pub(super) fn refusals(endpoint: &Endpoint) -> Vec<u16> {
     }
     match endpoint.access {
         Access::Anonymous => {}
-        Access::Session => all.push(401),
+        Access::Session => all.extend([401, 403]),
         Access::Permission(_) => all.extend([401, 403]),
     }
     if endpoint.doc.conditional {

@@ -31,7 +31,8 @@ use super::{
 use crate::{
     config::{Config, Loaded},
     http::{
-        self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled,
+        self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts, KeyUses, RetentionPorts,
+        Throttled,
     },
     telemetry::Metrics,
 };
@@ -269,6 +270,7 @@ fn state(
         reloader: Arc::new(Reload::new(service)),
         backlog: Arc::clone(&service.lone_events.backlog),
         throttled: Throttled::default(),
+        key_uses: KeyUses::default(),
         started_at: service.ambient.now(),
     }
 }

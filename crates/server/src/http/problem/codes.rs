@@ -4,40 +4,16 @@ use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 
-/// A stable code.
-#[derive(Clone, Copy, Debug)]
-pub struct Code {
-    /// Without prefix, in snake_case.
-    pub name: &'static str,
-    /// The status it comes with.
-    pub status: u16,
-    /// `title` of the document.
-    pub title: &'static str,
-    /// What to do about it.
-    pub mend: &'static str,
-    /// Whether it stands for its status where nothing closer is known.
-    pub generic: bool,
-}
+use super::{
+    code::{Code, code, generic, joined},
+    key_codes::API_KEYS,
+};
 
-const fn code(name: &'static str, status: u16, title: &'static str, mend: &'static str) -> Code {
-    Code {
-        name,
-        status,
-        title,
-        mend,
-        generic: false,
-    }
-}
+/// All codes.
+pub const CODES: &[Code] = &joined::<{ TABLE.len() + API_KEYS.len() }>(TABLE, API_KEYS);
 
-const fn generic(name: &'static str, status: u16, title: &'static str, mend: &'static str) -> Code {
-    Code {
-        generic: true,
-        ..code(name, status, title, mend)
-    }
-}
-
-/// All codes, by status.
-pub const CODES: &[Code] = &[
+/// By status; those of one subject may have a file of their own.
+const TABLE: &[Code] = &[
     generic(
         "bad_request",
         400,

@@ -3,19 +3,25 @@
 //! What a caller reads (`title`, `detail`, `errors`) and what went wrong inside are apart: the cause is logged here and
 //! never sent.
 
+mod code;
 mod codes;
 mod field;
+mod key_codes;
 mod reference;
 mod render;
 
 use std::{borrow::Cow, time::Duration};
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
-use vutf_identity::mfa::{Demand, InsufficientAuthentication};
+use vutf_identity::{
+    api_key::{ApiKeyError, KeyRefusal},
+    mfa::{Demand, InsufficientAuthentication},
+};
 use vutf_kernel::{Class, PortError};
 
 pub use self::{
-    codes::{CODES, Code},
+    code::Code,
+    codes::CODES,
     field::{FieldError, Fields},
     reference::code_table,
     render::{CONTENT_TYPE, Document, document, render},
@@ -33,6 +39,8 @@ pub struct Problem {
     lists_versions: bool,
     /// Boxed: few problems have one, and all are passed around.
     demand: Option<Box<Demand>>,
+    /// Why a key was refused: for the audit log, never for the answer.
+    key: Option<Box<KeyRefusal>>,
 }
 
 impl Problem {
@@ -53,6 +61,7 @@ impl Problem {
             allow: None,
             lists_versions: false,
             demand: None,
+            key: None,
         }
     }
 
@@ -119,6 +128,11 @@ impl Problem {
         self.code
     }
 
+    /// Why an API key was refused. Not to be told to whoever presented it.
+    pub(in crate::http) fn key_refusal(&self) -> Option<&KeyRefusal> {
+        self.key.as_deref()
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -160,6 +174,20 @@ impl From<InsufficientAuthentication> for Problem {
         Self {
             demand: Some(Box::new(short.0)),
             ..Self::new(short.class(), short.code()).detail(short.to_string())
+        }
+    }
+}
+
+impl From<ApiKeyError> for Problem {
+    /// The same whatever it was; why is for the log.
+    fn from(error: ApiKeyError) -> Self {
+        let (class, code) = (error.class(), error.code());
+        match error {
+            ApiKeyError::Refused(refusal) => Self {
+                key: Some(refusal),
+                ..Self::new(class, code)
+            },
+            ApiKeyError::Port(error) => Self::port(&error),
         }
     }
 }

@@ -93,6 +93,9 @@ fn challenge(problem: &Problem) -> Cow<'static, str> {
             demand.aal.as_str(),
             demand.max_age.as_secs()
         )),
+        (None, "several_credentials") => {
+            Cow::Borrowed(r#"Bearer realm="violentutf", error="invalid_request""#)
+        }
         (None, "unauthenticated") => Cow::Borrowed(r#"Bearer realm="violentutf""#),
         (None, _) => Cow::Borrowed(r#"Bearer realm="violentutf", error="invalid_token""#),
     }

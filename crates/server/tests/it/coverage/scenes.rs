@@ -5,7 +5,7 @@ use vutf_server::http::route::{Access, Endpoint};
 use vutf_testkit::client::{Answer, ApiClient, Person};
 
 use super::{
-    AGENT, UNKNOWN, log_scenes, mfa_scenes,
+    AGENT, UNKNOWN, key_scenes, log_scenes, mfa_scenes,
     stage::{Caller, Stage},
 };
 
@@ -18,6 +18,7 @@ pub(super) struct Wish {
     body: Option<Value>,
     raw: Option<(&'static str, Vec<u8>)>,
     if_match: Option<String>,
+    key: Option<String>,
 }
 
 impl Wish {
@@ -33,6 +34,18 @@ impl Wish {
             user: Some(caller.id.clone()),
             ..self
         }
+    }
+    /// By an API key of `owner`, in the place of a session.
+    pub(super) fn with_key(self, secret: &str, owner: &Caller) -> Self {
+        Self {
+            token: None,
+            key: Some(secret.to_owned()),
+            user: Some(owner.id.clone()),
+            ..self
+        }
+    }
+    pub(super) fn is_by_key(&self) -> bool {
+        self.key.is_some()
     }
     pub(super) fn json(self, body: Value) -> Self {
         Self {
@@ -54,6 +67,9 @@ impl Wish {
             .header("user-agent", AGENT);
         if let Some(token) = &self.token {
             call = call.bearer(token);
+        }
+        if let Some(key) = &self.key {
+            call = call.header("x-api-key", key);
         }
         if let Some(tag) = &self.if_match {
             call = call.header("if-match", tag);
@@ -117,6 +133,10 @@ pub(super) async fn wish(stage: &mut Stage, endpoint: &Endpoint, status: u16) ->
         403 if matches!(endpoint.access, Access::Permission(_)) => {
             return scene(stage, endpoint, 200).await.by(&stage.nobody);
         }
+        403 if endpoint.access == Access::Session && !endpoint.doc.refusals.contains(&403) => {
+            let ready = scene(stage, endpoint, 200).await;
+            return key_scenes::keyed(stage, ready).await;
+        }
         404 if endpoint.takes_id() => {
             let ready = scene(stage, endpoint, 200).await;
             return Wish {
@@ -135,6 +155,11 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
     let wish = match what.1 {
         path if path.starts_with("/api/v1/auth/") => return auth(stage, what, status).await,
         path if path.starts_with("/api/v1/me/mfa") => return mfa_scenes::own(stage, what, status).await,
+        path if path.starts_with("/api/v1/me/api-keys") => return key_scenes::own(stage, what, status).await,
+        path if path.starts_with("/api/v1/api-keys") => return key_scenes::others(stage, what, status).await,
+        path if path.starts_with("/api/v1/service-accounts") => {
+            key_scenes::programs(stage, what, status).await
+        }
         path if path.starts_with("/api/v1/me") => return me(stage, what).await,
         path if path.starts_with("/api/v1/users") => users(stage, what, status).await,
         path if path.starts_with("/api/v1/keys/jobs") => jobs(stage, what, status).await,

@@ -40,6 +40,8 @@ pub(super) struct Stage {
     asked: Option<String>,
     /// One that was approved.
     pub(super) approved: Option<String>,
+    /// An API key of the administrator, once a scene has made it.
+    pub(super) key_of_admin: Option<String>,
     count: u32,
 }
 
@@ -77,6 +79,7 @@ impl Stage {
             nobody,
             asked: None,
             approved: None,
+            key_of_admin: None,
             count: 0,
         };
         let steps = stage.bootstrap(&token, problems).await;
@@ -276,6 +279,7 @@ impl Stage {
                 "PASSWORD_STRENGTH",
                 "USER_LIST",
                 "USER_CREATE",
+                "KEY_CREATE",
                 "ADMIN",
                 "CRYPTO",
             ];
@@ -342,6 +346,7 @@ impl Stage {
                     request_id,
                     status: TOO_MANY,
                     user: wish.user,
+                    by_key: false,
                 });
                 return;
             }

@@ -46,7 +46,9 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled},
+    http::{
+        self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, KeyUses, RetentionPorts, Throttled,
+    },
     telemetry::Metrics,
 };
 use vutf_store_seaorm::Backlog;
@@ -155,6 +157,7 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
             100,
         )),
         throttled: Throttled::default(),
+        key_uses: KeyUses::default(),
         identity,
         cache,
         counts_alone: std::sync::atomic::AtomicBool::default(),
