@@ -70,7 +70,7 @@ impl Extension {
         self.put("dvchost", &source.host);
         match &body.actor {
             Actor::User { user_id, .. } | Actor::ApiKey { user_id, .. } => {
-                self.put("suid", &user_id.to_string())
+                self.put("suid", &user_id.to_string());
             }
             Actor::System { job } => {
                 self.put("suser", "system");

@@ -43,8 +43,9 @@ fn plan(scopes: &[&str]) -> CreateApiKey {
     }
 }
 
+/// What a request comes from; `None` for whatever is no address.
 fn ip(text: &str) -> Option<IpAddr> {
-    Some(text.parse().unwrap())
+    text.parse().ok()
 }
 
 fn reason(error: &ApiKeyError) -> &'static str {
@@ -260,9 +261,10 @@ async fn a_key_is_good_for_its_time_from_its_networks() {
         let answer = authenticate(&world.id, made.token.expose(), from).await;
         assert_eq!(answer.err().as_ref().map(reason), why, "{from:?}");
     }
-    world.pass(DAY - Duration::from_micros(1));
+    let last = Duration::from_micros(1);
+    world.pass(DAY.saturating_sub(last));
     assert_eq!(world.why(&made).await, None);
-    world.pass(Duration::from_micros(1));
+    world.pass(last);
     assert_eq!(world.why(&made).await, Some("api_key_expired"));
 }
 
@@ -568,7 +570,7 @@ async fn one_sees_and_ends_ones_own_keys_only() {
         page: PageRequest::default(),
     };
     let own = list(&ada, &world.id, all(Whose::Own)).await.unwrap().items;
-    assert_eq!(own, [made.key.clone()]);
+    assert_eq!(own, std::slice::from_ref(&made.key));
     assert!(
         list(&bob, &world.id, all(Whose::Own))
             .await

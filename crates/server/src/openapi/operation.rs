@@ -215,8 +215,7 @@ pub(super) fn refusals(endpoint: &Endpoint) -> Vec<u16> {
     }
     match endpoint.access {
         Access::Anonymous => {}
-        Access::Session => all.extend([401, 403]),
-        Access::Permission(_) => all.extend([401, 403]),
+        Access::Session | Access::Permission(_) => all.extend([401, 403]),
     }
     if endpoint.doc.conditional {
         all.extend([412, 428]);

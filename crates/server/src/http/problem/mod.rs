@@ -38,9 +38,16 @@ pub struct Problem {
     allow: Option<String>,
     lists_versions: bool,
     /// Boxed: few problems have one, and all are passed around.
-    demand: Option<Box<Demand>>,
-    /// Why a key was refused: for the audit log, never for the answer.
-    key: Option<Box<KeyRefusal>>,
+    credential: Option<Box<Credential>>,
+}
+
+/// What is said of the credential that came with a request.
+#[derive(Clone, Debug)]
+enum Credential {
+    /// It proves too little: what would be enough.
+    Short(Demand),
+    /// It is an API key that is not good, and why: for the audit log, never for the answer.
+    Key(KeyRefusal),
 }
 
 impl Problem {
@@ -60,8 +67,7 @@ impl Problem {
             retry_after,
             allow: None,
             lists_versions: false,
-            demand: None,
-            key: None,
+            credential: None,
         }
     }
 
@@ -130,7 +136,18 @@ impl Problem {
 
     /// Why an API key was refused. Not to be told to whoever presented it.
     pub(in crate::http) fn key_refusal(&self) -> Option<&KeyRefusal> {
-        self.key.as_deref()
+        match self.credential.as_deref() {
+            Some(Credential::Key(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// What would be enough.
+    fn demand(&self) -> Option<&Demand> {
+        match self.credential.as_deref() {
+            Some(Credential::Short(demand)) => Some(demand),
+            _ => None,
+        }
     }
 
     /// The status.
@@ -172,7 +189,7 @@ impl From<InsufficientAuthentication> for Problem {
     /// RFC 9470, section 3: what is asked for is in the challenge.
     fn from(short: InsufficientAuthentication) -> Self {
         Self {
-            demand: Some(Box::new(short.0)),
+            credential: Some(Box::new(Credential::Short(short.0))),
             ..Self::new(short.class(), short.code()).detail(short.to_string())
         }
     }
@@ -184,7 +201,7 @@ impl From<ApiKeyError> for Problem {
         let (class, code) = (error.class(), error.code());
         match error {
             ApiKeyError::Refused(refusal) => Self {
-                key: Some(refusal),
+                credential: Some(Box::new(Credential::Key(*refusal))),
                 ..Self::new(class, code)
             },
             ApiKeyError::Port(error) => Self::port(&error),

@@ -20,12 +20,11 @@ pub(super) async fn keyed(stage: &mut Stage, wish: Wish) -> Wish {
     // Not the scope by which it may see for whom it acts.
     let body = json!({"name": "walk", "scopes": ["users:read"]});
     let admin = stage.sign_in(stage.admin.person.clone()).await;
-    let secret = match &stage.key_of_admin {
-        Some(secret) => secret.clone(),
-        None => {
-            let made = posted(stage, &admin, OWN, &body).await;
-            made["secret"].as_str().unwrap().to_owned()
-        }
+    let secret = if let Some(secret) = &stage.key_of_admin {
+        secret.clone()
+    } else {
+        let made = posted(stage, &admin, OWN, &body).await;
+        made["secret"].as_str().unwrap().to_owned()
     };
     stage.key_of_admin = Some(secret.clone());
     wish.with_key(&secret, &admin)
@@ -110,7 +109,7 @@ pub(super) async fn others(stage: &mut Stage, what: (&str, &str), status: u16) -
     wish.by(&admin)
 }
 
-pub(super) async fn programs(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
+pub(super) fn programs(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
     let path = "/api/v1/service-accounts";
     let name = if status == 409 {
         stage.nobody.person.username.clone()

@@ -157,9 +157,7 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
         path if path.starts_with("/api/v1/me/mfa") => return mfa_scenes::own(stage, what, status).await,
         path if path.starts_with("/api/v1/me/api-keys") => return key_scenes::own(stage, what, status).await,
         path if path.starts_with("/api/v1/api-keys") => return key_scenes::others(stage, what, status).await,
-        path if path.starts_with("/api/v1/service-accounts") => {
-            key_scenes::programs(stage, what, status).await
-        }
+        path if path.starts_with("/api/v1/service-accounts") => key_scenes::programs(stage, what, status),
         path if path.starts_with("/api/v1/me") => return me(stage, what).await,
         path if path.starts_with("/api/v1/users") => users(stage, what, status).await,
         path if path.starts_with("/api/v1/keys/jobs") => jobs(stage, what, status).await,

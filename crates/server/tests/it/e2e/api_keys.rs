@@ -130,9 +130,9 @@ async fn a_revoked_key_passes_no_more(world: World) {
                         .await
                         .unwrap();
                     if is_late {
-                        after.push(answer.status)
+                        after.push(answer.status);
                     } else {
-                        before.push(answer.status)
+                        before.push(answer.status);
                     }
                 }
                 (before, after)

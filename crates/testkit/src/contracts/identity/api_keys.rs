@@ -169,18 +169,18 @@ async fn a_use_is_noted_once_a_minute(store: &Store, factory: &mut Factory) {
     let user = stored_user(store, factory).await;
     let key = stored_key(store, factory, &user).await;
     let at = factory.now();
-    let used = |at: Timestamp, ip: &str| KeyUse {
+    let use_at = |at: Timestamp, ip: &str| KeyUse {
         key_id: key.id,
         organization_id: HOME,
         user_id: user.id,
         at,
         ip: Some(Secret::new(ip.to_owned())),
     };
-    let first = used(at, "192.0.2.7");
+    let first = use_at(at, "192.0.2.7");
     let rival = first.clone();
     let answers = race(store, move |_, tx| {
-        let used = rival.clone();
-        Box::pin(async move { tx.api_keys().note_use(&used, used.at.minus(MINUTE)).await })
+        let one = rival.clone();
+        Box::pin(async move { tx.api_keys().note_use(&one, one.at.minus(MINUTE)).await })
     })
     .await;
     assert_eq!(winners(&answers), 1);
@@ -190,9 +190,9 @@ async fn a_use_is_noted_once_a_minute(store: &Store, factory: &mut Factory) {
         (Some(at), first.ip.clone())
     );
     assert_eq!(noted.stamps, key.stamps, "no new version");
-    let soon = used(at.plus(MINUTE / 2), "192.0.2.8");
+    let soon = use_at(at.plus(MINUTE / 2), "192.0.2.8");
     assert!(!once!(store, api_keys.note_use(&soon, soon.at.minus(MINUTE))).unwrap());
-    let later = used(at.plus(MINUTE), "192.0.2.9");
+    let later = use_at(at.plus(MINUTE), "192.0.2.9");
     assert!(once!(store, api_keys.note_use(&later, later.at.minus(MINUTE))).unwrap());
     let noted = found(store, &key).await;
     assert_eq!(
@@ -201,7 +201,7 @@ async fn a_use_is_noted_once_a_minute(store: &Store, factory: &mut Factory) {
     );
     let strange = KeyUse {
         organization_id: NEIGHBOUR,
-        ..used(at.plus(MINUTE * 9), "192.0.2.9")
+        ..use_at(at.plus(MINUTE * 9), "192.0.2.9")
     };
     assert!(!once!(store, api_keys.note_use(&strange, strange.at.minus(MINUTE))).unwrap());
 }
@@ -299,7 +299,7 @@ async fn programs_are_told_apart_and_administer_nothing(store: &Store, factory: 
         ..UserFilter::default()
     };
     let listed = once!(store, users.list(HOME, &only, &page)).unwrap();
-    assert_eq!(listed.items, [program.clone()]);
+    assert_eq!(listed.items, std::slice::from_ref(&program));
     let now = factory.now();
     for holder in [&program, &person] {
         let mut tx = begin(store).await;
