@@ -113,6 +113,11 @@ fn write_actor(actor: &Actor, out: &mut String) {
             members.plain("type", actor.kind());
             members.plain("user_id", user_id);
         }
+        Actor::ApiKey { user_id, key_id } => {
+            members.plain("key_id", key_id);
+            members.plain("type", actor.kind());
+            members.plain("user_id", user_id);
+        }
         Actor::System { job } => {
             members.text("job", job);
             members.plain("type", actor.kind());

@@ -1,6 +1,6 @@
 use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
-use vutf_kernel::SessionId;
+use vutf_kernel::{ApiKeyId, SessionId};
 
 use super::*;
 
@@ -15,6 +15,10 @@ fn actor() -> impl Strategy<Value = Actor> {
         (uuid(), uuid()).prop_map(|(user, session)| Actor::User {
             user_id: UserId::from_uuid(user),
             session_id: SessionId::from_uuid(session),
+        }),
+        (uuid(), uuid()).prop_map(|(user, key)| Actor::ApiKey {
+            user_id: UserId::from_uuid(user),
+            key_id: ApiKeyId::from_uuid(key),
         }),
         any::<String>().prop_map(|job| Actor::System { job: job.into() }),
     ]
@@ -159,6 +163,7 @@ fn as_value(body: &Body) -> crate::canonical::Value<'_> {
     let actor = match &body.actor {
         Actor::Anonymous | Actor::Operator => vec![],
         Actor::User { user_id, session_id } => vec![("user_id", id(user_id)), ("session_id", id(session_id))],
+        Actor::ApiKey { user_id, key_id } => vec![("user_id", id(user_id)), ("key_id", id(key_id))],
         Actor::System { job } => vec![("job", Value::text(&**job))],
     };
     let kind = ("type", Value::text(body.actor.kind()));

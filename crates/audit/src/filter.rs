@@ -156,6 +156,8 @@ words! {
         Anonymous = "anonymous",
         /// A user in a session.
         User = "user",
+        /// A program with an API key of a user.
+        ApiKey = "api_key",
         /// A person on the machine.
         Operator = "operator",
         /// The service itself.

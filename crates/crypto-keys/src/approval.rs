@@ -29,12 +29,13 @@ pub enum Person {
 }
 
 impl Person {
-    /// The person behind an actor; the service itself and strangers are none.
+    /// The person behind an actor; the service itself and strangers are none, and neither is a program: whoever holds keys of two
+    /// people is not two people.
     pub fn of(actor: &Actor) -> Option<Self> {
         match actor {
             Actor::User { user_id, .. } => Some(Self::User(*user_id)),
             Actor::Operator => Some(Self::Operator),
-            Actor::Anonymous | Actor::System { .. } => None,
+            Actor::Anonymous | Actor::ApiKey { .. } | Actor::System { .. } => None,
         }
     }
 }

@@ -96,6 +96,18 @@ actions! {
     MFA_BACKUP_CODES = "mfa.backup_codes" on "user",
     #[doc = "An administrator removes the second factor of somebody who lost it."]
     MFA_RESET = "mfa.reset" on "user",
+    #[doc = "An administrator makes an account for a program."]
+    SERVICE_ACCOUNT_CREATE = "user.create_service" on "user",
+    #[doc = "An API key is made."]
+    API_KEY_CREATE = "api_key.create" on "api_key",
+    #[doc = "API keys are shown."]
+    API_KEY_LIST = "api_key.list" on "api_key",
+    #[doc = "An API key is shown."]
+    API_KEY_READ = "api_key.read" on "api_key",
+    #[doc = "An API key gets a successor."]
+    API_KEY_ROTATE = "api_key.rotate" on "api_key",
+    #[doc = "An API key ends before its time."]
+    API_KEY_REVOKE = "api_key.revoke" on "api_key",
     #[doc = "What is of no use any more is removed."]
     HOUSEKEEPING = "identity.sweep" on "identity",
 }

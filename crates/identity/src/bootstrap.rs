@@ -10,7 +10,10 @@ use crate::{
     refresh::TokenHash,
     refusal::use_case_error,
     role,
-    user::account::{self, NewAccount},
+    user::{
+        UserKind,
+        account::{self, NewAccount},
+    },
     work::{About, Work},
 };
 
@@ -205,6 +208,7 @@ async fn account(
     let context = PasswordContext::new(&username, &email);
     id.settings.password.check(password, context)?;
     Ok(NewAccount {
+        kind: UserKind::Person,
         phc: Some(id.hash_password(password).await?),
         username,
         email,

@@ -36,6 +36,8 @@ pub trait HousekeepingRepo: Send {
     async fn remove_tokens(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes sign-ins that waited for a second factor until before `before`; how many, and at most `limit`.
     async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
+    /// Removes API keys that ended or expired before `before`; how many, and at most `limit`.
+    async fn remove_api_keys(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes sessions that ended or expired before `before` and have no refresh tokens, with their families; how many, and
     /// at most `limit`.
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
@@ -65,6 +67,8 @@ pub struct Swept {
     pub sessions: u64,
     /// Sign-ins that waited for a second factor in vain.
     pub challenges: u64,
+    /// API keys.
+    pub api_keys: u64,
     /// Whether a limit was reached: there may be more.
     pub more: bool,
 }
@@ -95,14 +99,17 @@ async fn apply(mut work: Work<'_, Sweep>) -> Result<Swept, SweepError> {
     let sessions = repo.remove_sessions(before, limit).await?;
     // They live for minutes, and tell nothing that their events do not.
     let challenges = repo.remove_challenges(now, limit).await?;
+    let api_keys = repo.remove_api_keys(before, limit).await?;
     let swept = Swept {
         guards,
         tokens,
         sessions,
         challenges,
-        more: [guards, tokens, sessions, challenges].contains(&u64::from(limit)),
+        api_keys,
+        more: [guards, tokens, sessions, challenges, api_keys].contains(&u64::from(limit)),
     };
     let counts = [
+        ("api_keys", api_keys),
         ("challenges", challenges),
         ("guards", guards),
         ("refresh_tokens", tokens),

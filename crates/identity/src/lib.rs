@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod action;
+pub mod api_key;
 pub mod bootstrap;
 pub mod device;
 pub mod guard;
@@ -26,5 +27,5 @@ pub use refusal::{IdentityTaken, RuleError, VersionError, records_refusal};
 pub use repo::{IdentityRead, IdentityStore, IdentityTx, IdentityUnit};
 pub use service::{Identity, Settings};
 pub use session::{Session, SessionStatus};
-pub use user::{User, UserStatus};
+pub use user::{User, UserKind, UserStatus};
 pub use value::{Change, DisplayName, Email, LoginName, Phone, Username, ValueError};

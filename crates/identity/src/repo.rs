@@ -7,7 +7,8 @@ use vutf_kernel::{
 };
 
 use crate::{
-    LoginName, Session, SessionStatus, User, UserStatus,
+    LoginName, Session, SessionStatus, User, UserKind, UserStatus,
+    api_key::{ApiKeyRepo, ApiKeyStatus, Lookup},
     guard::{GuardKey, GuardState},
     housekeeping::HousekeepingRepo,
     mfa::repo::MfaRepo,
@@ -20,6 +21,8 @@ use crate::{
 pub struct UserFilter {
     /// Only these.
     pub status: Option<UserStatus>,
+    /// Only these.
+    pub kind: Option<UserKind>,
 }
 
 /// Users. "Not found" is `None`; a deleted user is found only where the method says so.
@@ -252,7 +255,7 @@ pub trait RoleRepo: Send {
         by: Option<UserId>,
         at: Timestamp,
     ) -> Result<(), PortError>;
-    /// How many users that are active and not deleted hold `role`.
+    /// How many persons that are active and not deleted hold `role`. Nobody signs in as a service account: it administers nothing.
     async fn holders(&mut self, organization: OrganizationId, role: &str) -> Result<u64, PortError>;
     /// Lets one transaction at a time pass in this tenant, until it ends: for rules about *all* holders of a role.
     async fn lock_organization(&mut self, organization: OrganizationId) -> Result<(), PortError>;
@@ -302,6 +305,8 @@ pub trait IdentityTx: Send {
     fn refresh(&mut self) -> &mut dyn RefreshRepo;
     /// Second factors.
     fn mfa(&mut self) -> &mut dyn MfaRepo;
+    /// API keys.
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepo;
     /// Role assignments.
     fn roles(&mut self) -> &mut dyn RoleRepo;
     /// The bootstrap secret.
@@ -322,6 +327,8 @@ impl<T: IdentityTx + Transaction> IdentityUnit for T {}
 pub trait IdentityRead: Send + Sync {
     /// What decides whether a session's request may go on.
     async fn session_status(&self, id: SessionId) -> Result<Option<SessionStatus>, PortError>;
+    /// What decides whether an API key's request may go on.
+    async fn api_key_status(&self, lookup: Lookup) -> Result<Option<ApiKeyStatus>, PortError>;
 }
 
 /// Opens transactions and reads.

@@ -6,6 +6,7 @@ use vutf_kernel::{Ambient, BoxFuture, Env, EventRecorder, Secret, Units, UseCase
 
 use crate::{
     IdentityStore, IdentityUnit,
+    api_key::ApiKeyPolicy,
     device::DevicePolicy,
     guard::{GuardPolicy, KeyedHash},
     network::NetworkPolicy,
@@ -44,6 +45,8 @@ pub struct Settings {
     pub devices: DevicePolicy,
     /// How long sessions last.
     pub sessions: SessionPolicy,
+    /// How long API keys live, and how many there may be.
+    pub api_keys: ApiKeyPolicy,
 }
 
 impl Settings {
@@ -64,6 +67,7 @@ impl Settings {
             networks: NetworkPolicy::default(),
             devices: DevicePolicy::default(),
             sessions: SessionPolicy::default(),
+            api_keys: ApiKeyPolicy::default(),
         }
     }
 }
@@ -83,7 +87,7 @@ pub struct Identity {
     pub signer: Arc<dyn TokenSigner>,
     /// Remembers which tokens' signatures were checked.
     pub tokens: Arc<VerifiedTokens>,
-    /// Remembers for less than a second which sessions are live.
+    /// Remembers for less than a second which sessions and API keys are live.
     pub sessions: Arc<dyn SessionStatusCache>,
     /// Hides names that match no account, and places.
     pub names: Arc<dyn KeyedHash>,

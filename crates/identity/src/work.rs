@@ -34,6 +34,10 @@ impl<C> Work<'_, C> {
     pub(crate) fn by(&self) -> Option<UserId> {
         self.ctx.actor.user_id()
     }
+    /// The user who acts, if it is they themself in a session, and no program with a key of theirs.
+    pub(crate) fn signed_in(&self) -> Option<UserId> {
+        self.ctx.actor.signed_in()
+    }
     /// Refuses a caller who lacks `permission`.
     pub(crate) fn require(&self, permission: &Permission) -> Result<(), RuleError> {
         require(&self.ctx, permission)
@@ -102,9 +106,13 @@ impl About {
     }
     /// An action on one session.
     pub(crate) fn session(action: Action, session: SessionId) -> Self {
+        Self::one(action, session.as_uuid())
+    }
+    /// An action on one object that is neither.
+    pub(crate) fn one(action: Action, id: Uuid) -> Self {
         Self {
             action,
-            resource: action.one(session.as_uuid()),
+            resource: action.one(id),
             subject: None,
             version: None,
         }

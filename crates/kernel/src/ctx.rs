@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OrganizationId, Receipt, SessionId, Timestamp, UserId};
+use crate::{ApiKeyId, OrganizationId, Receipt, SessionId, Timestamp, UserId};
 
 /// Who acts. Every audit event names one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,13 @@ pub enum Actor {
         /// The session that the credential belongs to.
         session_id: SessionId,
     },
+    /// A program that holds an API key of a user. It is no person: it has proved nothing but that it has the key.
+    ApiKey {
+        /// Whose key it is.
+        user_id: UserId,
+        /// The key.
+        key_id: ApiKeyId,
+    },
     /// A person with access to the machine, on the command line.
     Operator,
     /// The service itself, e.g. a scheduled job.
@@ -32,15 +39,23 @@ impl Actor {
     /// The user behind the actor, if there is one.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
+            Self::User { user_id, .. } | Self::ApiKey { user_id, .. } => Some(*user_id),
+            Self::Anonymous | Self::Operator | Self::System { .. } => None,
+        }
+    }
+    /// The user behind the actor, if it is a person in a session: what only a person may do asks for this.
+    pub fn signed_in(&self) -> Option<UserId> {
+        match self {
             Self::User { user_id, .. } => Some(*user_id),
             _ => None,
         }
     }
-    /// The kind as a stable word: `anonymous`, `user`, `operator`, `system`.
+    /// The kind as a stable word: `anonymous`, `user`, `api_key`, `operator`, `system`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
             Self::User { .. } => "user",
+            Self::ApiKey { .. } => "api_key",
             Self::Operator => "operator",
             Self::System { .. } => "system",
         }
@@ -113,6 +128,19 @@ impl Grants {
     /// All of them, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &Permission> {
         self.0.iter()
+    }
+    /// What is held here and in `other` as well.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).cloned().collect())
+    }
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
     /// Whether every permission of `other` is held too.
     pub fn covers(&self, other: &Self) -> bool {
@@ -249,6 +277,29 @@ mod tests {
         assert!(!ctx.may(&needed));
         ctx.grants = [needed.clone()].into_iter().collect();
         assert!(ctx.may(&needed));
+    }
+
+    #[test]
+    fn a_key_acts_for_its_owner_and_is_not_the_owner() {
+        let user_id = UserId::from_uuid(uuid::Uuid::from_u128(1));
+        let key_id = ApiKeyId::from_uuid(uuid::Uuid::from_u128(2));
+        let key = Actor::ApiKey { user_id, key_id };
+        assert_eq!((key.user_id(), key.signed_in()), (Some(user_id), None));
+        assert_eq!(key.kind(), "api_key");
+        assert!(!Ctx::internal(OrganizationId::DEFAULT, key, RequestId::parse("r").unwrap()).is_trusted());
+    }
+
+    #[test]
+    fn what_two_sets_have_in_common() {
+        let of = |names: &[&'static str]| {
+            names
+                .iter()
+                .map(|name| Permission::known(name))
+                .collect::<Grants>()
+        };
+        let common = of(&["a", "b"]).within(&of(&["b", "c"]));
+        assert_eq!((common.len(), common), (1, of(&["b"])));
+        assert!(of(&["a"]).within(&of(&[])).is_empty());
     }
 
     #[test]

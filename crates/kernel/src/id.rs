@@ -76,6 +76,8 @@ ids! {
     FamilyId,
     /// A second factor of a user.
     FactorId,
+    /// A key with which a program acts for a user.
+    ApiKeyId,
     /// A named set of permissions.
     RoleId,
     /// An audit event.

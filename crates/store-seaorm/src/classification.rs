@@ -73,6 +73,7 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         stamped![
             ("id", Pseudonym),
             ("organization_id", Id),
+            ("kind", Word),
             ("username_ct", Sealed),
             ("username_bidx", Index),
             ("username_bidx_ver", IndexVersion),
@@ -131,6 +132,25 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("password_changed_at", Time),
             ("expires_at", Time),
             ("created_at", Time),
+        ],
+    ),
+    (
+        "api_keys",
+        stamped![
+            ("id", Id),
+            ("organization_id", Id),
+            ("user_id", Pseudonym),
+            ("lookup", Id),
+            ("secret_hash", Hash),
+            ("name_ct", Sealed),
+            ("scopes", Word),
+            ("networks_ct", Sealed),
+            ("expires_at", Time),
+            ("revoked_at", Time),
+            ("successor_id", Id),
+            ("last_used_at", Time),
+            ("last_used_ip_ct", Sealed),
+            ("row_mac", Mac),
         ],
     ),
     (
@@ -643,6 +663,9 @@ mod tests {
         encrypted(|row: &entity::users::Model| &row.phone_ct);
         encrypted(|row: &entity::sessions::Model| &row.ip_ct);
         encrypted(|row: &entity::sessions::Model| &row.user_agent_ct);
+        encrypted(|row: &entity::api_keys::Model| &row.networks_ct);
+        encrypted(|row: &entity::api_keys::Model| &row.last_used_ip_ct);
+        always(|row: &entity::api_keys::Model| &row.name_ct);
         always(|row: &entity::passwords::Model| &row.phc_ct);
         always(|row: &entity::totp_factors::Model| &row.secret_ct);
     }

@@ -7,7 +7,7 @@ use sea_orm::{
     ColIdx, QueryResult, TryGetError, TryGetable, Value,
     sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr},
 };
-use vutf_identity::{DisplayName, Email, Phone, Username};
+use vutf_identity::{DisplayName, Email, Phone, Username, api_key::ApiKeyName};
 use vutf_kernel::Secret;
 
 /// The ciphertext of a `T`.
@@ -52,7 +52,7 @@ macro_rules! sealed {
     )+};
 }
 
-sealed!(Username, Email, DisplayName, Phone);
+sealed!(Username, Email, DisplayName, Phone, ApiKeyName);
 
 /// A password in PHC string format.
 pub(crate) struct Phc(pub(crate) Secret<String>);
@@ -78,7 +78,19 @@ impl Sealed for TotpSeed {
     }
 }
 
-/// From where or with what a session is used.
+/// From where an API key may be used, apart by spaces.
+pub(crate) struct Networks(pub(crate) String);
+
+impl Sealed for Networks {
+    fn text(&self) -> &str {
+        &self.0
+    }
+    fn from_text(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// From where or with what a session or an API key is used.
 pub(crate) struct Origin(pub(crate) String);
 
 impl Sealed for Origin {

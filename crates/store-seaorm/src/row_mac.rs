@@ -15,6 +15,7 @@ use crate::{purposes::ROWS, row::corrupt};
 pub(crate) struct Standing<'a> {
     pub(crate) organization: Uuid,
     pub(crate) id: Uuid,
+    pub(crate) kind: &'a str,
     pub(crate) version: i64,
     pub(crate) status: &'a str,
     pub(crate) epoch: i64,
@@ -51,6 +52,21 @@ pub(crate) struct Totp<'a> {
     pub(crate) secret: &'a str,
     pub(crate) confirmed_at: Option<i64>,
     pub(crate) last_step: i64,
+}
+
+/// What an API key's row says, but for its name and its last use, which let nobody in.
+pub(crate) struct ApiKeyRow<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) user: Uuid,
+    pub(crate) lookup: &'a str,
+    pub(crate) secret: &'a [u8],
+    pub(crate) scopes: &'a str,
+    pub(crate) networks: Option<&'a str>,
+    pub(crate) expires_at: i64,
+    pub(crate) revoked_at: Option<i64>,
+    pub(crate) successor: Option<Uuid>,
+    pub(crate) version: i64,
 }
 
 /// A row, as it is authenticated.
@@ -94,7 +110,12 @@ impl Authenticated for Standing<'_> {
         self.id
     }
     fn message(&self) -> Message {
-        Message::new("vutf/row/users/v1")
+        // An account of a program has a message of its own; those of persons are what they were before there were others.
+        let domain = match self.kind {
+            "person" => "vutf/row/users/v1".to_owned(),
+            other => format!("vutf/row/users/{other}/v1"),
+        };
+        Message::new(&domain)
             .part(self.organization.as_bytes())
             .part(self.id.as_bytes())
             .part(&self.version.to_be_bytes())
@@ -166,6 +187,31 @@ impl Authenticated for Totp<'_> {
     }
 }
 
+impl Authenticated for ApiKeyRow<'_> {
+    const TABLE: &'static str = "api_keys";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.id
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/api_keys/v1")
+            .part(self.organization.as_bytes())
+            .part(self.id.as_bytes())
+            .part(self.user.as_bytes())
+            .part(self.lookup.as_bytes())
+            .part(self.secret)
+            .part(self.scopes.as_bytes())
+            .optional(self.networks)
+            .part(&self.expires_at.to_be_bytes())
+            .optional(self.revoked_at.map(i64::to_be_bytes))
+            .optional(self.successor.map(Uuid::into_bytes))
+            .part(&self.version.to_be_bytes())
+    }
+}
+
 /// Parts, each with its length before it; what is absent is told apart from what is empty. Personal: zeroised.
 pub(crate) struct Message(zeroize::Zeroizing<Vec<u8>>);
 
@@ -200,6 +246,7 @@ mod tests {
         Standing {
             organization: Uuid::from_u128(1),
             id: Uuid::from_u128(2),
+            kind: "person",
             version: 3,
             status: "active",
             epoch: 4,
@@ -212,7 +259,8 @@ mod tests {
 
     #[test]
     fn a_change_of_anything_changes_the_message() {
-        let edits: [fn(&mut Standing<'static>); 9] = [
+        let edits: [fn(&mut Standing<'static>); 10] = [
+            |row| row.kind = "service",
             |row| row.organization = Uuid::from_u128(9),
             |row| row.id = Uuid::from_u128(9),
             |row| row.version = 9,
@@ -255,6 +303,41 @@ mod tests {
             let mut row = factor();
             edit(&mut row);
             assert_ne!(row.message().0, factor().message().0);
+        }
+    }
+
+    #[test]
+    fn a_change_of_anything_of_an_api_key_changes_the_message() {
+        let key = || ApiKeyRow {
+            organization: Uuid::from_u128(1),
+            id: Uuid::from_u128(2),
+            user: Uuid::from_u128(3),
+            lookup: "AbCd0129",
+            secret: b"hash",
+            scopes: "users:read",
+            networks: None,
+            expires_at: 4,
+            revoked_at: None,
+            successor: None,
+            version: 1,
+        };
+        let edits: [fn(&mut ApiKeyRow<'static>); 11] = [
+            |row| row.organization = Uuid::from_u128(9),
+            |row| row.id = Uuid::from_u128(9),
+            |row| row.user = Uuid::from_u128(9),
+            |row| row.lookup = "AbCd0120",
+            |row| row.secret = b"other",
+            |row| row.scopes = "users:read users:write",
+            |row| row.networks = Some("10.0.0.0/8"),
+            |row| row.expires_at = 5,
+            |row| row.revoked_at = Some(0),
+            |row| row.successor = Some(Uuid::from_u128(9)),
+            |row| row.version = 2,
+        ];
+        for edit in edits {
+            let mut row = key();
+            edit(&mut row);
+            assert_ne!(row.message().0, key().message().0);
         }
     }
 

@@ -37,7 +37,7 @@ const fn table(name: &'static str, columns: &'static [SealedColumn]) -> SealedTa
 }
 
 /// The tables, with their columns of ciphertexts.
-pub(crate) static SEALED_TABLES: [SealedTable; 5] = [
+pub(crate) static SEALED_TABLES: [SealedTable; 6] = [
     table(
         "users",
         &[
@@ -50,6 +50,14 @@ pub(crate) static SEALED_TABLES: [SealedTable; 5] = [
     table("passwords", &[column("phc_ct")]),
     table("totp_factors", &[column("secret_ct")]),
     table("sessions", &[personal("ip_ct"), personal("user_agent_ct")]),
+    table(
+        "api_keys",
+        &[
+            personal("name_ct"),
+            personal("networks_ct"),
+            personal("last_used_ip_ct"),
+        ],
+    ),
     SealedTable {
         append_only: true,
         // Several ciphertexts in each, encoded as one.
@@ -71,7 +79,7 @@ pub(crate) fn columns_of(table: &str) -> Option<Columns> {
     let (key, subject) = match table {
         "users" => ("id", "id"),
         "passwords" => ("user_id", "user_id"),
-        "sessions" | "totp_factors" => ("id", "user_id"),
+        "sessions" | "totp_factors" | "api_keys" => ("id", "user_id"),
         "audit_intake" => ("id", "actor_id"),
         _ => return None,
     };

@@ -9,6 +9,7 @@ use vutf_audit::AuditTx;
 use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
     IdentityTx,
+    api_key::ApiKeyRepo,
     housekeeping::HousekeepingRepo,
     mfa::MfaRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
@@ -76,6 +77,9 @@ impl IdentityTx for Tx {
         self
     }
     fn mfa(&mut self) -> &mut dyn MfaRepo {
+        self
+    }
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

@@ -12,15 +12,17 @@ use fake::{
 };
 use sea_orm::prelude::Uuid;
 use vutf_identity::{
-    DisplayName, Email, Phone, Session, User, UserStatus, Username,
+    DisplayName, Email, Phone, Session, User, UserKind, UserStatus, Username,
+    api_key::{ApiKey, ApiKeyName, Network, Token},
     mfa::{BackupCode, CHALLENGE_LIFE, MfaChallenge, TotpFactor, TotpSecret},
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::PasswordRecord,
     session::{Place, Settled},
 };
 use vutf_kernel::{
-    Aal, Actor, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId, OrganizationId,
-    Origin, Outcome, RequestId, Resource, Secret, SessionId, Stamps, Timestamp, UserId, id::uuid_v7,
+    Aal, Actor, ApiKeyId, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId,
+    OrganizationId, Origin, Outcome, Permission, RequestId, Resource, Secret, SessionId, Stamps, Timestamp,
+    UserId, id::uuid_v7,
 };
 
 /// The first instant of every factory: 2026-11-21T10:00:00Z.
@@ -91,6 +93,7 @@ impl Factory {
         User {
             id: UserId::from_uuid(self.id()),
             organization_id: OrganizationId::DEFAULT,
+            kind: UserKind::Person,
             email: Email::from_store(format!("{login}@Example.org")),
             username: Username::from_store(login),
             display_name: Some(DisplayName::from_store(format!("{shown} {tag:08x}"))),
@@ -209,6 +212,41 @@ impl Factory {
             password_changed_at: now,
             expires_at: now.plus(CHALLENGE_LIFE),
             created_at: now,
+        }
+    }
+
+    /// An account of a program.
+    pub fn program(&mut self) -> User {
+        User {
+            kind: UserKind::Service,
+            ..self.user()
+        }
+    }
+
+    /// An API key of `user`, live for 90 days, with every optional value but a use.
+    pub fn api_key(&mut self, user: &User) -> ApiKey {
+        let now = self.now();
+        let token = Token::generate(&mut self.dice);
+        let name: String = Name().fake_with_rng(&mut self.dice.0);
+        let networks = ["192.0.2.0/24", "2001:db8::/48"].into_iter();
+        ApiKey {
+            id: ApiKeyId::from_uuid(self.id()),
+            organization_id: user.organization_id,
+            user_id: user.id,
+            lookup: token.lookup,
+            secret: token.hash(),
+            name: ApiKeyName::from_store(name),
+            scopes: ["audit:read", "users:read"]
+                .into_iter()
+                .map(Permission::known)
+                .collect(),
+            networks: networks.filter_map(|text| Network::parse(text).ok()).collect(),
+            expires_at: now.plus(DAY * 90),
+            revoked_at: None,
+            successor_id: None,
+            last_used_at: None,
+            last_used_ip: None,
+            stamps: Stamps::new(Some(user.id), now),
         }
     }
 

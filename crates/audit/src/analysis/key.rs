@@ -75,7 +75,10 @@ impl Field {
     /// What the event has there; `None` when it has nothing, or nothing that can be opened.
     pub(crate) fn of(self, seen: &Observation) -> Option<Key> {
         let (kind, value) = match (self, &seen.body.actor) {
-            (Self::Actor, Actor::User { user_id, .. }) => (KeyKind::Person, *user_id.as_bytes()),
+            // What a program does with somebody's key is counted as theirs.
+            (Self::Actor, Actor::User { user_id, .. } | Actor::ApiKey { user_id, .. }) => {
+                (KeyKind::Person, *user_id.as_bytes())
+            }
             (Self::Actor, Actor::Operator) => (KeyKind::Operator, [0; 16]),
             (Self::Subject, _) => (KeyKind::Person, *seen.body.subjects.first()?.as_bytes()),
             (Self::Session, Actor::User { session_id, .. }) => (KeyKind::Session, *session_id.as_bytes()),

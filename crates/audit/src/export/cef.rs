@@ -69,7 +69,9 @@ impl Extension {
         }
         self.put("dvchost", &source.host);
         match &body.actor {
-            Actor::User { user_id, .. } => self.put("suid", &user_id.to_string()),
+            Actor::User { user_id, .. } | Actor::ApiKey { user_id, .. } => {
+                self.put("suid", &user_id.to_string());
+            }
             Actor::System { job } => {
                 self.put("suser", "system");
                 self.put("sproc", job);

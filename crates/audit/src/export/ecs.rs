@@ -111,7 +111,9 @@ fn categories(kind: Kind) -> (&'static [&'static str], Vec<&'static str>) {
 fn user(body: &Body) -> Map<String, Value> {
     let mut user = Map::new();
     match &body.actor {
-        Actor::User { user_id, .. } => user.insert("id".into(), user_id.to_string().into()),
+        Actor::User { user_id, .. } | Actor::ApiKey { user_id, .. } => {
+            user.insert("id".into(), user_id.to_string().into())
+        }
         // Of somebody who has not proved who they are, whose account they tried is what is searched for.
         Actor::Anonymous => body
             .subjects

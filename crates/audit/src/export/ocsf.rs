@@ -174,6 +174,9 @@ fn actor(body: &Body) -> Value {
             "user": {"uid": user_id.to_string(), "type_id": 1},
             "session": {"uid": session_id.to_string()},
         }),
+        Actor::ApiKey { user_id, key_id } => json!({
+            "user": {"uid": user_id.to_string(), "type_id": 1, "credential_uid": key_id.to_string()},
+        }),
         Actor::Operator => json!({"user": {"name": "operator", "type_id": 2}, "app_name": Source::PRODUCT}),
         Actor::System { job } => json!({
             "user": {"name": "system", "type_id": 3},
@@ -198,7 +201,7 @@ fn affected(body: &Body) -> Value {
 fn endpoint(body: &Body) -> Value {
     match &body.actor {
         Actor::User { session_id, .. } => json!({"uid": session_id.to_string(), "name": "sealed"}),
-        Actor::Anonymous => json!({"name": "sealed"}),
+        Actor::Anonymous | Actor::ApiKey { .. } => json!({"name": "sealed"}),
         Actor::Operator | Actor::System { .. } => json!({"svc_name": Source::PRODUCT}),
     }
 }

@@ -47,9 +47,13 @@ fn log(record: &Exported, source: &Source) -> Value {
         text("vutf.actor", body.actor.kind()),
         text("log.record.uid", &body.id.to_string()),
     ];
-    if let Actor::User { user_id, session_id } = &body.actor {
-        attributes.push(text("user.id", &user_id.to_string()));
-        attributes.push(text("session.id", &session_id.to_string()));
+    if let Some(user) = body.actor.user_id() {
+        attributes.push(text("user.id", &user.to_string()));
+    }
+    match &body.actor {
+        Actor::User { session_id, .. } => attributes.push(text("session.id", &session_id.to_string())),
+        Actor::ApiKey { key_id, .. } => attributes.push(text("vutf.api_key_id", &key_id.to_string())),
+        Actor::Anonymous | Actor::Operator | Actor::System { .. } => {}
     }
     json!({
         "timeUnixNano": nanos,

@@ -141,7 +141,7 @@ pub const CLASSES: &[EventClass] = &[
     changes(
         "accounts",
         "Accounts and persons are changed",
-        &["user.*", "subject.*", "password.*", "mfa.*"],
+        &["user.*", "subject.*", "password.*", "mfa.*", "api_key.*"],
     ),
     changes(
         "keys",
@@ -228,6 +228,8 @@ mod tests {
             ("mfa.challenge", "authentication"),
             ("mfa.read", "reads"),
             ("mfa.reset", "accounts"),
+            ("api_key.rotate", "accounts"),
+            ("api_key.list", "reads"),
             ("subject.erase", "evidence"),
             ("role.assign", "administration"),
             ("crypto.decrypt", "cryptography"),

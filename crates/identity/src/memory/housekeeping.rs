@@ -72,6 +72,19 @@ impl HousekeepingRepo for MemoryTx {
         Ok(count(&old))
     }
 
+    async fn remove_api_keys(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let over = self
+            .state
+            .api_keys
+            .values()
+            .filter(|key| key.expires_at < before || key.revoked_at.is_some_and(|at| at < before));
+        let old: Vec<_> = over.take(limit as usize).map(|key| key.id).collect();
+        for id in &old {
+            self.write().api_keys.remove(id);
+        }
+        Ok(count(&old))
+    }
+
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         let in_use: HashSet<_> = self.state.tokens.values().map(|token| token.family_id).collect();
         let families = self.state.families.values();

@@ -1,5 +1,6 @@
 //! In-memory twins of the ports: for embedders who try the domain out, and for tests. Nothing survives the process.
 
+mod api_keys;
 mod housekeeping;
 mod mfa;
 mod sessions;
@@ -13,13 +14,14 @@ use std::{
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Ambient, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, OrganizationId, PortError, Receipts,
-    Secret, SessionId, Timestamp, Transaction, Units, UserId,
+    Ambient, ApiKeyId, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, OrganizationId, PortError,
+    Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
 };
 
 pub use self::signer::MemorySigner;
 use crate::{
     Identity, IdentityRead, IdentityTx, IdentityUnit, Session, SessionStatus, Settings, User,
+    api_key::{ApiKey, ApiKeyRepo, ApiKeyStatus, Lookup},
     guard::{GuardKey, GuardState, KeyedHash},
     housekeeping::HousekeepingRepo,
     mfa::{MfaChallenge, MfaRepo, TotpFactor},
@@ -49,6 +51,7 @@ struct State {
     /// Whose they are, by their hashes.
     codes: HashMap<[u8; 32], Tenant<UserId>>,
     challenges: HashMap<TokenHash, MfaChallenge>,
+    api_keys: BTreeMap<ApiKeyId, ApiKey>,
     roles: HashMap<Tenant<UserId>, Vec<String>>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
     events: Vec<Event>,
@@ -179,6 +182,13 @@ impl IdentityRead for MemoryStore {
                 .unwrap_or_default(),
         }))
     }
+
+    async fn api_key_status(&self, lookup: Lookup) -> Result<Option<ApiKeyStatus>, PortError> {
+        let state = self.committed();
+        let mut keys = state.api_keys.values();
+        let found = keys.find(|key| key.lookup == lookup);
+        Ok(found.and_then(|key| api_keys::status(&state, key)))
+    }
 }
 
 impl IdentityTx for MemoryTx {
@@ -198,6 +208,9 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn mfa(&mut self) -> &mut dyn MfaRepo {
+        self
+    }
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

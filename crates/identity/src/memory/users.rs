@@ -112,6 +112,7 @@ impl UserRepo for MemoryTx {
         let items = self
             .live_users(organization)
             .filter(|user| filter.status.is_none_or(|status| user.status == status))
+            .filter(|user| filter.kind.is_none_or(|kind| user.kind == kind))
             .filter(|user| page.after.is_none_or(|after| user.id.as_uuid() > after))
             .take(usize::from(page.limit) + 1)
             .cloned()

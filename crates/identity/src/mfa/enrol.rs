@@ -42,7 +42,7 @@ pub async fn enrol(ctx: &Ctx, id: &Identity) -> Result<Enrolment, EnrolError> {
 }
 
 async fn apply(mut work: Work<'_, ()>) -> Result<Enrolment, EnrolError> {
-    let user = work.by().ok_or(EnrolError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(EnrolError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     FRESH.check(&work.ctx, now)?;

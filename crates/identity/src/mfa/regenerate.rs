@@ -32,7 +32,7 @@ pub async fn regenerate(ctx: &Ctx, id: &Identity) -> Result<Vec<BackupCode>, Reg
 }
 
 async fn apply(mut work: Work<'_, ()>) -> Result<Vec<BackupCode>, RegenerateError> {
-    let user = work.by().ok_or(RegenerateError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(RegenerateError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     FRESH.check(&work.ctx, now)?;

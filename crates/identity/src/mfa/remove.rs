@@ -40,7 +40,7 @@ pub async fn remove(ctx: &Ctx, id: &Identity) -> Result<usize, RemoveError> {
 }
 
 async fn apply(mut work: Work<'_, ()>) -> Result<usize, RemoveError> {
-    let user = work.by().ok_or(RemoveError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(RemoveError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     FRESH.check(&work.ctx, now)?;

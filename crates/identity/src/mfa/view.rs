@@ -34,7 +34,7 @@ pub async fn view(ctx: &Ctx, id: &Identity) -> Result<SecondFactors, ViewMfaErro
 }
 
 async fn apply(mut work: Work<'_, ()>) -> Result<SecondFactors, ViewMfaError> {
-    let user = work.by().ok_or(ViewMfaError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(ViewMfaError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let organization = work.ctx.organization_id;
     let factor = work.tx.mfa().confirmed(organization, user).await?;

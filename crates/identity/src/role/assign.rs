@@ -60,7 +60,7 @@ async fn apply(mut work: Work<'_, AssignRoles>) -> Result<Profile, AssignError> 
     if roles.iter().any(|name| role::built_in(name).is_none()) {
         return Err(AssignError::UnknownRole);
     }
-    if !work.ctx.is_trusted() && !work.ctx.grants.covers(&role::grants(&roles)) {
+    if !role::are_held(&work.ctx, &roles) {
         return Err(RuleError::Exceeds.into());
     }
     if !roles.iter().any(|name| name == role::SUPER_ADMIN) {

@@ -3,7 +3,7 @@
 pub mod assign;
 pub mod list;
 
-use vutf_kernel::{Grants, Permission};
+use vutf_kernel::{Ctx, Grants, Permission};
 
 /// Names of the permissions that the service knows.
 pub mod permission {
@@ -37,6 +37,13 @@ pub mod permission {
         ROLES_READ = "roles:read",
         #[doc = "Give roles to users; never more than one holds oneself."]
         ROLES_ASSIGN = "roles:assign",
+        #[doc = "See API keys of all accounts."]
+        API_KEYS_READ = "api_keys:read",
+        #[doc = "End API keys of others; never those of somebody with more rights."]
+        API_KEYS_REVOKE = "api_keys:revoke",
+        // Apart from the writing of users: whoever makes a key holds what acts without anybody.
+        #[doc = "Make accounts for programs, and make and rotate their API keys."]
+        SERVICE_ACCOUNTS_MANAGE = "service_accounts:manage",
         #[doc = "See the audit log."]
         AUDIT_READ = "audit:read",
         #[doc = "Handle findings, tune and silence detection rules."]
@@ -106,6 +113,9 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_RESET_MFA,
             p::ROLES_READ,
             p::ROLES_ASSIGN,
+            p::API_KEYS_READ,
+            p::API_KEYS_REVOKE,
+            p::SERVICE_ACCOUNTS_MANAGE,
             p::AUDIT_READ,
             p::AUDIT_MANAGE,
             p::AUDIT_RETAIN,
@@ -133,6 +143,9 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_RESET_MFA,
             p::ROLES_READ,
             p::ROLES_ASSIGN,
+            p::API_KEYS_READ,
+            p::API_KEYS_REVOKE,
+            p::SERVICE_ACCOUNTS_MANAGE,
             p::OPERATIONS_READ,
         ],
     },
@@ -188,6 +201,8 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_LOCK,
             p::USERS_RESET_MFA,
             p::ROLES_READ,
+            p::API_KEYS_READ,
+            p::API_KEYS_REVOKE,
         ],
     },
     BuiltInRole {
@@ -211,6 +226,17 @@ pub fn demands_second_factor(roles: &[String]) -> bool {
 /// The built-in role of that name.
 pub fn built_in(name: &str) -> Option<&'static BuiltInRole> {
     BUILT_IN.iter().find(|role| role.name == name)
+}
+
+/// Whether `ctx` holds everything that `roles` grant. What everybody has is not asked for: an API key without it may still reach
+/// accounts that have nothing else.
+pub(crate) fn are_held(ctx: &Ctx, roles: &[String]) -> bool {
+    let special: Vec<String> = roles.iter().filter(|name| *name != USER).cloned().collect();
+    let common = grants(&[USER.to_owned()]);
+    ctx.is_trusted()
+        || grants(&special)
+            .iter()
+            .all(|permission| ctx.grants.allow(permission) || common.allow(permission))
 }
 
 /// What a set of roles grants together. Unknown names grant nothing.

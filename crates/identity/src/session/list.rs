@@ -38,7 +38,7 @@ pub(crate) async fn others<C>(work: &mut Work<'_, C>) -> Result<usize, PortError
 }
 
 async fn apply(mut work: Work<'_, ()>) -> Result<Vec<Session>, ListSessionsError> {
-    let user = work.by().ok_or(ListSessionsError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(ListSessionsError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let sessions = work.tx.sessions().live_of(organization, user, now).await?;

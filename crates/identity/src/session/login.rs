@@ -13,7 +13,7 @@ use super::{
     open::{Opened, Proved, open},
 };
 use crate::{
-    Identity, LoginName, User, UserStatus, action,
+    Identity, LoginName, User, UserKind, UserStatus, action,
     device::{self, DeviceId},
     guard::{Barred, GuardKey, GuardPolicy, GuardState, count, count_by},
     network,
@@ -298,6 +298,7 @@ pub(super) async fn check(
 pub(crate) fn obstacle(user: &User) -> Option<&'static str> {
     match user.status {
         _ if user.stamps.is_deleted() => Some("deleted"),
+        _ if user.kind == UserKind::Service => Some("service_account"),
         UserStatus::Active => None,
         other => Some(other.as_str()),
     }

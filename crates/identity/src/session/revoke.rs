@@ -52,7 +52,7 @@ pub async fn revoke_others(ctx: &Ctx, id: &Identity) -> Result<Vec<SessionId>, R
 }
 
 async fn one(mut work: Work<'_, RevokeSession>) -> Result<(), RevokeSessionError> {
-    let user = work.by().ok_or(RevokeSessionError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(RevokeSessionError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let session_id = work.command.session_id;

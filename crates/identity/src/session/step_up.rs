@@ -137,7 +137,7 @@ async fn by_password(ctx: &Ctx, id: &Identity, password: Secret<String>) -> Resu
 }
 
 async fn admit(mut work: Work<'_, ()>) -> Result<Attempt, StepUpError> {
-    let user = work.by().ok_or(StepUpError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(StepUpError::NotSignedIn)?;
     let organization = work.ctx.organization_id;
     if work.tx.mfa().confirmed(organization, user).await?.is_some() {
         return Err(StepUpError::FactorDemanded);

@@ -2,12 +2,13 @@
 
 use vutf_kernel::{Fault, PortError, Secret, Stamps, UserId};
 
-use super::{User, UserStatus};
+use super::{User, UserKind, UserStatus};
 use crate::{DisplayName, Email, IdentityTaken, Phone, Username, repo::PasswordRecord, role, work::Work};
 
 /// An account to be.
 #[derive(Clone)]
 pub(crate) struct NewAccount {
+    pub(crate) kind: UserKind,
     pub(crate) username: Username,
     pub(crate) email: Email,
     pub(crate) display_name: Option<DisplayName>,
@@ -38,6 +39,7 @@ where
     let user = User {
         id: UserId::generate(work.env.clock, work.env.entropy),
         organization_id: work.ctx.organization_id,
+        kind: account.kind,
         username: account.username.clone(),
         email: account.email.clone(),
         display_name: account.display_name.clone(),

@@ -158,7 +158,7 @@ async fn admit(mut work: Work<'_, Secret<String>>) -> Result<Attempt, ChangePass
 }
 
 async fn own<C>(work: &mut Work<'_, C>) -> Result<User, ChangePasswordError> {
-    let user = work.by().ok_or(ChangePasswordError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(ChangePasswordError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let organization = work.ctx.organization_id;
     let found = work.tx.users().find(organization, user).await?;

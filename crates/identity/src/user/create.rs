@@ -3,7 +3,7 @@
 use vutf_kernel::{Ctx, Detail, Outcome, Secret};
 
 use super::{
-    User,
+    User, UserKind,
     account::{self, NewAccount},
 };
 use crate::{
@@ -27,6 +27,17 @@ pub struct CreateUser {
     pub display_name: Option<DisplayName>,
     /// Telephone number.
     pub phone: Option<Phone>,
+    /// Roles beside the one that everybody has; any needs `roles:assign`.
+    pub roles: Vec<String>,
+}
+
+/// An administrator makes an account for a program.
+#[derive(Clone, Debug)]
+pub struct CreateServiceAccount {
+    /// The name.
+    pub username: Username,
+    /// What it is for.
+    pub display_name: Option<DisplayName>,
     /// Roles beside the one that everybody has; any needs `roles:assign`.
     pub roles: Vec<String>,
 }
@@ -67,11 +78,45 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: CreateUser) -> Result<User, 
         None => None,
     };
     let account = NewAccount {
+        kind: UserKind::Person,
         phc,
         username: command.username,
         email: command.email,
         display_name: command.display_name,
         phone: command.phone,
+        verified: true,
+        roles: command.roles,
+    };
+    id.run(ctx, account, |work| Box::pin(apply(work))).await
+}
+
+/// Makes an account that acts through API keys alone. It is no mailbox: its address is one that no mail reaches (RFC 6761, section
+/// 6.4), and as unique as its name.
+pub async fn create_service(
+    ctx: &Ctx,
+    id: &Identity,
+    command: CreateServiceAccount,
+) -> Result<User, CreateError> {
+    let done = attempt_service(ctx, id, command).await;
+    id.audited(ctx, About::kind(action::SERVICE_ACCOUNT_CREATE), done)
+        .await
+}
+
+async fn attempt_service(
+    ctx: &Ctx,
+    id: &Identity,
+    command: CreateServiceAccount,
+) -> Result<User, CreateError> {
+    require(ctx, &permission::SERVICE_ACCOUNTS_MANAGE)?;
+    check_roles(ctx, &command.roles)?;
+    let address = format!("{}@service-account.invalid", command.username.expose());
+    let account = NewAccount {
+        kind: UserKind::Service,
+        phc: None,
+        email: Email::from_store(address),
+        username: command.username,
+        display_name: command.display_name,
+        phone: None,
         verified: true,
         roles: command.roles,
     };
@@ -86,7 +131,7 @@ fn check_roles(ctx: &Ctx, roles: &[String]) -> Result<(), CreateError> {
         return Ok(());
     }
     require(ctx, &permission::ROLES_ASSIGN)?;
-    if ctx.grants.covers(&role::grants(roles)) {
+    if role::are_held(ctx, roles) {
         Ok(())
     } else {
         Err(RuleError::Exceeds.into())
@@ -96,7 +141,11 @@ fn check_roles(ctx: &Ctx, roles: &[String]) -> Result<(), CreateError> {
 async fn apply(mut work: Work<'_, NewAccount>) -> Result<User, CreateError> {
     let account = work.command.clone();
     let user = account::open::<_, CreateError>(&mut work, &account).await?;
-    let about = About::written(action::USER_CREATE, &user);
+    let action = match user.kind {
+        UserKind::Person => action::USER_CREATE,
+        UserKind::Service => action::SERVICE_ACCOUNT_CREATE,
+    };
+    let about = About::written(action, &user);
     let roles = account::role_names(&account.roles);
     work.raise(&about, Outcome::Success, |event| {
         event.detail("roles", Detail::List(roles))

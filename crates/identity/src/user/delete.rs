@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Identity, RuleError, VersionError, action,
+    api_key::revoke::end_all,
     refusal::use_case_error,
     role::permission,
     work::{About, Work},
@@ -35,7 +36,7 @@ use_case_error! {
     }
 }
 
-/// Deletes an account softly; its sessions end at once. Neither one's own nor the last active super administrator's.
+/// Deletes an account softly; its sessions and API keys end at once. Neither one's own nor the last active super administrator's.
 pub async fn delete(ctx: &Ctx, id: &Identity, command: DeleteUser) -> Result<User, DeleteError> {
     let about = About::user(action::USER_DELETE, command.user_id);
     let done = id.run(ctx, command, |work| Box::pin(apply(work))).await;
@@ -57,5 +58,6 @@ async fn apply(mut work: Work<'_, DeleteUser>) -> Result<User, DeleteError> {
     let user = target.user.delete(work.by(), work.now());
     let about = About::written(action::USER_DELETE, &user);
     save_and_end_sessions(&mut work, &about, &user).await?;
+    end_all(&mut work, &user).await?;
     Ok(user)
 }

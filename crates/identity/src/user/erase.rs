@@ -130,6 +130,7 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
     let origins = work.tx.sessions().forget_origins(organization, user).await?;
     let passwords = work.tx.passwords().remove(organization, user).await?;
     let mfa = work.tx.mfa().remove_of(organization, user).await?;
+    let keys = work.tx.api_keys().remove_of(organization, user).await?;
     let guards = work.tx.guards().remove_of(organization, user).await?;
     let roles = work.tx.roles().of_user(organization, user).await?;
     work.tx.roles().assign(organization, user, &[], by, now).await?;
@@ -142,6 +143,7 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
         ("totp_factors", mfa.factors),
         ("backup_codes", mfa.codes),
         ("mfa_challenges", mfa.challenges),
+        ("api_keys", keys),
         ("login_guards", guards),
         ("user_roles", size(roles.len())),
     ]

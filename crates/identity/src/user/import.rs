@@ -3,7 +3,10 @@
 
 use vutf_kernel::{Ctx, Detail, Fault, Outcome, PortError, UserId};
 
-use super::account::{self, NewAccount};
+use super::{
+    UserKind,
+    account::{self, NewAccount},
+};
 use crate::{
     DisplayName, Email, Identity, IdentityTaken, LoginName, Phone, RuleError, Username, action,
     password::ImportedHash,
@@ -124,6 +127,7 @@ async fn one(
         return Ok(Imported::Made(None));
     }
     let account = NewAccount {
+        kind: UserKind::Person,
         username: newcomer.username.clone(),
         email: newcomer.email.clone(),
         display_name: newcomer.display_name.clone(),

@@ -2,7 +2,7 @@
 
 use vutf_kernel::{Ctx, Outcome, Page, PageRequest, Question, UserId};
 
-use super::{User, UserStatus};
+use super::{User, UserKind, UserStatus};
 use crate::{
     Identity, RuleError, action,
     refusal::use_case_error,
@@ -50,7 +50,10 @@ async fn apply(mut work: Work<'_, ListUsers>) -> Result<Page<User>, ListError> {
     let seen: Vec<_> = page.items.iter().map(|user| user.id).collect();
     let ids: Vec<_> = seen.iter().map(UserId::as_uuid).collect();
     let status = command.filter.status.map(UserStatus::as_str);
-    let question = Question::all(action::USER_LIST).with("status", status);
+    let kind = command.filter.kind.map(UserKind::as_str);
+    let question = Question::all(action::USER_LIST)
+        .with("status", status)
+        .with("kind", kind);
     let about = About::kind(action::USER_LIST);
     work.raise(&about, Outcome::Success, |event| {
         event.shows(&question, &ids).about_all(seen)

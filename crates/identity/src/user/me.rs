@@ -100,6 +100,8 @@ async fn previous_login<C>(work: &mut Work<'_, C>, user: &User) -> Result<Option
 }
 
 async fn apply(mut work: Work<'_, UpdateMe>) -> Result<User, MeError> {
+    // A program may see for whom it acts; what they say of themself is theirs to change.
+    work.signed_in().ok_or(MeError::NotSignedIn)?;
     let command = work.command.clone();
     let before = own(&mut work).await?;
     VersionError::check(command.expected_version, before.stamps.version)?;

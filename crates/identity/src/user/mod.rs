@@ -55,13 +55,41 @@ impl UserStatus {
     }
 }
 
-/// An account of a person.
+/// Who an account is for. It never changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UserKind {
+    /// A person, who signs in.
+    #[default]
+    Person,
+    /// A program. Nobody signs in as one: it has neither password nor second factor, only API keys.
+    Service,
+}
+
+impl UserKind {
+    /// The stable word for stores and the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+    /// Reads the stable word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Person, Self::Service]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
+}
+
+/// An account of a person or of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// Its id.
     pub id: UserId,
     /// Its tenant.
     pub organization_id: OrganizationId,
+    /// Who it is for.
+    pub kind: UserKind,
     /// Unique in the tenant.
     pub username: Username,
     /// Unique in the tenant.
@@ -115,7 +143,7 @@ pub struct Profile {
 impl User {
     /// Whether a correct password leads to a session.
     pub fn may_sign_in(&self) -> bool {
-        self.status == UserStatus::Active && !self.stamps.is_deleted()
+        self.status == UserStatus::Active && !self.stamps.is_deleted() && self.kind == UserKind::Person
     }
 
     /// Bars the account; its sessions die with the epoch.

@@ -37,7 +37,7 @@ where
     };
     let Some(user) = found else { return Ok(None) };
     let roles = work.tx.roles().of_user(organization, user.id).await?;
-    if !work.ctx.is_trusted() && !work.ctx.grants.covers(&role::grants(&roles)) {
+    if !role::are_held(&work.ctx, &roles) {
         return Err(RuleError::Exceeds.into());
     }
     Ok(Some(Target { user, roles }))

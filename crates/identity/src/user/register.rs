@@ -3,7 +3,7 @@
 use vutf_kernel::{Ctx, Secret};
 
 use super::{
-    User,
+    User, UserKind,
     account::{self, NewAccount},
 };
 use crate::{
@@ -57,6 +57,7 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: Register) -> Result<User, Re
     let context = PasswordContext::new(&username, &email);
     id.settings.password.check(&password, context)?;
     let account = NewAccount {
+        kind: UserKind::Person,
         phc: Some(id.hash_password(&password).await?),
         username,
         email,

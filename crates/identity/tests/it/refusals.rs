@@ -4,6 +4,14 @@ use std::collections::BTreeSet;
 
 use vutf_identity::{
     Change, LoginName, Settings, action,
+    api_key::{
+        ApiKeyName, Whose,
+        create::{CreateApiKey, create as create_key},
+        list::{ListApiKeys, list as list_keys},
+        revoke::{RevokeApiKey, revoke as revoke_key},
+        rotate::{RotateApiKey, rotate as rotate_key},
+        view::{ViewApiKey, view as view_key},
+    },
     bootstrap::{Bootstrap, CreateAdmin, bootstrap, create_admin},
     housekeeping::{Sweep, sweep},
     mfa::{
@@ -33,7 +41,7 @@ use vutf_identity::{
     },
     user::{
         change_password::{ChangePassword, change_password},
-        create::{CreateUser, create},
+        create::{CreateServiceAccount, CreateUser, create, create_service},
         delete::{DeleteUser, delete},
         disable::{Disable, disable},
         enable::{Enable, enable},
@@ -51,7 +59,7 @@ use vutf_identity::{
         view::{ViewUser, view},
     },
 };
-use vutf_kernel::{Actor, Ctx, Origin, Outcome, PageRequest, SessionId, UserId};
+use vutf_kernel::{Actor, ApiKeyId, Ctx, Origin, Outcome, PageRequest, SessionId, UserId};
 
 use super::support::{World, anonymous, email, request, secret, username};
 
@@ -118,6 +126,8 @@ async fn every_use_case_records_that_it_refused() {
     second_factors(&mut all, &ctx).await;
     second_factors(&mut all, &nobody).await;
     strangers(&mut all, &nobody).await;
+    api_keys(&mut all, &ctx).await;
+    api_keys(&mut all, &nobody).await;
     refused!(all, USER_READ, me::view(&ctx, &id));
     refused!(all, USER_READ, me::view(&nobody, &id));
     refused!(all, USER_UPDATE, me::update(&ctx, &id, update_me()));
@@ -268,6 +278,46 @@ async fn second_factors(all: &mut Refused, ctx: &Ctx) {
     };
     refused!(all, SESSION_LOGIN, verify(ctx, &id, command));
     refused!(all, SESSION_CSRF, hand_out(ctx, &id, SessionKind::Token));
+}
+
+async fn api_keys(all: &mut Refused, ctx: &Ctx) {
+    let id = all.world.id.clone();
+    let key_id = ApiKeyId::from_uuid(uuid::Uuid::from_u128(9));
+    for (whose, owner) in [(Whose::Own, None), (Whose::Others, Some(user_id()))] {
+        let command = CreateApiKey {
+            owner,
+            name: ApiKeyName::parse("export").unwrap(),
+            scopes: vec!["self:manage".to_owned()],
+            networks: Vec::new(),
+            ttl: None,
+        };
+        refused!(all, API_KEY_CREATE, create_key(ctx, &id, command));
+        let command = ListApiKeys {
+            whose,
+            owner,
+            page: PageRequest::default(),
+        };
+        refused!(all, API_KEY_LIST, list_keys(ctx, &id, command));
+        refused!(
+            all,
+            API_KEY_READ,
+            view_key(ctx, &id, ViewApiKey { key_id, whose })
+        );
+        let command = RevokeApiKey { key_id, whose };
+        refused!(all, API_KEY_REVOKE, revoke_key(ctx, &id, command));
+        let command = RotateApiKey {
+            key_id,
+            whose,
+            overlap: None,
+        };
+        refused!(all, API_KEY_ROTATE, rotate_key(ctx, &id, command));
+    }
+    let command = CreateServiceAccount {
+        username: username("export"),
+        display_name: None,
+        roles: Vec::new(),
+    };
+    refused!(all, SERVICE_ACCOUNT_CREATE, create_service(ctx, &id, command));
 }
 
 async fn strangers(all: &mut Refused, ctx: &Ctx) {

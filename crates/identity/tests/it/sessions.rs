@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 use vutf_identity::{
+    api_key::{ApiKeyStatus, Lookup},
     memory::MemoryStore,
     repo::{IdentityRead, IdentityUnit},
     session::{
@@ -112,6 +113,9 @@ impl IdentityRead for Slow {
         self.read.notify_one();
         self.answer.notified().await;
         found
+    }
+    async fn api_key_status(&self, lookup: Lookup) -> Result<Option<ApiKeyStatus>, PortError> {
+        self.store.api_key_status(lookup).await
     }
 }
 

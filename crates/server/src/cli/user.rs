@@ -136,7 +136,10 @@ async fn show(service: &Service, status: Option<UserStatus>, out: &mut Output) -
     let mut rows = Vec::new();
     loop {
         let command = ListUsers {
-            filter: UserFilter { status },
+            filter: UserFilter {
+                status,
+                ..UserFilter::default()
+            },
             page: page.clone(),
         };
         let found = list(&ctx, &service.identity, command).await;

@@ -67,6 +67,24 @@ settings! {
         lockout: Lockout,
         /// How long sessions last, and how many there are.
         sessions: Sessions,
+        /// Keys with which programs act.
+        api_keys: ApiKeys,
+    }
+}
+
+settings! {
+    /// Keys with which programs act.
+    pub struct ApiKeys("identity.api_keys.") {
+        /// Life of a key whose maker names none; at most `identity.api_keys.max_ttl`.
+        ttl: Duration = DAY * 90, floor = MINUTE, ceiling = DAY * 365, source = "NIST SP 800-57 part 1, section 5.3.6; OWASP ASVS 5.0, 13.3.4";
+        /// The longest life that somebody may ask for.
+        max_ttl: Duration = DAY * 365, floor = MINUTE, ceiling = DAY * 365, source = "OWASP ASVS 5.0, 13.3.4";
+        /// How long the old key goes on after a rotation that names no span; at most `identity.api_keys.max_overlap`.
+        overlap: Duration = DAY, ceiling = DAY * 7, source = "NIST SP 800-57 part 1, section 5.3.4";
+        /// The longest span that somebody may ask for.
+        max_overlap: Duration = DAY * 7, ceiling = DAY * 7, source = "NIST SP 800-57 part 1, section 5.3.4";
+        /// Live keys of one account; one that was rotated and lives on counts with its successor.
+        per_owner: u16 = 20, floor = 1, ceiling = 100;
     }
 }
 

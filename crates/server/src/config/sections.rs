@@ -316,6 +316,8 @@ settings! {
         user_list: u32 = 30, floor = 1;
         /// Creating users.
         user_create: u32 = 10, floor = 1;
+        /// Making and rotating API keys.
+        key_create: u32 = 5, floor = 1;
         /// Administration.
         admin: u32 = 60, floor = 1;
         /// Cryptography with named keys; a request may hold 100 items.

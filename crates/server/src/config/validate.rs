@@ -168,6 +168,26 @@ fn lifetimes(config: &Config, errors: &mut Vec<ConfigError>) {
             mend,
         ));
     }
+    let keys = &identity.api_keys;
+    for (path, span, most, limit) in [
+        (
+            "identity.api_keys.ttl",
+            keys.ttl,
+            keys.max_ttl,
+            "identity.api_keys.max_ttl",
+        ),
+        (
+            "identity.api_keys.overlap",
+            keys.overlap,
+            keys.max_overlap,
+            "identity.api_keys.max_overlap",
+        ),
+    ] {
+        if span > most {
+            let mend = format!("make it at most as long as `{limit}`");
+            errors.push(ConfigError::new(path, "is longer than anybody may ask for", mend));
+        }
+    }
     let delays = &identity.lockout.delays;
     if delays.is_empty() || delays.iter().any(|delay| *delay < Duration::from_secs(1)) {
         errors.push(ConfigError::new(

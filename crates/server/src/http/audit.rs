@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use actix_web::{body::BoxBody, dev::ServiceResponse, http::StatusCode};
-use vutf_kernel::{Class, Ctx, Env, Event, EventRecorder as _, Outcome};
+use vutf_identity::api_key::KeyRefusal;
+use vutf_kernel::{Class, Ctx, Detail, Env, Event, EventRecorder as _, Outcome};
 
 use super::{guard::refused, problem::Problem, rate, route::Endpoint, state::AppState};
 
@@ -66,12 +67,14 @@ fn withhold(
 
 async fn refusal(state: &AppState, endpoint: &Endpoint, ctx: &Ctx, response: &ServiceResponse<BoxBody>) {
     let problem = problem_of(response);
+    let key = problem.key_refusal();
+    let reason = key.map_or(problem.code(), |refusal| refusal.reason);
     let outcome = if response.status().is_server_error() {
         Outcome::Failed {
-            reason: problem.code().into(),
+            reason: reason.into(),
         }
     } else {
-        Outcome::refused(problem.code())
+        Outcome::refused(reason)
     };
     if ctx.receipt.holds(&outcome) || !endpoint.audits_refusals() {
         return;
@@ -86,6 +89,10 @@ async fn refusal(state: &AppState, endpoint: &Endpoint, ctx: &Ctx, response: &Se
         entropy: &mut *entropy,
     };
     let event = Event::new(ctx, &mut env, endpoint.action.name, resource, outcome);
+    let event = match key {
+        Some(refusal) => about_key(event, refusal),
+        None => event,
+    };
     drop(entropy);
     let throttled = response.status() == StatusCode::TOO_MANY_REQUESTS;
     let route = (endpoint.method.as_str(), endpoint.path);
@@ -97,6 +104,20 @@ async fn refusal(state: &AppState, endpoint: &Endpoint, ctx: &Ctx, response: &Se
         return;
     }
     record(state, endpoint, event).await;
+}
+
+/// Which key was presented and whose it is, as far as anybody knows. The secret is in neither.
+fn about_key(event: Event, refusal: &KeyRefusal) -> Event {
+    let event = match refusal.lookup {
+        Some(lookup) => event.detail("lookup", Detail::Text(lookup.as_str().to_owned())),
+        None => event,
+    };
+    match refusal.key {
+        Some((key, owner)) => event
+            .detail("api_key", Detail::Text(key.to_string()))
+            .subject(owner),
+        None => event,
+    }
 }
 
 /// A refusal shows nothing and changes nothing, so it is given even when it cannot be recorded: to answer 503 in its place would

@@ -15,6 +15,7 @@ use actix_web::{
 };
 use futures_util::FutureExt as _;
 use vutf_identity::{
+    api_key::{self, Token},
     mfa::Demand,
     refresh::TokenHash,
     session::{AuthenticateError, authenticate, authenticate_cookie, place},
@@ -30,6 +31,9 @@ use super::{
     route::{Access, Endpoint},
     state::AppState,
 };
+
+/// The header for API keys; they may come as bearer tokens, too.
+const API_KEY: &str = "x-api-key";
 
 /// Lets a request through to its handler, or refuses it.
 ///
@@ -159,6 +163,9 @@ async fn proved(
 }
 
 fn permitted(endpoint: &Endpoint, ctx: &Ctx) -> Result<(), Problem> {
+    if matches!(ctx.actor, Actor::ApiKey { .. }) && !endpoint.is_open_to_keys() {
+        return Err(Problem::new(Class::Forbidden, "session_needed"));
+    }
     match &endpoint.access {
         Access::Permission(needed) if !ctx.grants.allow(needed) => {
             Err(Problem::new(Class::Forbidden, "forbidden"))
@@ -167,13 +174,16 @@ fn permitted(endpoint: &Endpoint, ctx: &Ctx) -> Result<(), Problem> {
     }
 }
 
-/// By the `Authorization` header if there is one, whatever it holds: that is sent on purpose, and a cookie is not.
+/// By the `Authorization` header or `X-API-Key` if there is one, whatever it holds: that is sent on purpose, and a cookie is not.
 async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -> Result<Signed, Problem> {
+    let headers = request.headers();
+    let on_purpose = headers.contains_key(header::AUTHORIZATION) || headers.contains_key(API_KEY);
     let caller = match cookies::read(request, cookies::SESSION) {
-        Some(cookie) if !request.headers().contains_key(header::AUTHORIZATION) => {
-            authenticate_cookie(&state.identity, &cookie).await?
-        }
-        _ => by_token(state, request).await?,
+        Some(cookie) if !on_purpose => authenticate_cookie(&state.identity, &cookie).await?,
+        _ => match credential(request)? {
+            Credential::Token(bearer) => by_token(state, &bearer).await?,
+            Credential::Key(key) => return by_key(state, &key, arrival).await,
+        },
     };
     if let Some(used) = caller.used {
         state.uses.note(used);
@@ -192,11 +202,17 @@ async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -
     })
 }
 
+async fn by_key(state: &AppState, key: &Secret<String>, arrival: &Arrival) -> Result<Signed, Problem> {
+    let found = api_key::authenticate(&state.identity, key.expose(), arrival.origin.ip).await?;
+    let ctx = found.ctx(arrival.request_id.clone(), arrival.origin.clone());
+    state.key_uses.note(&state.identity, &ctx);
+    Ok(Signed { ctx, cookie: None })
+}
+
 async fn by_token(
     state: &AppState,
-    request: &HttpRequest,
+    bearer: &Secret<String>,
 ) -> Result<vutf_identity::session::Caller, Problem> {
-    let bearer = bearer(request)?;
     let mut found = authenticate(&state.identity, bearer.expose()).await;
     // Another replica may have rotated the key. Anybody can name an unknown one: the reloader bounds how often it looks.
     if let Err(AuthenticateError::Token(TokenError::UnknownKey)) = found
@@ -205,6 +221,33 @@ async fn by_token(
         found = authenticate(&state.identity, bearer.expose()).await;
     }
     Ok(found?)
+}
+
+/// What a request shows of who sends it.
+enum Credential {
+    /// The access token of a session.
+    Token(Secret<String>),
+    /// What claims to be an API key.
+    Key(Secret<String>),
+}
+
+/// Either header, once. Of two credentials nobody knows which one somebody else looked at.
+fn credential(request: &HttpRequest) -> Result<Credential, Problem> {
+    let mut keys = request.headers().get_all(API_KEY);
+    let Some(key) = keys.next() else {
+        let bearer = bearer(request)?;
+        return Ok(if Token::is_meant(bearer.expose()) {
+            Credential::Key(bearer)
+        } else {
+            Credential::Token(bearer)
+        });
+    };
+    if keys.next().is_some() || request.headers().contains_key(header::AUTHORIZATION) {
+        return Err(Problem::new(Class::Unauthenticated, "several_credentials"));
+    }
+    // What is not even text is no key: refused as one, below.
+    let text = key.to_str().unwrap_or_default();
+    Ok(Credential::Key(Secret::new(text.trim().to_owned())))
 }
 
 /// RFC 6750, section 2.1. Tokens in a query or a form are not taken.

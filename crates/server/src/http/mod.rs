@@ -13,6 +13,7 @@ mod edge;
 mod fallback;
 mod guard;
 pub mod health;
+mod key_uses;
 mod listener;
 pub mod problem;
 mod rate;
@@ -36,6 +37,7 @@ use actix_web::{
 
 pub use self::{
     health::{Health, Phase, Probe, ProbeStatus},
+    key_uses::KeyUses,
     listener::{Bounds, listen},
     state::{AnalysisPorts, AppState, ErasurePorts, JobPorts, RetentionPorts},
     throttled::Throttled,

@@ -11,7 +11,7 @@ use actix_web::http::{
     StatusCode,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
-use vutf_kernel::{Cache as _, Ctx, OrganizationId, RateDecision, RateLimit};
+use vutf_kernel::{Actor, Cache as _, Ctx, OrganizationId, RateDecision, RateLimit};
 
 use super::{problem::Problem, route::RateClass, state::AppState};
 use crate::config::RateLimits;
@@ -112,15 +112,18 @@ fn budget(limits: &RateLimits, class: RateClass) -> Option<(&'static str, u32)> 
         RateClass::PasswordStrength => ("password-strength", limits.password_strength),
         RateClass::UserList => ("user-list", limits.user_list),
         RateClass::UserCreate => ("user-create", limits.user_create),
+        RateClass::KeyCreate => ("key-create", limits.key_create),
         RateClass::Admin => ("admin", limits.admin),
         RateClass::Crypto => ("crypto", limits.crypto),
     })
 }
 
-/// By user, else by network. The address is PII and the cache is outside of the process: only its MAC leaves.
+/// By API key, else by user, else by network. The address is PII and the cache is outside of the process: only its MAC leaves.
 fn shared_key(state: &AppState, name: &str, ctx: &Ctx) -> Option<String> {
-    if let Some(user) = ctx.actor.user_id() {
-        return Some(format!("rate:{name}:user:{user}"));
+    match ctx.actor {
+        Actor::ApiKey { key_id, .. } => return Some(format!("rate:{name}:key:{key_id}")),
+        Actor::User { user_id, .. } => return Some(format!("rate:{name}:user:{user_id}")),
+        Actor::Anonymous | Actor::Operator | Actor::System { .. } => {}
     }
     let network = network(ctx.origin.ip);
     let tag = state
@@ -137,9 +140,10 @@ fn local_key(name: &str, ctx: &Ctx) -> String {
 
 /// Who it is that a limit is counted for. Not to leave the process: it may be an address.
 pub(super) fn caller(ctx: &Ctx) -> String {
-    match ctx.actor.user_id() {
-        Some(user) => user.to_string(),
-        None => network(ctx.origin.ip),
+    match ctx.actor {
+        Actor::ApiKey { key_id, .. } => format!("key:{key_id}"),
+        Actor::User { user_id, .. } => user_id.to_string(),
+        Actor::Anonymous | Actor::Operator | Actor::System { .. } => network(ctx.origin.ip),
     }
 }
 

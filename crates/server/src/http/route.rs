@@ -12,7 +12,7 @@ use vutf_crypto_keys::action::KEY_DESTROY;
 use vutf_identity::{
     action::{MFA_CHALLENGE, SESSION_REFRESH_REUSE, SUBJECT_ERASURE_READ},
     mfa::{Demand, freshness::FRESH},
-    role::BUILT_IN,
+    role::{BUILT_IN, permission::SELF_MANAGE},
 };
 use vutf_kernel::{Action, Permission};
 
@@ -76,6 +76,8 @@ pub enum RateClass {
     UserList,
     /// Creating users.
     UserCreate,
+    /// Making and rotating API keys.
+    KeyCreate,
     /// Administration.
     Admin,
     /// Cryptography for other programs.
@@ -120,12 +122,27 @@ const OTHER_ACTIONS: [(&str, Action); 6] = [
 
 /// Routes that demand more of the session than that it lives, and how much (RFC 9470). The use cases demand it themselves, and
 /// more of whoever has a second factor.
-pub const DEMANDS: [(Method, &str, Demand); 5] = [
+pub const DEMANDS: [(Method, &str, Demand); 9] = [
     (Method::Post, "/api/v1/me/mfa/totp", FRESH),
     (Method::Delete, "/api/v1/me/mfa/totp", FRESH),
     (Method::Post, "/api/v1/me/mfa/totp/confirm", FRESH),
     (Method::Post, "/api/v1/me/mfa/backup-codes", FRESH),
     (Method::Post, "/api/v1/users/{id}/reset-mfa", FRESH),
+    (Method::Post, "/api/v1/me/api-keys", FRESH),
+    (Method::Post, "/api/v1/me/api-keys/{id}/rotate", FRESH),
+    (Method::Post, "/api/v1/api-keys", FRESH),
+    (Method::Post, "/api/v1/api-keys/{id}/rotate", FRESH),
+];
+
+/// What of one's own an API key may see. Whatever else belongs to a session is for the person in it: a key that could change a
+/// password, a factor or a session, or make a key, would be a way around all of them.
+const OWN_OPEN_TO_KEYS: [(Method, &str); 1] = [(Method::Get, "/api/v1/me")];
+
+/// What takes a second person: whoever holds keys of two people is not two people.
+const FOR_PERSONS: [(Method, &str); 3] = [
+    (Method::Post, "/api/v1/keys/{id}/destroy"),
+    (Method::Post, "/api/v1/keys/requests/{id}/approve"),
+    (Method::Post, "/api/v1/keys/requests/{id}/reject"),
 ];
 
 /// A route of the public listener.
@@ -166,6 +183,15 @@ impl Endpoint {
         listed
             .find(|(method, path, _)| *method == self.method && *path == self.path)
             .map(|(.., demand)| *demand)
+    }
+    /// Whether an API key may call it, as far as its scopes go. What demands a proof of a person never is.
+    pub fn is_open_to_keys(&self) -> bool {
+        let names_this = |(method, path): &(Method, &str)| *method == self.method && *path == self.path;
+        match self.access {
+            Access::Anonymous => true,
+            Access::Session => OWN_OPEN_TO_KEYS.iter().any(names_this),
+            Access::Permission(_) => self.demand().is_none() && !FOR_PERSONS.iter().any(names_this),
+        }
     }
     /// Whether it takes an id from its path.
     pub fn takes_id(&self) -> bool {
@@ -356,6 +382,27 @@ pub fn anonymous_list() -> String {
             "{:6} {}",
             route.endpoint.method.as_str(),
             route.endpoint.path
+        );
+        text
+    })
+}
+
+/// The routes that an API key may call, one a line, each with the scope that it needs. No other takes a key.
+pub fn api_key_list() -> String {
+    let open = ROUTES.iter().map(|route| &route.endpoint);
+    let open = open.filter(|endpoint| endpoint.is_open_to_keys());
+    open.fold(String::new(), |mut text, endpoint| {
+        let scope = match &endpoint.access {
+            Access::Anonymous => return text,
+            Access::Session => SELF_MANAGE,
+            Access::Permission(needed) => needed.clone(),
+        };
+        let _written = writeln!(
+            text,
+            "{:6} {:46} {}",
+            endpoint.method.as_str(),
+            endpoint.path,
+            scope.as_str()
         );
         text
     })

@@ -23,7 +23,9 @@ use vutf_identity::Identity;
 use vutf_kernel::{Cache, Leases, MemoryCache, Timestamp, Units};
 use vutf_store_seaorm::Backlog;
 
-use super::{csrf, health::Health, rate, reference, request, throttled::Throttled, uses::Uses};
+use super::{
+    csrf, health::Health, key_uses::KeyUses, rate, reference, request, throttled::Throttled, uses::Uses,
+};
 use crate::{config::Config, telemetry::Metrics};
 
 /// The service as the HTTP layer sees it.
@@ -74,6 +76,8 @@ pub struct AppState {
     pub throttled: Throttled,
     /// Uses of sessions that wait to be written.
     pub uses: Uses,
+    /// Notes when API keys are used.
+    pub key_uses: KeyUses,
     /// When the process became ready to serve.
     pub started_at: Timestamp,
 }

@@ -25,15 +25,21 @@ use crate::http::{
 pub(crate) const BEARER: &str = "access_token";
 /// The same of a browser's session.
 pub(crate) const COOKIE: &str = "session_cookie";
+/// The same for API keys.
+pub(crate) const API_KEY: &str = "api_key";
 
 const DESCRIPTION: &str = "Identity, audit and key management. Every 4xx and 5xx answer is a problem document \
     (RFC 9457); `code` is stable. Timestamps are RFC 3339 in UTC, ids are UUIDv7.";
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("bootstrap", "The first administrator."),
     ("auth", "Registration, sign-in, tokens."),
     ("me", "One's own account and sessions."),
     ("users", "Administration of users."),
+    (
+        "api-keys",
+        "Keys with which programs act, and accounts of programs.",
+    ),
     ("authorisation", "Roles and permissions."),
     ("keys", "The key registry."),
     ("crypto", "Cryptography with named keys, for other programs."),
@@ -51,7 +57,8 @@ pub fn document() -> OpenApi {
     }
     let mut components = ComponentsBuilder::new()
         .security_scheme(BEARER, bearer())
-        .security_scheme(COOKIE, cookie());
+        .security_scheme(COOKIE, cookie())
+        .security_scheme(API_KEY, api_key());
     for (name, schema) in schemas() {
         components = components.schema(name, schema);
     }
@@ -115,6 +122,16 @@ fn cookie() -> SecurityScheme {
         "__Host-violentutf_session",
         description,
     )))
+}
+
+fn api_key() -> SecurityScheme {
+    let mut header = ApiKeyValue::new("X-API-Key");
+    header.description = Some(
+        "A key of a user or of a service account, `vutf_…`; `Authorization: Bearer vutf_…` says the same. Send one of the two. It may \
+         do what its scopes and its owner's rights have in common."
+            .to_owned(),
+    );
+    SecurityScheme::ApiKey(ApiKey::Header(header))
 }
 
 fn schemas() -> BTreeMap<String, RefOr<Schema>> {

@@ -50,6 +50,9 @@ pub(super) fn of(endpoint: &Endpoint) -> Operation {
                 .map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new())),
         )),
     };
+    if endpoint.access != Access::Anonymous && endpoint.is_open_to_keys() {
+        operation = operation.security(SecurityRequirement::new(super::API_KEY, Vec::<String>::new()));
+    }
     let mut responses =
         ResponsesBuilder::new().response(doc.answer.0.to_string(), success(endpoint, doc.answer));
     if let Some((status, shape)) = doc.other_answer {
@@ -213,10 +216,7 @@ pub(super) fn refusals(endpoint: &Endpoint) -> Vec<u16> {
     }
     match endpoint.access {
         Access::Anonymous => {}
-        // What a cookie signs in is refused without the token beside it.
-        Access::Session if endpoint.method != Method::Get => all.extend([401, 403]),
-        Access::Session => all.push(401),
-        Access::Permission(_) => all.extend([401, 403]),
+        Access::Session | Access::Permission(_) => all.extend([401, 403]),
     }
     if endpoint.doc.conditional {
         all.extend([412, 428]);

@@ -31,8 +31,8 @@ use super::{
 use crate::{
     config::{Config, Loaded},
     http::{
-        self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled,
-        Uses,
+        self, AnalysisPorts, AppState, Bounds, ErasurePorts, Health, JobPorts, KeyUses, RetentionPorts,
+        Throttled, Uses,
     },
     telemetry::Metrics,
 };
@@ -279,6 +279,7 @@ fn state(
         backlog: Arc::clone(&service.lone_events.backlog),
         throttled: Throttled::default(),
         uses: Uses::default(),
+        key_uses: KeyUses::default(),
         started_at: service.ambient.now(),
     }
 }

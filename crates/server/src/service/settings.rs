@@ -5,6 +5,7 @@ use vutf_audit::retention::{CLASSES, Policy, RetentionSettings, TooShort};
 use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{
     Settings,
+    api_key::ApiKeyPolicy,
     device::DevicePolicy,
     guard::GuardPolicy,
     network::NetworkPolicy,
@@ -22,7 +23,16 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         delays: identity.lockout.delays.clone(),
         disable_at: i64::from(identity.lockout.disable_after),
     };
+    let keys = &identity.api_keys;
+    let api_keys = ApiKeyPolicy {
+        ttl: keys.ttl,
+        max_ttl: keys.max_ttl,
+        overlap: keys.overlap,
+        max_overlap: keys.max_overlap,
+        per_owner: usize::from(keys.per_owner),
+    };
     Ok(Settings {
+        api_keys,
         access_ttl: identity.access_token_ttl,
         refresh_idle: identity.refresh_idle,
         refresh_absolute: identity.refresh_absolute,

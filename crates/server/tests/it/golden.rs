@@ -34,6 +34,11 @@ fn role_matrix() {
 }
 
 #[test]
+fn routes_for_api_keys() {
+    golden("api-key-routes.txt", &http::route::api_key_list());
+}
+
+#[test]
 fn error_codes() {
     golden("error-codes.md", &http::problem::code_table());
 }

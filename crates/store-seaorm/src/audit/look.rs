@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use vutf_identity::{
     IdentityTx, IdentityUnit,
+    api_key::ApiKeyRepo,
     housekeeping::HousekeepingRepo,
     mfa::MfaRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
@@ -90,6 +91,9 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn mfa(&mut self) -> &mut dyn MfaRepo {
+        &mut self.tx
+    }
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {
         &mut self.tx
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

@@ -1,5 +1,6 @@
 //! One entity set for both databases, private to this crate.
 
+pub(crate) mod api_keys;
 pub(crate) mod approvals;
 pub(crate) mod audit_alerts;
 pub(crate) mod audit_analysis;

@@ -11,6 +11,7 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) id: Uuid,
     pub(crate) organization_id: Uuid,
+    pub(crate) kind: String,
     pub(crate) username_ct: Option<Encrypted<Username>>,
     pub(crate) username_bidx: Option<Vec<u8>>,
     pub(crate) username_bidx_ver: Option<i64>,

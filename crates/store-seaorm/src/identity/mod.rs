@@ -1,5 +1,6 @@
 //! The repositories of the identity domain.
 
+mod api_keys;
 mod bootstrap;
 mod guards;
 mod housekeeping;

@@ -5,7 +5,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, sea_query::Query,
 };
-use vutf_identity::{UserStatus, repo::RoleRepo};
+use vutf_identity::{UserKind, UserStatus, repo::RoleRepo};
 use vutf_kernel::{OrganizationId, PortError, Timestamp, UserId};
 
 use super::person;
@@ -71,6 +71,7 @@ impl RoleRepo for Tx {
             .from(users::Entity)
             .and_where(users::Column::Status.eq(UserStatus::Active.as_str()))
             .and_where(users::Column::DeletedAt.is_null())
+            .and_where(users::Column::Kind.eq(UserKind::Person.as_str()))
             .to_owned();
         user_roles::Entity::find()
             .filter(user_roles::Column::OrganizationId.eq(organization.as_uuid()))

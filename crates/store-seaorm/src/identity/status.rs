@@ -1,10 +1,11 @@
 //! What decides whether a session's request may go on: two look-ups by primary key, outside a transaction.
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, FromQueryResult, Statement};
 use uuid::Uuid;
 use vutf_identity::{
     IdentityRead, SessionStatus, UserStatus,
+    api_key::{ApiKeyStatus, Lookup},
     refresh::TokenHash,
     session::{Place, Settled},
 };
@@ -20,7 +21,7 @@ use crate::{
 const STATUS: &str = "SELECT s.organization_id, s.user_id, s.epoch AS session_epoch, s.aal, s.amr, s.auth_time, s.expires_at, \
      s.idle_expires_at, s.last_seen_at, s.cookie_hash, s.network_tag, \
      s.browser_tag, s.moved_at, s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
-     u.version AS user_version, u.email_verified_at, u.erased_at, u.pii_mac, u.row_mac \
+     u.version AS user_version, u.kind AS user_kind, u.email_verified_at, u.erased_at, u.pii_mac, u.row_mac \
      FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
 const ROLES: &str = "SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role";
 
@@ -44,6 +45,7 @@ struct StatusRow {
     user_status: String,
     user_deleted_at: Option<i64>,
     user_version: i64,
+    user_kind: String,
     email_verified_at: Option<i64>,
     erased_at: Option<i64>,
     pii_mac: Option<Vec<u8>>,
@@ -60,6 +62,7 @@ impl StatusRow {
         Standing {
             organization: self.organization_id,
             id: self.user_id,
+            kind: &self.user_kind,
             version: self.user_version,
             status: &self.user_status,
             epoch: self.user_epoch,
@@ -74,16 +77,15 @@ impl StatusRow {
 #[async_trait]
 impl IdentityRead for SeaStore {
     async fn session_status(&self, id: SessionId) -> Result<Option<SessionStatus>, PortError> {
-        let statement =
-            |sql: &str, id: Uuid| Statement::from_sql_and_values(self.backend(), sql, [id.into()]);
         let found = self
             .read("sessions.status", async |db: &DatabaseConnection| {
-                let session = StatusRow::find_by_statement(statement(STATUS, id.as_uuid()));
+                let session = Statement::from_sql_and_values(self.backend(), STATUS, [id.as_uuid().into()]);
+                let session = StatusRow::find_by_statement(session);
                 let Some(row) = session.one(db).await? else {
                     return Ok(None);
                 };
-                let roles = RoleRow::find_by_statement(statement(ROLES, row.user_id));
-                Ok(Some((row, roles.all(db).await?)))
+                let roles = roles_of(db, self.backend(), row.user_id).await?;
+                Ok(Some((row, roles)))
             })
             .await?;
         let Some((row, roles)) = found else {
@@ -94,9 +96,24 @@ impl IdentityRead for SeaStore {
             .verify(&self.inner.keyring, row.row_mac.as_deref())?;
         status(id, &row, roles).map(Some)
     }
+
+    async fn api_key_status(&self, lookup: Lookup) -> Result<Option<ApiKeyStatus>, PortError> {
+        self.key_status(lookup).await
+    }
 }
 
-fn status(id: SessionId, row: &StatusRow, roles: Vec<RoleRow>) -> Result<SessionStatus, PortError> {
+/// Names of a user's roles.
+pub(super) async fn roles_of(
+    db: &DatabaseConnection,
+    backend: DbBackend,
+    user: Uuid,
+) -> Result<Vec<String>, DbErr> {
+    let statement = Statement::from_sql_and_values(backend, ROLES, [user.into()]);
+    let rows = RoleRow::find_by_statement(statement).all(db).await?;
+    Ok(rows.into_iter().map(|row| row.role).collect())
+}
+
+fn status(id: SessionId, row: &StatusRow, roles: Vec<String>) -> Result<SessionStatus, PortError> {
     Ok(SessionStatus {
         id,
         organization_id: OrganizationId::from_uuid(row.organization_id),
@@ -121,7 +138,7 @@ fn status(id: SessionId, row: &StatusRow, roles: Vec<RoleRow>) -> Result<Session
             row.moved_at,
             id,
         )?,
-        roles: roles.into_iter().map(|row| row.role).collect(),
+        roles,
     })
 }
 

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use vutf_crypto_keys::{BlindIndex, Keyring, SubjectKey, SubjectKeys};
 use vutf_identity::{
-    DisplayName, LoginName, Phone, User, UserStatus,
+    DisplayName, LoginName, Phone, User, UserKind, UserStatus,
     repo::{UserFilter, UserRepo},
 };
 use vutf_kernel::{Entropy, Fault, OrganizationId, Page, PageRequest, PortError, Timestamp, UserId};
@@ -168,6 +168,9 @@ impl UserRepo for Tx {
         if let Some(status) = filter.status {
             query = query.filter(Column::Status.eq(status.as_str()));
         }
+        if let Some(kind) = filter.kind {
+            query = query.filter(Column::Kind.eq(kind.as_str()));
+        }
         if let Some(after) = page.after {
             query = query.filter(Column::Id.gt(after));
         }
@@ -279,6 +282,7 @@ fn row(
         email_bidx_ver: Set(Some(i64::from(email.version))),
         display_name_ct: Set(place.seal_optional(Column::DisplayNameCt, display_name, under, entropy)?),
         phone_ct: Set(place.seal_optional(Column::PhoneCt, phone, under, entropy)?),
+        kind: Set(user.kind.as_str().to_owned()),
         status: Set(user.status.as_str().to_owned()),
         email_verified_at: micros(user.email_verified_at),
         epoch: Set(user.epoch),
@@ -304,6 +308,7 @@ fn emptied(
     let standing = Standing {
         organization: row.organization_id,
         id: row.id,
+        kind: &row.kind,
         version,
         status,
         epoch,
@@ -349,6 +354,8 @@ fn user(row: &users::Model, keyring: &Keyring, keys: &SubjectKeys) -> Result<Opt
     let user = User {
         id,
         organization_id: organization,
+        kind: UserKind::parse(&row.kind)
+            .ok_or_else(|| corrupt("users", "kind", row.id, "not a known kind"))?,
         username,
         email: place.require(Column::EmailCt, keys, row.email_ct.as_ref())?,
         display_name: place.open_optional(Column::DisplayNameCt, keys, row.display_name_ct.as_ref())?,
@@ -380,6 +387,7 @@ fn standing<'a>(user: &'a User, pii_mac: &'a [u8]) -> Standing<'a> {
     Standing {
         organization: user.organization_id.as_uuid(),
         id: user.id.as_uuid(),
+        kind: user.kind.as_str(),
         version: user.stamps.version,
         status: user.status.as_str(),
         epoch: user.epoch,
@@ -394,6 +402,7 @@ fn standing_of(row: &users::Model) -> Standing<'_> {
     Standing {
         organization: row.organization_id,
         id: row.id,
+        kind: &row.kind,
         version: row.version,
         status: &row.status,
         epoch: row.epoch,

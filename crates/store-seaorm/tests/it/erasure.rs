@@ -133,6 +133,7 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
         .await
         .unwrap();
     crate::dba_mfa::second_factor(&mut *unit, factory, &user).await;
+    unit.api_keys().insert(&factory.api_key(&user)).await.unwrap();
     unit.log().append(event.clone()).await.unwrap();
     unit.commit().await.unwrap();
     Person { user, session, event }
@@ -336,6 +337,7 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
     assert_eq!(
         rows,
         [
+            ("api_keys", 1),
             ("backup_codes", 10),
             ("login_guards", 0),
             ("mfa_challenges", 1),

@@ -33,6 +33,7 @@ mod backlog;
 mod classification;
 mod contract;
 mod dba;
+mod dba_api_keys;
 mod dba_keys;
 mod dba_mfa;
 mod drill_tamper;

@@ -139,6 +139,10 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO mfa_challenges (challenge_hash, organization_id, user_id, epoch, password_changed_at, expires_at, created_at) \
                VALUES ({blob}, {home}, {one}, 0, 1, 2, 1)"
         ),
+        format!(
+            "INSERT INTO api_keys (id, organization_id, user_id, lookup, secret_hash, name_ct, scopes, networks_ct, expires_at, successor_id, {stamps}) \
+               VALUES ({two}, {home}, {one}, 'AbCd0129', {blob}, {blob}, 'users:read', {blob}, 2, {three}, 1, 1, 1)"
+        ),
         format!("UPDATE sessions SET idle_expires_at = 1, cookie_hash = {blob}, network_tag = {blob}, moved_at = 1 WHERE id = {two}"),
     ]
 }

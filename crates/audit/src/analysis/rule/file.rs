@@ -146,8 +146,11 @@ fn matching(matcher: &Matcher) -> Result<(), &'static str> {
     if !known(&matcher.outcomes, &["success", "refused", "failed"]) {
         return Err("matches outcomes other than success, refused and failed");
     }
-    if !known(&matcher.actors, &["anonymous", "user", "operator", "system"]) {
-        return Err("matches actors other than anonymous, user, operator and system");
+    if !known(
+        &matcher.actors,
+        &["anonymous", "user", "api_key", "operator", "system"],
+    ) {
+        return Err("matches actors other than anonymous, user, api_key, operator and system");
     }
     Ok(())
 }

@@ -75,6 +75,7 @@ fn line(entry: &LogEntry) -> String {
     };
     let actor = match &body.actor {
         Actor::User { user_id, .. } => format!("user {user_id}"),
+        Actor::ApiKey { user_id, key_id } => format!("API key {key_id} of user {user_id}"),
         Actor::System { job } => format!("system {job}"),
         other => other.kind().to_owned(),
     };

@@ -36,3 +36,18 @@ pub(super) const fn generic(
         ..code(name, status, title, mend)
     }
 }
+
+/// Two tables as one of `N`, which is the sum of their lengths.
+pub(super) const fn joined<const N: usize>(one: &[Code], other: &[Code]) -> [Code; N] {
+    let mut all = [one[0]; N];
+    let mut place = 0;
+    while place < N {
+        all[place] = if place < one.len() {
+            one[place]
+        } else {
+            other[place - one.len()]
+        };
+        place += 1;
+    }
+    all
+}

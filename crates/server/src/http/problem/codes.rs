@@ -4,10 +4,16 @@ use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 
-use super::code::{Code, code, generic};
+use super::{
+    code::{Code, code, generic, joined},
+    key_codes::API_KEYS,
+};
 
-/// All codes, by status.
-pub const CODES: &[Code] = &[
+/// All codes.
+pub const CODES: &[Code] = &joined::<{ TABLE.len() + API_KEYS.len() }>(TABLE, API_KEYS);
+
+/// By status; those of one subject may have a file of their own.
+const TABLE: &[Code] = &[
     generic(
         "bad_request",
         400,

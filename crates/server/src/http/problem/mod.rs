@@ -6,13 +6,17 @@
 mod code;
 mod codes;
 mod field;
+mod key_codes;
 mod reference;
 mod render;
 
 use std::{borrow::Cow, time::Duration};
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
-use vutf_identity::mfa::{Demand, InsufficientAuthentication};
+use vutf_identity::{
+    api_key::{ApiKeyError, KeyRefusal},
+    mfa::{Demand, InsufficientAuthentication},
+};
 use vutf_kernel::{Class, PortError};
 
 pub use self::{
@@ -34,7 +38,16 @@ pub struct Problem {
     allow: Option<String>,
     lists_versions: bool,
     /// Boxed: few problems have one, and all are passed around.
-    demand: Option<Box<Demand>>,
+    credential: Option<Box<Credential>>,
+}
+
+/// What is said of the credential that came with a request.
+#[derive(Clone, Debug)]
+enum Credential {
+    /// It proves too little: what would be enough.
+    Short(Demand),
+    /// It is an API key that is not good, and why: for the audit log, never for the answer.
+    Key(KeyRefusal),
 }
 
 impl Problem {
@@ -54,7 +67,7 @@ impl Problem {
             retry_after,
             allow: None,
             lists_versions: false,
-            demand: None,
+            credential: None,
         }
     }
 
@@ -121,6 +134,22 @@ impl Problem {
         self.code
     }
 
+    /// Why an API key was refused. Not to be told to whoever presented it.
+    pub(in crate::http) fn key_refusal(&self) -> Option<&KeyRefusal> {
+        match self.credential.as_deref() {
+            Some(Credential::Key(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// What would be enough.
+    fn demand(&self) -> Option<&Demand> {
+        match self.credential.as_deref() {
+            Some(Credential::Short(demand)) => Some(demand),
+            _ => None,
+        }
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -160,8 +189,22 @@ impl From<InsufficientAuthentication> for Problem {
     /// RFC 9470, section 3: what is asked for is in the challenge.
     fn from(short: InsufficientAuthentication) -> Self {
         Self {
-            demand: Some(Box::new(short.0)),
+            credential: Some(Box::new(Credential::Short(short.0))),
             ..Self::new(short.class(), short.code()).detail(short.to_string())
+        }
+    }
+}
+
+impl From<ApiKeyError> for Problem {
+    /// The same whatever it was; why is for the log.
+    fn from(error: ApiKeyError) -> Self {
+        let (class, code) = (error.class(), error.code());
+        match error {
+            ApiKeyError::Refused(refusal) => Self {
+                credential: Some(Box::new(Credential::Key(*refusal))),
+                ..Self::new(class, code)
+            },
+            ApiKeyError::Port(error) => Self::port(&error),
         }
     }
 }

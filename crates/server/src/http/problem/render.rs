@@ -87,12 +87,15 @@ pub fn render(problem: &Problem, request_id: &RequestId, path: &str) -> HttpResp
 /// RFC 6750, section 3: a request that carried no credential is told no error code. RFC 9470, section 3: one whose credential is
 /// not enough is told what would be.
 fn challenge(problem: &Problem) -> Cow<'static, str> {
-    match (&problem.demand, problem.code) {
+    match (problem.demand(), problem.code) {
         (Some(demand), code) => Cow::Owned(format!(
             r#"Bearer realm="violentutf", error="{code}", error_description="Prove again who you are", acr_values="{}", max_age="{}""#,
             demand.aal.as_str(),
             demand.max_age.as_secs()
         )),
+        (None, "several_credentials") => {
+            Cow::Borrowed(r#"Bearer realm="violentutf", error="invalid_request""#)
+        }
         (None, "unauthenticated") => Cow::Borrowed(r#"Bearer realm="violentutf""#),
         (None, _) => Cow::Borrowed(r#"Bearer realm="violentutf", error="invalid_token""#),
     }

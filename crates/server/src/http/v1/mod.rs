@@ -1,5 +1,6 @@
 //! `/api/v1`: one file a verb. A handler extracts, makes a command, calls one use case, and turns the result back.
 
+pub(super) mod api_keys;
 pub(super) mod audit;
 pub(super) mod auth;
 pub(super) mod authorisation;
@@ -8,4 +9,5 @@ pub(super) mod crypto;
 pub(super) mod keys;
 pub(super) mod me;
 mod refusals;
+pub(super) mod service_accounts;
 pub(super) mod users;

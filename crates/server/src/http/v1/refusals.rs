@@ -5,6 +5,10 @@ use vutf_audit::{
     AccessError, ProveError, analysis::AnalysisError, export::ExportError, retention::RetentionError,
 };
 use vutf_identity::{
+    api_key::{
+        create::CreateApiKeyError, list::ListApiKeysError, revoke::RevokeApiKeyError,
+        rotate::RotateApiKeyError, view::ViewApiKeyError,
+    },
     bootstrap::BootstrapError,
     mfa::{
         confirm::ConfirmError, enrol::EnrolError, regenerate::RegenerateError, remove::RemoveError,
@@ -81,6 +85,7 @@ refusals! {
     ExportError,
     JobsError,
     KeysError,
+    ListApiKeysError,
     ListError,
     ListRolesError,
     ListSessionsError,
@@ -92,12 +97,14 @@ refusals! {
     RegisterError,
     RestoreError,
     RetentionError,
+    RevokeApiKeyError,
     RevokeSessionError,
     RevokeSessionsError,
     StepUpError,
     UnlockError,
     UpdateError,
     VerifyError,
+    ViewApiKeyError,
     ViewError,
     ViewMfaError,
 }
@@ -118,10 +125,12 @@ macro_rules! demanding_refusals {
 
 demanding_refusals! {
     ConfirmError,
+    CreateApiKeyError,
     EnrolError,
     RegenerateError,
     RemoveError,
     ResetMfaError,
+    RotateApiKeyError,
 }
 
 impl From<ChangePasswordError> for Problem {

@@ -116,7 +116,12 @@ impl Entry {
         let actor = (self.text("/actor/type"), self.text("/actor/user_id"));
         match &step.user {
             // Sent again, a token may be that of a session which has ended.
-            Some(user) if actor != ("user", user) && step.status != 401 => Some(format!("it was {user}")),
+            Some(user) if step.by_key && actor != ("api_key", user) => {
+                Some(format!("it was a key of {user}"))
+            }
+            Some(user) if !step.by_key && actor != ("user", user) && step.status != 401 => {
+                Some(format!("it was {user}"))
+            }
             // Whoever signs in is somebody from then on.
             None if step.status >= 400 && actor.0 == "user" && !endpoint.path.ends_with("/refresh") => {
                 Some("nobody had proved who they are".to_owned())

@@ -2,6 +2,7 @@
 //!
 //! What comes out is `docs/audit/coverage.md`. A route without a line in `scenes` fails here.
 
+mod key_scenes;
 mod log;
 mod log_scenes;
 mod mfa_scenes;
@@ -56,6 +57,8 @@ struct Step {
     status: u16,
     /// Whose token it carried.
     user: Option<String>,
+    /// Whether it was an API key of theirs.
+    by_key: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -116,6 +119,7 @@ async fn walk(
                 what: What::Again,
                 request_id,
                 status: answer.status,
+                by_key: wish.is_by_key(),
                 user: wish.user,
             });
         }
@@ -154,6 +158,7 @@ async fn take(
             request_id,
             status,
             user: wish.user.clone(),
+            by_key: wish.is_by_key(),
         });
         return Some(answer);
     }

@@ -1,11 +1,11 @@
 //! One scene a route: what must be there, and what is sent. A route that has none fails the walk.
 
 use serde_json::{Value, json};
-use vutf_server::http::route::{Access, Endpoint};
+use vutf_server::http::route::{Access, Endpoint, Method};
 use vutf_testkit::client::{Answer, ApiClient, Person};
 
 use super::{
-    AGENT, UNKNOWN, log_scenes, mfa_scenes,
+    AGENT, UNKNOWN, key_scenes, log_scenes, mfa_scenes,
     stage::{Browser, Caller, Stage},
 };
 
@@ -21,6 +21,7 @@ pub(super) struct Wish {
     raw: Option<(&'static str, Vec<u8>)>,
     if_match: Option<String>,
     origin: Option<&'static str>,
+    key: Option<String>,
 }
 
 impl Wish {
@@ -46,6 +47,18 @@ impl Wish {
             user: Some(browser.id.clone()),
             ..self
         }
+    }
+    /// By an API key of `owner`, in the place of a session.
+    pub(super) fn with_key(self, secret: &str, owner: &Caller) -> Self {
+        Self {
+            token: None,
+            key: Some(secret.to_owned()),
+            user: Some(owner.id.clone()),
+            ..self
+        }
+    }
+    pub(super) fn is_by_key(&self) -> bool {
+        self.key.is_some()
     }
     pub(super) fn json(self, body: Value) -> Self {
         Self {
@@ -83,6 +96,9 @@ impl Wish {
         }
         if let Some(token) = &self.csrf {
             call = call.header("x-csrf-token", token);
+        }
+        if let Some(key) = &self.key {
+            call = call.header("x-api-key", key);
         }
         if let Some(tag) = &self.if_match {
             call = call.header("if-match", tag);
@@ -149,8 +165,12 @@ pub(super) async fn wish(stage: &mut Stage, endpoint: &Endpoint, status: u16) ->
             return scene(stage, endpoint, 200).await.by(&stage.nobody);
         }
         403 if endpoint.access == Access::Session && !endpoint.doc.refusals.contains(&403) => {
+            let ready = scene(stage, endpoint, 200).await;
+            if endpoint.method == Method::Get {
+                return key_scenes::keyed(stage, ready).await;
+            }
             let browser = stage.browser().await;
-            return scene(stage, endpoint, 200).await.by_browser(&browser, false);
+            return ready.by_browser(&browser, false);
         }
         404 if endpoint.takes_id() => {
             let ready = scene(stage, endpoint, 200).await;
@@ -170,6 +190,9 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
     let wish = match what.1 {
         path if path.starts_with("/api/v1/auth/") => return auth(stage, what, status).await,
         path if path.starts_with("/api/v1/me/mfa") => return mfa_scenes::own(stage, what, status).await,
+        path if path.starts_with("/api/v1/me/api-keys") => return key_scenes::own(stage, what, status).await,
+        path if path.starts_with("/api/v1/api-keys") => return key_scenes::others(stage, what, status).await,
+        path if path.starts_with("/api/v1/service-accounts") => key_scenes::programs(stage, what, status),
         path if path.starts_with("/api/v1/me") => return me(stage, what).await,
         path if path.starts_with("/api/v1/users") => users(stage, what, status).await,
         path if path.starts_with("/api/v1/keys/jobs") => jobs(stage, what, status).await,

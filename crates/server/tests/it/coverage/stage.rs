@@ -47,6 +47,8 @@ pub(super) struct Stage {
     asked: Option<String>,
     /// One that was approved.
     pub(super) approved: Option<String>,
+    /// An API key of the administrator, once a scene has made it.
+    pub(super) key_of_admin: Option<String>,
     count: u32,
 }
 
@@ -84,6 +86,7 @@ impl Stage {
             nobody,
             asked: None,
             approved: None,
+            key_of_admin: None,
             count: 0,
         };
         let steps = stage.bootstrap(&token, problems).await;
@@ -296,6 +299,7 @@ impl Stage {
                 "PASSWORD_STRENGTH",
                 "USER_LIST",
                 "USER_CREATE",
+                "KEY_CREATE",
                 "ADMIN",
                 "CRYPTO",
             ];
@@ -362,6 +366,7 @@ impl Stage {
                     request_id,
                     status: TOO_MANY,
                     user: wish.user,
+                    by_key: false,
                 });
                 return;
             }

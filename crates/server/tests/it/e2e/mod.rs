@@ -3,6 +3,7 @@
 //! Tests named `drill_…` load, kill and restart processes: they run one at a time (see `.config/nextest.toml`).
 
 mod aborts;
+mod api_keys;
 mod audit_modes;
 mod bad_start;
 mod database_outage;

@@ -1,6 +1,7 @@
 //! The HTTP layer over in-memory ports: everything between the socket and the use cases.
 
 mod access;
+mod api_keys;
 mod cookies;
 mod flow;
 mod limits;

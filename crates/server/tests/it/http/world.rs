@@ -46,7 +46,10 @@ use vutf_kernel::{
 };
 use vutf_server::{
     config::{Sources, load},
-    http::{self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, RetentionPorts, Throttled, Uses},
+    http::{
+        self, AnalysisPorts, AppState, ErasurePorts, Health, JobPorts, KeyUses, RetentionPorts, Throttled,
+        Uses,
+    },
     telemetry::Metrics,
 };
 use vutf_store_seaorm::Backlog;
@@ -156,6 +159,7 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
         )),
         throttled: Throttled::default(),
         uses: Uses::default(),
+        key_uses: KeyUses::default(),
         identity,
         cache,
         counts_alone: std::sync::atomic::AtomicBool::default(),

@@ -66,6 +66,11 @@ async fn the_service_works_as_a_role_that_owns_nothing() {
         .await
         .unwrap();
     unit.mfa().remove_of(user.organization_id, user.id).await.unwrap();
+    unit.api_keys().insert(&factory.api_key(&user)).await.unwrap();
+    unit.api_keys()
+        .remove_of(user.organization_id, user.id)
+        .await
+        .unwrap();
     unit.commit().await.unwrap();
 
     let old = fill(&keeper).await;

@@ -18,6 +18,7 @@ macro_rules! once {
     }};
 }
 
+mod api_keys;
 mod housekeeping;
 mod mfa;
 mod races;
@@ -51,6 +52,7 @@ pub async fn identity_contract(store: Arc<dyn IdentityStore>) {
     sessions::contract(&store, &mut factory).await;
     refresh::contract(&store, &mut factory).await;
     mfa::contract(&store, &mut factory).await;
+    api_keys::contract(&store, &mut factory).await;
     roles::contract(&store, &mut factory).await;
     tenants::contract(&store, &mut factory).await;
     races::contract(&store, &mut factory).await;

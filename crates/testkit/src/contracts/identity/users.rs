@@ -198,7 +198,10 @@ async fn pages_are_in_order_and_meet(store: &Store, factory: &mut Factory) {
 }
 
 async fn all_pages(store: &Store, status: Option<UserStatus>, limit: u16) -> Vec<User> {
-    let filter = UserFilter { status };
+    let filter = UserFilter {
+        status,
+        ..UserFilter::default()
+    };
     let mut users = Vec::new();
     let mut after = None;
     loop {

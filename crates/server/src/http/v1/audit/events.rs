@@ -35,7 +35,10 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
                 "Exactly this action, e.g. `user.lock`, or all under `user.`.",
             ),
             ("actor", "Events by this user."),
-            ("actor_kind", "`anonymous`, `user`, `operator` or `system`."),
+            (
+                "actor_kind",
+                "`anonymous`, `user`, `api_key`, `operator` or `system`.",
+            ),
             (
                 "subject",
                 "Events that touched this user's data. A part may then hold fewer than `limit`, or none, before the last: go on \
@@ -86,6 +89,7 @@ enum Sequence {
 enum Kind {
     Anonymous,
     User,
+    ApiKey,
     Operator,
     System,
 }
@@ -156,6 +160,7 @@ impl From<Kind> for ActorKind {
         match kind {
             Kind::Anonymous => Self::Anonymous,
             Kind::User => Self::User,
+            Kind::ApiKey => Self::ApiKey,
             Kind::Operator => Self::Operator,
             Kind::System => Self::System,
         }

@@ -1,5 +1,6 @@
 //! One's own account.
 
+pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod mfa;
 pub(crate) mod sessions;

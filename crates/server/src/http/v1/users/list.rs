@@ -1,7 +1,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use vutf_identity::{
-    UserStatus, action,
+    UserKind, UserStatus, action,
     repo::UserFilter,
     role::permission,
     user::list::{ListUsers, list},
@@ -25,6 +25,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
         .query(&[
             PAGING[0],
             PAGING[1],
+            ("kind", "Only these: `person` or `service`."),
             (
                 "status",
                 "Only these: `unverified`, `active`, `locked` or `disabled`.",
@@ -39,6 +40,7 @@ pub(crate) struct ListQuery {
     limit: Option<u16>,
     cursor: Option<String>,
     status: Option<Status>,
+    kind: Option<Kind>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -50,6 +52,13 @@ enum Status {
     Disabled,
 }
 
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Person,
+    Service,
+}
+
 pub(crate) async fn handle(
     state: web::Data<AppState>,
     caller: Caller,
@@ -59,10 +68,20 @@ pub(crate) async fn handle(
     let page = paging.request(query.0.limit, query.0.cursor.as_deref())?;
     let filter = UserFilter {
         status: query.0.status.map(UserStatus::from),
+        kind: query.0.kind.map(UserKind::from),
     };
     let found = list(&caller, &state.identity, ListUsers { filter, page }).await?;
     let answer = paging.answer(found, |user| UserBody::new(user, None))?;
     Ok(HttpResponse::Ok().json(answer))
+}
+
+impl From<Kind> for UserKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Person => Self::Person,
+            Kind::Service => Self::Service,
+        }
+    }
 }
 
 impl From<Status> for UserStatus {

@@ -34,6 +34,9 @@ use crate::http::request::etag;
 pub(crate) struct UserBody {
     /// Its id.
     id: Uuid,
+    /// `person`, or `service` for an account of a program.
+    #[schema(example = "person")]
+    kind: &'static str,
     /// Unique.
     #[schema(example = "grace")]
     username: String,
@@ -77,9 +80,10 @@ pub(crate) struct UserBody {
 }
 
 impl UserBody {
-    fn new(user: User, roles: Option<Vec<String>>) -> Self {
+    pub(crate) fn new(user: User, roles: Option<Vec<String>>) -> Self {
         Self {
             id: user.id.as_uuid(),
+            kind: user.kind.as_str(),
             username: user.username.expose().to_owned(),
             email: user.email.expose().to_owned(),
             email_verified: user.email_verified_at.is_some(),
