@@ -20,6 +20,7 @@ mod m0012_audit_witness;
 mod m0013_audit_search;
 mod m0014_audit_retention;
 mod m0015_mfa;
+mod m0017_mail;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_audit_search::Migration),
             Box::new(m0014_audit_retention::Migration),
             Box::new(m0015_mfa::Migration),
+            Box::new(m0017_mail::Migration),
         ]
     }
 }

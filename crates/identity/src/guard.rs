@@ -129,14 +129,22 @@ impl GuardState {
 
 /// Counts an attempt before it is checked, or says why it may not be made.
 pub(crate) async fn count<C>(work: &mut Work<'_, C>, key: &GuardKey) -> Result<Option<Barred>, PortError> {
+    counted(work, key).await.map(Result::err)
+}
+
+/// The same; of an attempt that was counted, whether the next ones are barred if it turns out to be wrong.
+pub(crate) async fn counted<C>(
+    work: &mut Work<'_, C>,
+    key: &GuardKey,
+) -> Result<Result<bool, Barred>, PortError> {
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let state = work.tx.guards().lock(organization, key, now).await?;
     match state.admit(&work.id.settings.guard, now) {
         Ok(counted) => {
             work.tx.guards().put(organization, key, &counted, now).await?;
-            Ok(None)
+            Ok(Ok(counted.blocked_until.is_some()))
         }
-        Err(barred) => Ok(Some(barred)),
+        Err(barred) => Ok(Err(barred)),
     }
 }
 

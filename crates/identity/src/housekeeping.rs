@@ -35,6 +35,8 @@ pub trait HousekeepingRepo: Send {
     async fn remove_tokens(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes sign-ins that waited for a second factor until before `before`; how many, and at most `limit`.
     async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
+    /// Removes links that were over before `before`; how many, and at most `limit`.
+    async fn remove_links(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes sessions that ended or expired before `before` and have no refresh tokens, with their families; how many, and
     /// at most `limit`.
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
@@ -64,6 +66,8 @@ pub struct Swept {
     pub sessions: u64,
     /// Sign-ins that waited for a second factor in vain.
     pub challenges: u64,
+    /// Mailed links that nobody used in time.
+    pub links: u64,
     /// Whether a limit was reached: there may be more.
     pub more: bool,
 }
@@ -94,16 +98,19 @@ async fn apply(mut work: Work<'_, Sweep>) -> Result<Swept, SweepError> {
     let sessions = repo.remove_sessions(before, limit).await?;
     // They live for minutes, and tell nothing that their events do not.
     let challenges = repo.remove_challenges(now, limit).await?;
+    let links = repo.remove_links(now, limit).await?;
     let swept = Swept {
         guards,
         tokens,
         sessions,
         challenges,
-        more: [guards, tokens, sessions, challenges].contains(&u64::from(limit)),
+        links,
+        more: [guards, tokens, sessions, challenges, links].contains(&u64::from(limit)),
     };
     let counts = [
         ("challenges", challenges),
         ("guards", guards),
+        ("links", links),
         ("refresh_tokens", tokens),
         ("sessions", sessions),
     ];

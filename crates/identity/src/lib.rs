@@ -5,6 +5,8 @@ pub mod action;
 pub mod bootstrap;
 pub mod guard;
 pub mod housekeeping;
+pub mod link;
+pub mod mail;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod mfa;

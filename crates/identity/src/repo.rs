@@ -10,6 +10,8 @@ use crate::{
     LoginName, Session, SessionStatus, User, UserStatus,
     guard::{GuardKey, GuardState},
     housekeeping::HousekeepingRepo,
+    link::LinkRepo,
+    mail::MailRepo,
     mfa::repo::MfaRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
 };
@@ -256,6 +258,10 @@ pub trait IdentityTx: Send {
     fn refresh(&mut self) -> &mut dyn RefreshRepo;
     /// Second factors.
     fn mfa(&mut self) -> &mut dyn MfaRepo;
+    /// Links that were mailed.
+    fn links(&mut self) -> &mut dyn LinkRepo;
+    /// Mail that waits to be sent.
+    fn mail(&mut self) -> &mut dyn MailRepo;
     /// Role assignments.
     fn roles(&mut self) -> &mut dyn RoleRepo;
     /// The bootstrap secret.

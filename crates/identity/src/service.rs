@@ -7,6 +7,7 @@ use vutf_kernel::{Ambient, BoxFuture, Env, EventRecorder, Secret, Units, UseCase
 use crate::{
     IdentityStore, IdentityUnit,
     guard::{GuardPolicy, KeyedHash},
+    mail::MailSettings,
     password::{HashError, PasswordHasher, PasswordPolicy},
     session::SessionStatusCache,
     token::{TokenSigner, VerifiedTokens},
@@ -35,6 +36,8 @@ pub struct Settings {
     pub password: PasswordPolicy,
     /// Delays for guesses.
     pub guard: GuardPolicy,
+    /// Mails and links.
+    pub mail: MailSettings,
 }
 
 impl Settings {
@@ -52,6 +55,7 @@ impl Settings {
             verified_at_once: false,
             password: PasswordPolicy::default(),
             guard: GuardPolicy::default(),
+            mail: MailSettings::default(),
         }
     }
 }

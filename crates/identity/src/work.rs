@@ -11,6 +11,7 @@ use vutf_kernel::{
 
 use crate::{
     Identity, IdentityUnit, User,
+    link::LinkInvalid,
     refusal::{Coded, RuleError, records_refusal},
 };
 
@@ -210,6 +211,24 @@ impl Identity {
         {
             self.refused(ctx, about, error.code()).await?;
         }
+        done
+    }
+
+    /// As [`Identity::audited`], for what needs a link: the log is told what is wrong with it, the caller is not.
+    pub(crate) async fn audited_link<T: Send, E: Coded>(
+        &self,
+        ctx: &Ctx,
+        action: Action,
+        link: Option<LinkInvalid>,
+        done: Result<T, E>,
+    ) -> Result<T, E> {
+        let Some(link) = link else {
+            return self.audited(ctx, About::kind(action), done).await;
+        };
+        let about = link
+            .user
+            .map_or_else(|| About::kind(action), |user| About::user(action, user));
+        self.refused(ctx, about, link.reason).await?;
         done
     }
 

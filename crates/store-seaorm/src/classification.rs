@@ -134,6 +134,35 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         ],
     ),
     (
+        "account_links",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("user_id", Pseudonym),
+            ("purpose", Word),
+            ("link_hash", Hash),
+            ("address_ct", Sealed),
+            ("expires_at", Time),
+            ("created_at", Time),
+            ("row_mac", Mac),
+        ],
+    ),
+    (
+        "mail_outbox",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("user_id", Pseudonym),
+            ("kind", Word),
+            ("request_id", Id),
+            ("content_ct", Sealed),
+            ("attempts", Count),
+            ("due_at", Time),
+            ("expires_at", Time),
+            ("created_at", Time),
+        ],
+    ),
+    (
         "user_roles",
         &[
             ("organization_id", Id),

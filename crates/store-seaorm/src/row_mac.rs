@@ -53,6 +53,18 @@ pub(crate) struct Totp<'a> {
     pub(crate) last_step: i64,
 }
 
+/// What the row of a mailed link says.
+pub(crate) struct MailedLink<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) user: Uuid,
+    pub(crate) purpose: &'a str,
+    pub(crate) hash: &'a [u8],
+    pub(crate) address: &'a str,
+    pub(crate) expires_at: i64,
+    pub(crate) created_at: i64,
+}
+
 /// A row, as it is authenticated.
 pub(crate) trait Authenticated {
     const TABLE: &'static str;
@@ -163,6 +175,28 @@ impl Authenticated for Totp<'_> {
             .part(self.secret.as_bytes())
             .optional(self.confirmed_at.map(i64::to_be_bytes))
             .part(&self.last_step.to_be_bytes())
+    }
+}
+
+impl Authenticated for MailedLink<'_> {
+    const TABLE: &'static str = "account_links";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.id
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/account_links/v1")
+            .part(self.organization.as_bytes())
+            .part(self.id.as_bytes())
+            .part(self.user.as_bytes())
+            .part(self.purpose.as_bytes())
+            .part(self.hash)
+            .part(self.address.as_bytes())
+            .part(&self.expires_at.to_be_bytes())
+            .part(&self.created_at.to_be_bytes())
     }
 }
 

@@ -37,7 +37,7 @@ const fn table(name: &'static str, columns: &'static [SealedColumn]) -> SealedTa
 }
 
 /// The tables, with their columns of ciphertexts.
-pub(crate) static SEALED_TABLES: [SealedTable; 5] = [
+pub(crate) static SEALED_TABLES: [SealedTable; 7] = [
     table(
         "users",
         &[
@@ -50,6 +50,9 @@ pub(crate) static SEALED_TABLES: [SealedTable; 5] = [
     table("passwords", &[column("phc_ct")]),
     table("totp_factors", &[column("secret_ct")]),
     table("sessions", &[personal("ip_ct"), personal("user_agent_ct")]),
+    table("account_links", &[personal("address_ct")]),
+    // Of a letter under its person's key, of a request under the table's: that is the one that rotates.
+    table("mail_outbox", &[column("content_ct")]),
     SealedTable {
         append_only: true,
         // Several ciphertexts in each, encoded as one.
@@ -71,7 +74,7 @@ pub(crate) fn columns_of(table: &str) -> Option<Columns> {
     let (key, subject) = match table {
         "users" => ("id", "id"),
         "passwords" => ("user_id", "user_id"),
-        "sessions" | "totp_factors" => ("id", "user_id"),
+        "sessions" | "totp_factors" | "account_links" | "mail_outbox" => ("id", "user_id"),
         "audit_intake" => ("id", "actor_id"),
         _ => return None,
     };

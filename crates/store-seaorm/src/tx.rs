@@ -10,6 +10,8 @@ use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
     IdentityTx,
     housekeeping::HousekeepingRepo,
+    link::LinkRepo,
+    mail::MailRepo,
     mfa::MfaRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
@@ -65,6 +67,12 @@ impl IdentityTx for Tx {
         self
     }
     fn mfa(&mut self) -> &mut dyn MfaRepo {
+        self
+    }
+    fn links(&mut self) -> &mut dyn LinkRepo {
+        self
+    }
+    fn mail(&mut self) -> &mut dyn MailRepo {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

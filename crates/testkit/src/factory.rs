@@ -1,6 +1,9 @@
 //! Data as real people leave it, and the same for the same seed.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use fake::{
     Fake as _,
@@ -13,18 +16,21 @@ use fake::{
 use sea_orm::prelude::Uuid;
 use vutf_identity::{
     DisplayName, Email, Phone, Session, User, UserStatus, Username,
+    link::{Link, LinkPurpose},
+    mail::{Content, Letter, MailKind},
     mfa::{BackupCode, CHALLENGE_LIFE, MfaChallenge, TotpFactor, TotpSecret},
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::PasswordRecord,
 };
 use vutf_kernel::{
-    Aal, Actor, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId, OrganizationId,
-    Origin, Outcome, RequestId, Resource, Secret, SessionId, Stamps, Timestamp, UserId, id::uuid_v7,
+    Aal, Actor, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId, LinkId, MailId,
+    OrganizationId, Origin, Outcome, RequestId, Resource, Secret, SessionId, Stamps, Timestamp, UserId,
+    id::uuid_v7,
 };
 
 /// The first instant of every factory: 2026-11-21T10:00:00Z.
 const START: Timestamp = Timestamp::from_secs(1_795_255_200);
-const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Makes users, sessions, events and what belongs to them. Everything lies in the default organization; ids ascend.
 pub struct Factory {
@@ -197,6 +203,44 @@ impl Factory {
             epoch: user.epoch,
             password_changed_at: now,
             expires_at: now.plus(CHALLENGE_LIFE),
+            created_at: now,
+        }
+    }
+
+    /// A mailed link of `user`, good for an hour.
+    pub fn link(&mut self, user: &User, purpose: LinkPurpose) -> Link {
+        let now = self.now();
+        Link {
+            id: LinkId::from_uuid(self.id()),
+            hash: TokenHash(self.bytes()),
+            organization_id: user.organization_id,
+            user_id: user.id,
+            purpose,
+            address: user.email.clone(),
+            expires_at: now.plus(Duration::from_hours(1)),
+            created_at: now,
+        }
+    }
+
+    /// A mail that waits to be sent.
+    pub fn letter(&mut self, user: Option<&User>, kind: MailKind) -> Letter {
+        let now = self.now();
+        let token: [u8; 32] = self.bytes();
+        let to = user.map_or("nobody@example.org", |user| user.email.expose());
+        Letter {
+            id: MailId::from_uuid(self.id()),
+            organization_id: OrganizationId::DEFAULT,
+            user_id: user.map(|user| user.id),
+            kind,
+            request_id: RequestId::from_uuid(self.id()),
+            content: Some(Content {
+                to: Secret::new(to.to_owned()),
+                token: kind.purpose().map(|_| Secret::new(format!("{token:?}"))),
+                name: user.map(|user| Secret::new(user.username.expose().to_owned())),
+            }),
+            attempts: 0,
+            due_at: now,
+            expires_at: now.plus(Duration::from_hours(1)),
             created_at: now,
         }
     }

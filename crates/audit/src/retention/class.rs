@@ -141,7 +141,16 @@ pub const CLASSES: &[EventClass] = &[
     changes(
         "accounts",
         "Accounts and persons are changed",
-        &["user.*", "subject.*", "password.*", "mfa.*"],
+        &[
+            "user.*",
+            "subject.*",
+            "password.*",
+            "mfa.*",
+            "email.*",
+            "link.*",
+            "mail.*",
+            "invitation.*",
+        ],
     ),
     changes(
         "keys",
@@ -218,6 +227,9 @@ mod tests {
             ("session.login", "authentication"),
             ("password.change", "accounts"),
             ("password.assess", "reads"),
+            ("email.confirm", "accounts"),
+            ("link.issue", "accounts"),
+            ("invitation.list", "reads"),
             ("session.list", "reads"),
             ("audit.read", "reads"),
             ("audit.export", "audit"),

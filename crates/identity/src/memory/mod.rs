@@ -1,6 +1,7 @@
 //! In-memory twins of the ports: for embedders who try the domain out, and for tests. Nothing survives the process.
 
 mod housekeeping;
+mod mail;
 mod mfa;
 mod sessions;
 mod signer;
@@ -13,8 +14,8 @@ use std::{
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Ambient, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, OrganizationId, PortError, Receipts,
-    Secret, SessionId, Timestamp, Transaction, Units, UserId,
+    Ambient, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, MailId, OrganizationId, PortError,
+    Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
 };
 
 pub use self::signer::MemorySigner;
@@ -22,6 +23,8 @@ use crate::{
     Identity, IdentityRead, IdentityTx, IdentityUnit, Session, SessionStatus, Settings, User,
     guard::{GuardKey, GuardState, KeyedHash},
     housekeeping::HousekeepingRepo,
+    link::{Link, LinkRepo},
+    mail::{Letter, MailRepo},
     mfa::{MfaChallenge, MfaRepo, TotpFactor},
     password::{
         Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
@@ -49,6 +52,8 @@ struct State {
     /// Whose they are, by their hashes.
     codes: HashMap<[u8; 32], Tenant<UserId>>,
     challenges: HashMap<TokenHash, MfaChallenge>,
+    links: HashMap<TokenHash, Link>,
+    letters: BTreeMap<MailId, Letter>,
     roles: HashMap<Tenant<UserId>, Vec<String>>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
     events: Vec<Event>,
@@ -194,6 +199,12 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn mfa(&mut self) -> &mut dyn MfaRepo {
+        self
+    }
+    fn links(&mut self) -> &mut dyn LinkRepo {
+        self
+    }
+    fn mail(&mut self) -> &mut dyn MailRepo {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Identity, RuleError, action,
     guard::{GuardKey, GuardState},
+    mail::MailKind,
     refusal::use_case_error,
     role::permission,
     work::Work,
@@ -78,6 +79,7 @@ async fn apply(mut work: Work<'_, Confirm>) -> Result<(Vec<BackupCode>, SessionI
         .await?;
     forget_failures(&mut work, user_id, &Method::ALL).await?;
     raise_session(&mut work, session_id).await?;
+    super::notify(&mut work, user_id, MailKind::FactorEnrolled).await?;
     let replaced = Detail::Bool(before.is_some());
     let about = own(action::MFA_CONFIRM, &work.ctx);
     work.raise(&about, Outcome::Success, |event| {

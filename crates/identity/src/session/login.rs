@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     Identity, LoginName, User, UserStatus, action,
-    guard::{Barred, GuardKey, GuardState, count},
+    guard::{Barred, GuardKey, GuardState, counted},
+    mail::{self, MailKind},
     password::{HashError, HashPermit, foreign::scheme_of},
     refusal::use_case_error,
     repo::PasswordRecord,
@@ -60,6 +61,8 @@ pub(super) struct Attempt {
     pub(super) user: Option<User>,
     pub(super) password: Option<PasswordRecord>,
     pub(super) barred: Option<Barred>,
+    /// Whether the next attempts are barred if this one is wrong.
+    pub(super) bars: bool,
 }
 
 /// How the second transaction may end without a session.
@@ -97,6 +100,7 @@ pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn,
     let Login { username, password } = command;
     let attempt = id.run(ctx, username, |work| Box::pin(admit(work))).await?;
     let user_id = attempt.user.as_ref().map(|user| user.id);
+    let bars = attempt.bars;
     let loss = match check(id, &*permit, attempt, &password).await? {
         Ok(proof) => {
             drop(permit);
@@ -109,7 +113,24 @@ pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn,
         Err(reason) => reason,
     };
     id.refused(ctx, About::kind(ACTION).of(user_id), loss).await?;
+    if bars && matches!(loss, "wrong_password" | "unknown_account") {
+        report_lockout(ctx, id, user_id).await?;
+    }
     Err(LoginError::Refused)
+}
+
+/// Has the owner told, if there is one: for a name that matches no account the same is written, about nobody.
+async fn report_lockout(ctx: &Ctx, id: &Identity, user: Option<UserId>) -> Result<(), PortError> {
+    if !id.settings.mail.enabled {
+        return Ok(());
+    }
+    id.run(ctx, user, |work| Box::pin(ask_for_notice(work))).await
+}
+
+async fn ask_for_notice(mut work: Work<'_, Option<UserId>>) -> Result<(), PortError> {
+    let user = *work.command;
+    let about = user.unwrap_or_else(|| UserId::generate(work.env.clock, work.env.entropy));
+    mail::request(&mut work, MailKind::LockoutRequest, &about.to_string()).await
 }
 
 /// Finds the account and counts the attempt against it.
@@ -121,7 +142,7 @@ async fn admit(mut work: Work<'_, Secret<String>>) -> Result<Attempt, LoginError
         Some(user) => GuardKey::password_of(user.id),
         None => unknown(&work, &name)?,
     };
-    let barred = count(&mut work, &key).await?;
+    let counted = counted(&mut work, &key).await?;
     let password = match &user {
         Some(user) => work.tx.passwords().find(organization, user.id).await?,
         None => None,
@@ -129,7 +150,8 @@ async fn admit(mut work: Work<'_, Secret<String>>) -> Result<Attempt, LoginError
     Ok(Attempt {
         user,
         password,
-        barred,
+        bars: counted == Ok(true),
+        barred: counted.err(),
     })
 }
 

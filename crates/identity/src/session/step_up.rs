@@ -131,6 +131,7 @@ async fn admit(mut work: Work<'_, ()>) -> Result<Attempt, StepUpError> {
         user: Some(found),
         password,
         barred,
+        bars: false,
     })
 }
 

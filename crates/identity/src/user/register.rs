@@ -1,6 +1,6 @@
 //! A stranger makes an account.
 
-use vutf_kernel::{Ctx, Secret};
+use vutf_kernel::{Ctx, PortError, Secret};
 
 use super::{
     User,
@@ -8,6 +8,8 @@ use super::{
 };
 use crate::{
     Email, Identity, IdentityTaken, Username, action,
+    link::{self, LinkPurpose},
+    mail::{self, MailKind},
     password::{HashError, PasswordContext, PasswordError},
     refusal::use_case_error,
     work::{About, Work},
@@ -71,6 +73,16 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: Register) -> Result<User, Re
 async fn apply(mut work: Work<'_, NewAccount>) -> Result<User, RegisterError> {
     let account = work.command.clone();
     let user = account::open::<_, RegisterError>(&mut work, &account).await?;
+    if user.email_verified_at.is_none() && work.id.settings.mail.enabled {
+        send_verification(&mut work, &user).await?;
+    }
     work.done(&About::written(action::USER_REGISTER, &user)).await?;
     Ok(user)
+}
+
+async fn send_verification(work: &mut Work<'_, NewAccount>, user: &User) -> Result<(), PortError> {
+    let life = work.id.settings.mail.verify_life;
+    let purpose = LinkPurpose::VerifyEmail;
+    let token = link::issue(work, user, purpose, &user.email, life).await?;
+    mail::post(work, user, MailKind::Verification, &user.email, token, life).await
 }

@@ -13,6 +13,7 @@ mod housekeeping;
 mod login;
 mod mfa;
 mod passwords;
+mod recovery;
 mod redaction;
 mod refresh;
 mod refusals;

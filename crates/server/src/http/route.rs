@@ -70,6 +70,8 @@ pub enum RateClass {
     Register,
     /// Exchanging refresh tokens.
     Refresh,
+    /// Asking for a mailed link.
+    PasswordReset,
     /// Asking how strong a password would be.
     PasswordStrength,
     /// Listing users.
@@ -119,7 +121,8 @@ const OTHER_ACTIONS: [(&str, Action); 5] = [
 
 /// Routes that demand more of the session than that it lives, and how much (RFC 9470). The use cases demand it themselves, and
 /// more of whoever has a second factor.
-pub const DEMANDS: [(Method, &str, Demand); 5] = [
+pub const DEMANDS: [(Method, &str, Demand); 6] = [
+    (Method::Post, "/api/v1/me/email", FRESH),
     (Method::Post, "/api/v1/me/mfa/totp", FRESH),
     (Method::Delete, "/api/v1/me/mfa/totp", FRESH),
     (Method::Post, "/api/v1/me/mfa/totp/confirm", FRESH),

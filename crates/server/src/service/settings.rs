@@ -6,11 +6,12 @@ use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{
     Settings,
     guard::GuardPolicy,
+    mail::MailSettings,
     password::{Blocklist, PasswordPolicy},
 };
 
 use super::StartError;
-use crate::config::{Config, Registration};
+use crate::config::{Config, MailDelivery, Registration};
 
 pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
     let identity = &config.identity;
@@ -28,8 +29,26 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         verified_at_once: !config.email_must_be_verified(),
         password: passwords(config)?,
         guard,
+        mail: mail(config),
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
+}
+
+/// What is mailed, and how long it is good for.
+fn mail(config: &Config) -> MailSettings {
+    let links = &config.identity.links;
+    MailSettings {
+        enabled: config.mail_delivery() != MailDelivery::Off,
+        reset_life: links.reset,
+        verify_life: links.verify,
+        change_life: links.change,
+        objection_life: links.objection,
+        unlock_life: links.unlock,
+        invitation_life: links.invitation,
+        pause: links.pause,
+        attempts: links.attempts,
+        first_pause: links.first_pause,
+    }
 }
 
 /// What a password must be like.

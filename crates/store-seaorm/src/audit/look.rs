@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use vutf_identity::{
     IdentityTx, IdentityUnit,
     housekeeping::HousekeepingRepo,
+    link::LinkRepo,
+    mail::MailRepo,
     mfa::MfaRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
@@ -90,6 +92,12 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn mfa(&mut self) -> &mut dyn MfaRepo {
+        &mut self.tx
+    }
+    fn links(&mut self) -> &mut dyn LinkRepo {
+        &mut self.tx
+    }
+    fn mail(&mut self) -> &mut dyn MailRepo {
         &mut self.tx
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

@@ -1,5 +1,6 @@
 //! One entity set for both databases, private to this crate.
 
+pub(crate) mod account_links;
 pub(crate) mod approvals;
 pub(crate) mod audit_alerts;
 pub(crate) mod audit_analysis;
@@ -24,6 +25,7 @@ pub(crate) mod key_usage;
 pub(crate) mod keysets;
 pub(crate) mod leases;
 pub(crate) mod login_guards;
+pub(crate) mod mail_outbox;
 pub(crate) mod mfa_challenges;
 pub(crate) mod passwords;
 pub(crate) mod refresh_families;

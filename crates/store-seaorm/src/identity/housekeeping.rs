@@ -16,6 +16,9 @@ const GUARDS: &str = "DELETE FROM login_guards WHERE (organization_id, account, 
 const CHALLENGES: &str = "DELETE FROM mfa_challenges WHERE challenge_hash IN \
      (SELECT challenge_hash FROM mfa_challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
 
+const LINKS: &str = "DELETE FROM account_links WHERE id IN \
+     (SELECT id FROM account_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
 /// Two halves, since each has an index of its own.
 const OVER: &str = "SELECT id FROM sessions WHERE expires_at < $1 \
      UNION SELECT id FROM sessions WHERE revoked_at < $1";
@@ -48,6 +51,11 @@ impl HousekeepingRepo for Tx {
     async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         let values = [before.as_micros().into(), i64::from(limit).into()];
         self.remove("housekeeping.challenges", CHALLENGES, values).await
+    }
+
+    async fn remove_links(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let values = [before.as_micros().into(), i64::from(limit).into()];
+        self.remove("housekeeping.links", LINKS, values).await
     }
 
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod guards;
 mod housekeeping;
+mod mail;
 mod mfa;
 mod passwords;
 mod refresh;

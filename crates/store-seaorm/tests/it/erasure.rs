@@ -133,6 +133,7 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
         .await
         .unwrap();
     crate::dba_mfa::second_factor(&mut *unit, factory, &user).await;
+    crate::dba_mail::mailed(&mut *unit, factory, &user).await;
     unit.log().append(event.clone()).await.unwrap();
     unit.commit().await.unwrap();
     Person { user, session, event }
@@ -336,8 +337,10 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
     assert_eq!(
         rows,
         [
+            ("account_links", 1),
             ("backup_codes", 10),
             ("login_guards", 0),
+            ("mail_outbox", 1),
             ("mfa_challenges", 1),
             ("passwords", 1),
             ("sessions_emptied", 1),

@@ -34,6 +34,7 @@ mod classification;
 mod contract;
 mod dba;
 mod dba_keys;
+mod dba_mail;
 mod dba_mfa;
 mod drill_tamper;
 mod erasure;

@@ -3,7 +3,8 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 31] = [
+const WITHOUT_MIXIN: [&str; 33] = [
+    "account_links",
     "approvals",
     "audit_alerts",
     "audit_analysis",
@@ -32,6 +33,7 @@ const WITHOUT_MIXIN: [&str; 31] = [
     "keysets",
     "leases",
     "login_guards",
+    "mail_outbox",
     "mfa_challenges",
     "refresh_tokens",
     "user_roles",

@@ -1,40 +1,6 @@
 //! Every stable code, in one table. `docs/api/error-codes.md` is generated from it.
 
-use std::borrow::Cow;
-
-use actix_web::http::StatusCode;
-
-/// A stable code.
-#[derive(Clone, Copy, Debug)]
-pub struct Code {
-    /// Without prefix, in snake_case.
-    pub name: &'static str,
-    /// The status it comes with.
-    pub status: u16,
-    /// `title` of the document.
-    pub title: &'static str,
-    /// What to do about it.
-    pub mend: &'static str,
-    /// Whether it stands for its status where nothing closer is known.
-    pub generic: bool,
-}
-
-const fn code(name: &'static str, status: u16, title: &'static str, mend: &'static str) -> Code {
-    Code {
-        name,
-        status,
-        title,
-        mend,
-        generic: false,
-    }
-}
-
-const fn generic(name: &'static str, status: u16, title: &'static str, mend: &'static str) -> Code {
-    Code {
-        generic: true,
-        ..code(name, status, title, mend)
-    }
-}
+use super::code::{Code, code, generic};
 
 /// All codes, by status.
 pub const CODES: &[Code] = &[
@@ -295,6 +261,18 @@ pub const CODES: &[Code] = &[
         "Ask an administrator for an account.",
     ),
     code(
+        "link_invalid",
+        403,
+        "The link is not valid any more",
+        "A link is good once and for a while, and a newer one ends it. Ask for a new one.",
+    ),
+    code(
+        "mail_off",
+        403,
+        "This service sends no mail",
+        "Ask an administrator. The operator sets `mail.delivery`.",
+    ),
+    code(
         "own_account",
         403,
         "You cannot do this to your own account",
@@ -428,6 +406,18 @@ pub const CODES: &[Code] = &[
         409,
         "This account proves itself with its second factor",
         "Send a code in the place of the password.",
+    ),
+    code(
+        "email_unchanged",
+        409,
+        "This is the address already",
+        "Nothing is to be done.",
+    ),
+    code(
+        "email_changed_recently",
+        409,
+        "The address was changed lately",
+        "Whoever had the address before may object for a while. Change it again after that.",
     ),
     code(
         "identity_taken",
@@ -673,18 +663,3 @@ pub const CODES: &[Code] = &[
         "Try again after `Retry-After`.",
     ),
 ];
-
-/// The title of a code; a code that is missing in the table is shown by the title of its status.
-pub(super) fn title(name: &str, status: StatusCode) -> Cow<'static, str> {
-    let by_name = CODES.iter().find(|code| code.name == name);
-    let by_status = || {
-        CODES
-            .iter()
-            .find(|code| code.status == status.as_u16() && code.generic)
-    };
-    by_name
-        .or_else(by_status)
-        .map_or(Cow::Borrowed("The request was refused"), |code| {
-            Cow::Borrowed(code.title)
-        })
-}

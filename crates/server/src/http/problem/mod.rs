@@ -3,6 +3,7 @@
 //! What a caller reads (`title`, `detail`, `errors`) and what went wrong inside are apart: the cause is logged here and
 //! never sent.
 
+mod code;
 mod codes;
 mod field;
 mod reference;
@@ -15,7 +16,8 @@ use vutf_identity::mfa::{Demand, InsufficientAuthentication};
 use vutf_kernel::{Class, PortError};
 
 pub use self::{
-    codes::{CODES, Code},
+    code::Code,
+    codes::CODES,
     field::{FieldError, Fields},
     reference::code_table,
     render::{CONTENT_TYPE, Document, document, render},

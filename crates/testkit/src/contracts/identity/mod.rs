@@ -19,6 +19,7 @@ macro_rules! once {
 }
 
 mod housekeeping;
+mod mail;
 mod mfa;
 mod races;
 mod refresh;
@@ -28,6 +29,8 @@ mod tenants;
 mod users;
 
 use std::sync::Arc;
+
+pub use self::mail::mail_contract;
 
 use tokio::task::JoinSet;
 use vutf_identity::{IdentityStore, IdentityUnit, User};

@@ -1,5 +1,6 @@
 //! Registration, sign-in, tokens.
 
+pub(crate) mod email;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod mfa;
@@ -7,11 +8,54 @@ pub(crate) mod password;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod step_up;
+pub(crate) mod unlock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vutf_identity::session::SignedIn;
+use vutf_identity::{Email, session::SignedIn};
+use vutf_kernel::Secret;
+
+use crate::http::problem::{Fields, Problem};
+
+/// An address to which a link is mailed, if there is an account of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddressRequest {
+    /// An address.
+    #[schema(example = "grace@example.org", format = Email)]
+    pub(crate) email: String,
+}
+
+/// A mailed link.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkRequest {
+    /// What follows `#token=` in the link.
+    #[schema(value_type = String, format = Password, write_only)]
+    pub(crate) token: Secret<String>,
+}
+
+/// Something is done about it; what, is not told.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AcceptedBody {
+    /// Always `accepted`.
+    #[schema(example = "accepted")]
+    status: &'static str,
+}
+
+impl AcceptedBody {
+    pub(crate) const ACCEPTED: Self = Self { status: "accepted" };
+}
+
+/// The address that somebody gave.
+pub(crate) fn address(text: &str) -> Result<Email, Problem> {
+    let mut fields = Fields::default();
+    match fields.take("/email", Email::parse(text)) {
+        Some(email) => Ok(email),
+        None => Err(fields.into_problem()),
+    }
+}
 
 /// Tokens of a session.
 #[derive(Serialize, ToSchema)]

@@ -1,6 +1,7 @@
 //! One's own account.
 
 pub(crate) mod audit;
+pub(crate) mod email;
 pub(crate) mod mfa;
 pub(crate) mod sessions;
 pub(crate) mod update;
