@@ -1,4 +1,4 @@
-//! Mail that waits to be sent, and the one-use links in it.
+//! Mail that waits to be sent, the one-use links in it, and invitations.
 
 use sea_orm_migration::{DbErr, MigrationTrait, SchemaManager, async_trait, prelude::DeriveMigrationName};
 
@@ -25,6 +25,22 @@ CREATE UNIQUE INDEX account_links_hash ON account_links (link_hash);
 CREATE UNIQUE INDEX account_links_purpose ON account_links (user_id, purpose);
 CREATE INDEX account_links_expiry ON account_links (expires_at);
 
+CREATE TABLE invitations (
+    id {uuid} PRIMARY KEY,
+    organization_id {uuid} NOT NULL REFERENCES organizations (id),
+    token_hash {blob} NOT NULL,
+    email_ct {blob} NOT NULL,
+    email_tag {blob} NOT NULL,
+    roles TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    created_by {uuid},
+    created_at BIGINT NOT NULL,
+    row_mac {blob}
+);
+CREATE UNIQUE INDEX invitations_token ON invitations (token_hash);
+CREATE UNIQUE INDEX invitations_address ON invitations (organization_id, email_tag);
+CREATE INDEX invitations_expiry ON invitations (expires_at);
+
 CREATE TABLE mail_outbox (
     id {uuid} PRIMARY KEY,
     organization_id {uuid} NOT NULL REFERENCES organizations (id),
@@ -44,6 +60,7 @@ CREATE INDEX mail_outbox_kind ON mail_outbox (kind);
 
 const DOWN: &str = "
 DROP TABLE mail_outbox;
+DROP TABLE invitations;
 DROP TABLE account_links;
 ";
 

@@ -68,6 +68,12 @@ actions! {
     USER_SELF_UNLOCK = "user.self_unlock" on "user",
     #[doc = "A request for a link is answered: a link is made and mailed, or not."]
     LINK_ISSUE = "link.issue" on "user",
+    #[doc = "Somebody is invited to make an account."]
+    INVITATION_CREATE = "invitation.create" on "invitation",
+    #[doc = "Invitations are shown."]
+    INVITATION_LIST = "invitation.list" on "invitation",
+    #[doc = "An invitation is taken back."]
+    INVITATION_REVOKE = "invitation.revoke" on "invitation",
     #[doc = "A mail is given up: nobody took it in time."]
     MAIL_GIVE_UP = "mail.give_up" on "mail",
     #[doc = "The hash of a password is replaced at a sign-in by one that is made as new ones are."]

@@ -37,6 +37,8 @@ pub trait HousekeepingRepo: Send {
     async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes links that were over before `before`; how many, and at most `limit`.
     async fn remove_links(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
+    /// Removes invitations that were over before `before`; how many, and at most `limit`.
+    async fn remove_invitations(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes sessions that ended or expired before `before` and have no refresh tokens, with their families; how many, and
     /// at most `limit`.
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
@@ -68,6 +70,8 @@ pub struct Swept {
     pub challenges: u64,
     /// Mailed links that nobody used in time.
     pub links: u64,
+    /// Invitations that nobody accepted in time.
+    pub invitations: u64,
     /// Whether a limit was reached: there may be more.
     pub more: bool,
 }
@@ -99,17 +103,20 @@ async fn apply(mut work: Work<'_, Sweep>) -> Result<Swept, SweepError> {
     // They live for minutes, and tell nothing that their events do not.
     let challenges = repo.remove_challenges(now, limit).await?;
     let links = repo.remove_links(now, limit).await?;
+    let invitations = repo.remove_invitations(now, limit).await?;
     let swept = Swept {
         guards,
         tokens,
         sessions,
         challenges,
         links,
-        more: [guards, tokens, sessions, challenges, links].contains(&u64::from(limit)),
+        invitations,
+        more: [guards, tokens, sessions, challenges, links, invitations].contains(&u64::from(limit)),
     };
     let counts = [
         ("challenges", challenges),
         ("guards", guards),
+        ("invitations", invitations),
         ("links", links),
         ("refresh_tokens", tokens),
         ("sessions", sessions),

@@ -5,6 +5,7 @@ pub mod action;
 pub mod bootstrap;
 pub mod guard;
 pub mod housekeeping;
+pub mod invitation;
 pub mod link;
 pub mod mail;
 #[cfg(feature = "memory")]

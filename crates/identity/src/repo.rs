@@ -10,6 +10,7 @@ use crate::{
     LoginName, Session, SessionStatus, User, UserStatus,
     guard::{GuardKey, GuardState},
     housekeeping::HousekeepingRepo,
+    invitation::InvitationRepo,
     link::LinkRepo,
     mail::MailRepo,
     mfa::repo::MfaRepo,
@@ -260,6 +261,8 @@ pub trait IdentityTx: Send {
     fn mfa(&mut self) -> &mut dyn MfaRepo;
     /// Links that were mailed.
     fn links(&mut self) -> &mut dyn LinkRepo;
+    /// Invitations.
+    fn invitations(&mut self) -> &mut dyn InvitationRepo;
     /// Mail that waits to be sent.
     fn mail(&mut self) -> &mut dyn MailRepo;
     /// Role assignments.

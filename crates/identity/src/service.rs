@@ -30,6 +30,8 @@ pub struct Settings {
     pub refresh_grace: Duration,
     /// Whether strangers may register.
     pub open_registration: bool,
+    /// Whether whoever was invited may register where strangers may not.
+    pub by_invitation: bool,
     /// Whether a registered address counts as proved at once (development only).
     pub verified_at_once: bool,
     /// What a password must be like.
@@ -52,6 +54,7 @@ impl Settings {
             refresh_absolute: Duration::from_secs(30 * DAY),
             refresh_grace: Duration::from_secs(10),
             open_registration: false,
+            by_invitation: false,
             verified_at_once: false,
             password: PasswordPolicy::default(),
             guard: GuardPolicy::default(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 use vutf_kernel::{
-    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, Outcome, Permission, PortError, Question,
-    Resource, SessionId, Timestamp, Units, UserId, transact,
+    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, InvitationId, Outcome, Permission, PortError,
+    Question, Resource, SessionId, Timestamp, Units, UserId, transact,
 };
 
 use crate::{
@@ -106,6 +106,15 @@ impl About {
         Self {
             action,
             resource: action.one(session.as_uuid()),
+            subject: None,
+            version: None,
+        }
+    }
+    /// An action on one invitation.
+    pub(crate) fn invitation(action: Action, invitation: InvitationId) -> Self {
+        Self {
+            action,
+            resource: action.one(invitation.as_uuid()),
             subject: None,
             version: None,
         }

@@ -148,6 +148,21 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
         ],
     ),
     (
+        "invitations",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("token_hash", Hash),
+            ("email_ct", Sealed),
+            ("email_tag", Mac),
+            ("roles", Word),
+            ("expires_at", Time),
+            ("created_by", Pseudonym),
+            ("created_at", Time),
+            ("row_mac", Mac),
+        ],
+    ),
+    (
         "mail_outbox",
         &[
             ("id", Id),

@@ -65,6 +65,17 @@ pub(crate) struct MailedLink<'a> {
     pub(crate) created_at: i64,
 }
 
+/// What the row of an invitation says.
+pub(crate) struct Invited<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) hash: &'a [u8],
+    pub(crate) email: &'a str,
+    pub(crate) roles: &'a str,
+    pub(crate) expires_at: i64,
+    pub(crate) created_by: Option<Uuid>,
+}
+
 /// A row, as it is authenticated.
 pub(crate) trait Authenticated {
     const TABLE: &'static str;
@@ -197,6 +208,27 @@ impl Authenticated for MailedLink<'_> {
             .part(self.address.as_bytes())
             .part(&self.expires_at.to_be_bytes())
             .part(&self.created_at.to_be_bytes())
+    }
+}
+
+impl Authenticated for Invited<'_> {
+    const TABLE: &'static str = "invitations";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.id
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/invitations/v1")
+            .part(self.organization.as_bytes())
+            .part(self.id.as_bytes())
+            .part(self.hash)
+            .part(self.email.as_bytes())
+            .part(self.roles.as_bytes())
+            .part(&self.expires_at.to_be_bytes())
+            .optional(self.created_by.map(|by| *by.as_bytes()))
     }
 }
 

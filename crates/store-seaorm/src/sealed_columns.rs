@@ -37,7 +37,7 @@ const fn table(name: &'static str, columns: &'static [SealedColumn]) -> SealedTa
 }
 
 /// The tables, with their columns of ciphertexts.
-pub(crate) static SEALED_TABLES: [SealedTable; 7] = [
+pub(crate) static SEALED_TABLES: [SealedTable; 8] = [
     table(
         "users",
         &[
@@ -51,6 +51,7 @@ pub(crate) static SEALED_TABLES: [SealedTable; 7] = [
     table("totp_factors", &[column("secret_ct")]),
     table("sessions", &[personal("ip_ct"), personal("user_agent_ct")]),
     table("account_links", &[personal("address_ct")]),
+    table("invitations", &[column("email_ct")]),
     // Of a letter under its person's key, of a request under the table's: that is the one that rotates.
     table("mail_outbox", &[column("content_ct")]),
     SealedTable {
@@ -75,6 +76,8 @@ pub(crate) fn columns_of(table: &str) -> Option<Columns> {
         "users" => ("id", "id"),
         "passwords" => ("user_id", "user_id"),
         "sessions" | "totp_factors" | "account_links" | "mail_outbox" => ("id", "user_id"),
+        // Of whom, nobody knows.
+        "invitations" => ("id", "id"),
         "audit_intake" => ("id", "actor_id"),
         _ => return None,
     };

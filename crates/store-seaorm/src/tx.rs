@@ -10,6 +10,7 @@ use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
     IdentityTx,
     housekeeping::HousekeepingRepo,
+    invitation::InvitationRepo,
     link::LinkRepo,
     mail::MailRepo,
     mfa::MfaRepo,
@@ -70,6 +71,9 @@ impl IdentityTx for Tx {
         self
     }
     fn links(&mut self) -> &mut dyn LinkRepo {
+        self
+    }
+    fn invitations(&mut self) -> &mut dyn InvitationRepo {
         self
     }
     fn mail(&mut self) -> &mut dyn MailRepo {

@@ -16,6 +16,7 @@ use fake::{
 use sea_orm::prelude::Uuid;
 use vutf_identity::{
     DisplayName, Email, Phone, Session, User, UserStatus, Username,
+    invitation::Invitation,
     link::{Link, LinkPurpose},
     mail::{Content, Letter, MailKind},
     mfa::{BackupCode, CHALLENGE_LIFE, MfaChallenge, TotpFactor, TotpSecret},
@@ -23,9 +24,9 @@ use vutf_identity::{
     repo::PasswordRecord,
 };
 use vutf_kernel::{
-    Aal, Actor, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId, LinkId, MailId,
-    OrganizationId, Origin, Outcome, RequestId, Resource, Secret, SessionId, Stamps, Timestamp, UserId,
-    id::uuid_v7,
+    Aal, Actor, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId, InvitationId, LinkId,
+    MailId, OrganizationId, Origin, Outcome, RequestId, Resource, Secret, SessionId, Stamps, Timestamp,
+    UserId, id::uuid_v7,
 };
 
 /// The first instant of every factory: 2026-11-21T10:00:00Z.
@@ -222,6 +223,23 @@ impl Factory {
         }
     }
 
+    /// An invitation, good for an hour.
+    pub fn invitation(&mut self) -> Invitation {
+        let now = self.now();
+        let tag: [u8; 32] = self.bytes();
+        Invitation {
+            id: InvitationId::from_uuid(self.id()),
+            organization_id: OrganizationId::DEFAULT,
+            hash: TokenHash(self.bytes()),
+            email: Email::from_store(format!("invited-{}@example.org", tag[0])),
+            tag,
+            roles: vec!["auditor".to_owned(), "user".to_owned()],
+            expires_at: now.plus(Duration::from_hours(1)),
+            created_by: None,
+            created_at: now,
+        }
+    }
+
     /// A mail that waits to be sent.
     pub fn letter(&mut self, user: Option<&User>, kind: MailKind) -> Letter {
         let now = self.now();
@@ -235,7 +253,7 @@ impl Factory {
             request_id: RequestId::from_uuid(self.id()),
             content: Some(Content {
                 to: Secret::new(to.to_owned()),
-                token: kind.purpose().map(|_| Secret::new(format!("{token:?}"))),
+                token: kind.has_link().then(|| Secret::new(format!("{token:?}"))),
                 name: user.map(|user| Secret::new(user.username.expose().to_owned())),
             }),
             attempts: 0,

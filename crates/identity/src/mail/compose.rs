@@ -187,6 +187,15 @@ fn words(kind: MailKind) -> Option<Words> {
             "unlock",
             "Sign in again now",
         ),
+        MailKind::Invitation => with(
+            "You are invited to make an account",
+            &[
+                "An administrator invites you to make an account with this address.",
+                "If you do not know why, do nothing: without the link there is no account.",
+            ],
+            "register",
+            "Make an account",
+        ),
         MailKind::EmailChanged => notice(
             "Your e-mail address was changed",
             &[
@@ -245,7 +254,7 @@ mod tests {
             request_id: RequestId::parse("r").unwrap(),
             content: Some(Content {
                 to: Secret::new("ada@example.org".to_owned()),
-                token: kind.purpose().map(|_| Secret::new("t0ken".to_owned())),
+                token: kind.has_link().then(|| Secret::new("t0ken".to_owned())),
                 name: Some(Secret::new(name.to_owned())),
             }),
             attempts: 0,
@@ -264,7 +273,7 @@ mod tests {
             let html = mail.html.clone().unwrap();
             assert!(mail.subject.ends_with("(id.example.org)") && !mail.subject.contains('\n'));
             assert!(mail.text.contains("ada") && html.contains("ada"));
-            assert_eq!(mail.link.is_some(), kind.purpose().is_some());
+            assert_eq!(mail.link.is_some(), kind.has_link());
             if let Some(link) = &mail.link {
                 assert!(link.expose().starts_with("https://id.example.org/"));
                 assert!(

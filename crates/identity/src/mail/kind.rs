@@ -39,6 +39,8 @@ kinds! {
     EmailObjection = "email_objection",
     #[doc = "A link that lifts the delays after wrong passwords."]
     Lockout = "lockout",
+    #[doc = "A link by which somebody who is invited makes an account."]
+    Invitation = "invitation",
     #[doc = "Notice, to the old address: the address is another one."]
     EmailChanged = "email_changed",
     #[doc = "Notice: the password was set by a link."]
@@ -65,7 +67,11 @@ impl MailKind {
             Self::ResetRequest | Self::VerificationRequest | Self::LockoutRequest
         )
     }
-    /// What the link in it is good for.
+    /// Whether there is a link in it.
+    pub const fn has_link(self) -> bool {
+        self.purpose().is_some() || matches!(self, Self::Invitation)
+    }
+    /// What the link in it is good for, if it is one of an account.
     pub const fn purpose(self) -> Option<LinkPurpose> {
         match self {
             Self::Verification => Some(LinkPurpose::VerifyEmail),

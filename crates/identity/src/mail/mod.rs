@@ -13,7 +13,7 @@ mod queue;
 mod requested;
 mod settings;
 
-pub(crate) use self::post::{MailOff, notify, post, request};
+pub(crate) use self::post::{MailOff, notify, post, post_invitation, request};
 pub use self::{
     kind::MailKind,
     queue::{Content, Letter, MailReader, MailRepo},

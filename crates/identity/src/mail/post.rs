@@ -51,6 +51,21 @@ pub(crate) async fn post<C>(
     push(work, kind, Some(user.id), content, life).await
 }
 
+/// Queues an invitation: to somebody who has no account yet.
+pub(crate) async fn post_invitation<C>(
+    work: &mut Work<'_, C>,
+    to: &Email,
+    token: Secret<String>,
+    life: Duration,
+) -> Result<(), PortError> {
+    let content = Content {
+        to: Secret::new(to.expose().to_owned()),
+        token: Some(token),
+        name: None,
+    };
+    push(work, MailKind::Invitation, None, content, life).await
+}
+
 /// Queues a notice to `to`; nothing where nobody sends mail.
 pub(crate) async fn notify<C>(
     work: &mut Work<'_, C>,

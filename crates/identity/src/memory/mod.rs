@@ -1,6 +1,7 @@
 //! In-memory twins of the ports: for embedders who try the domain out, and for tests. Nothing survives the process.
 
 mod housekeeping;
+mod invitations;
 mod mail;
 mod mfa;
 mod sessions;
@@ -14,8 +15,8 @@ use std::{
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Ambient, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, MailId, OrganizationId, PortError,
-    Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
+    Ambient, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, InvitationId, MailId,
+    OrganizationId, PortError, Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
 };
 
 pub use self::signer::MemorySigner;
@@ -23,6 +24,7 @@ use crate::{
     Identity, IdentityRead, IdentityTx, IdentityUnit, Session, SessionStatus, Settings, User,
     guard::{GuardKey, GuardState, KeyedHash},
     housekeeping::HousekeepingRepo,
+    invitation::{Invitation, InvitationRepo},
     link::{Link, LinkRepo},
     mail::{Letter, MailRepo},
     mfa::{MfaChallenge, MfaRepo, TotpFactor},
@@ -53,6 +55,7 @@ struct State {
     codes: HashMap<[u8; 32], Tenant<UserId>>,
     challenges: HashMap<TokenHash, MfaChallenge>,
     links: HashMap<TokenHash, Link>,
+    invitations: BTreeMap<InvitationId, Invitation>,
     letters: BTreeMap<MailId, Letter>,
     roles: HashMap<Tenant<UserId>, Vec<String>>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
@@ -202,6 +205,9 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn links(&mut self) -> &mut dyn LinkRepo {
+        self
+    }
+    fn invitations(&mut self) -> &mut dyn InvitationRepo {
         self
     }
     fn mail(&mut self) -> &mut dyn MailRepo {

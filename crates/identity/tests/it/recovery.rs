@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use vutf_identity::{
     Settings, UserStatus,
+    invitation::invite::{Invite, InviteError, invite},
     link::LinkPurpose,
     mail::{
         Letter, MailReader as _,
@@ -15,6 +16,7 @@ use vutf_identity::{
         confirm::{Confirm, confirm},
         enrol::enrol,
     },
+    role::permission,
     session::login::LoggedIn,
     user::{
         change_email::{
@@ -24,7 +26,7 @@ use vutf_identity::{
         forgot_password::{AskForLink, forgot_password, resend_verification},
         lock::{Lock, lock},
         object_email::{ObjectEmail, object_email},
-        register::{Register, register},
+        register::{Register, RegisterError, register},
         reset_password::{ResetPassword, ResetPasswordError, reset_password},
         self_unlock::{SelfUnlock, self_unlock},
         verify_email::{VerifyEmail, verify_email},
@@ -280,6 +282,7 @@ async fn a_change_of_the_password_ends_links_and_is_told() {
 
 async fn registered(world: &World, name: &str) -> UserId {
     let command = Register {
+        invitation: None,
         username: username(name),
         email: email(name),
         password: secret(PASSWORD),
@@ -571,4 +574,68 @@ async fn nobody_else_works_on_the_queue_and_without_mail_nothing_is_queued() {
     assert_eq!(refused.code(), "mail_off");
     assert!(silent.due().await.is_empty());
     assert_eq!(LinkPurpose::ALL.len(), 5);
+}
+
+fn by_invitation() -> World {
+    let mut settings = Settings::new("https://id.example.org", "violentutf-api");
+    settings.by_invitation = true;
+    settings.mail.enabled = true;
+    World::with(settings)
+}
+
+async fn invited(world: &World, ctx: &Ctx, name: &str, roles: &[&str]) -> Result<String, InviteError> {
+    let command = Invite {
+        email: email(name),
+        roles: roles.iter().map(ToString::to_string).collect(),
+    };
+    invite(ctx, &world.id, command).await?;
+    Ok(world.token().await)
+}
+
+async fn accept(world: &World, name: &str, token: Option<&str>) -> Result<UserId, RegisterError> {
+    let command = Register {
+        username: username(name),
+        email: email(name),
+        password: secret(PASSWORD),
+        invitation: token.map(secret),
+    };
+    Ok(register(&anonymous(), &world.id, command).await?.id)
+}
+
+#[tokio::test]
+async fn who_is_invited_registers_once_with_the_roles_of_the_invitation() {
+    let world = by_invitation();
+    let uninvited = accept(&world, "ada", None).await.unwrap_err();
+    assert_eq!(uninvited.code(), "invitation_needed");
+    let token = invited(&world, &operator(), "ada", &["auditor"]).await.unwrap();
+    for (name, token) in [("eve", token.as_str()), ("ada", "vutf_ln_nothing")] {
+        let refused = accept(&world, name, Some(token)).await.unwrap_err();
+        assert_eq!(refused.code(), "invitation_invalid", "{name}");
+    }
+    accept(&world, "ada", Some(&token)).await.unwrap();
+    let ctx = world.ctx(&world.login("ada").await).await;
+    assert!(ctx.may(&permission::AUDIT_READ));
+    let again = invited(&world, &operator(), "ada", &[]).await.unwrap_err();
+    assert_eq!(again.code(), "already_registered");
+    let token = invited(&world, &operator(), "bob", &[]).await.unwrap();
+    world.pass(Duration::from_hours(7 * 24));
+    assert!(accept(&world, "bob", Some(&token)).await.is_err());
+}
+
+#[tokio::test]
+async fn nobody_invites_to_more_than_they_hold_then_or_later() {
+    let world = by_invitation();
+    world.user("manager", &["user_manager"]).await;
+    let ctx = world.ctx(&world.login("manager").await).await;
+    let beyond = invited(&world, &ctx, "eve", &["super_admin"]).await.unwrap_err();
+    assert!(matches!(beyond, InviteError::Rule(_)), "{beyond}");
+    let admin = world.admin("admin").await;
+    world.admin("other").await;
+    let ctx = world.ctx(&world.login("admin").await).await;
+    let token = invited(&world, &ctx, "ada", &["auditor"]).await.unwrap();
+    lock(&operator(), &world.id, Lock { user_id: admin.id })
+        .await
+        .unwrap();
+    let refused = accept(&world, "ada", Some(&token)).await.unwrap_err();
+    assert_eq!(refused.code(), "invitation_invalid");
 }

@@ -6,6 +6,10 @@ use vutf_identity::{
     Change, LoginName, Settings, action,
     bootstrap::{Bootstrap, CreateAdmin, bootstrap, create_admin},
     housekeeping::{Sweep, sweep},
+    invitation::{
+        self,
+        invite::{Invite, invite},
+    },
     mail::{Letter, MailKind, deliver::take},
     mfa::{
         Method, Presented,
@@ -57,7 +61,7 @@ use vutf_identity::{
         view::{ViewUser, view},
     },
 };
-use vutf_kernel::{Actor, Ctx, MailId, Origin, Outcome, PageRequest, SessionId, UserId};
+use vutf_kernel::{Actor, Ctx, InvitationId, MailId, Origin, Outcome, PageRequest, SessionId, UserId};
 
 use super::support::{World, anonymous, email, request, secret, username};
 
@@ -212,6 +216,22 @@ async fn links(all: &mut Refused, nobody: &Ctx) {
         USER_SELF_UNLOCK,
         self_unlock(nobody, &id, SelfUnlock { token: token() })
     );
+    let invite_ada = Invite {
+        email: address().email,
+        roles: Vec::new(),
+    };
+    refused!(all, INVITATION_CREATE, invite(nobody, &id, invite_ada));
+    refused!(
+        all,
+        INVITATION_LIST,
+        invitation::list::list(nobody, &id, PageRequest::default())
+    );
+    let unknown = InvitationId::from_uuid(uuid::Uuid::from_u128(9));
+    refused!(
+        all,
+        INVITATION_REVOKE,
+        invitation::revoke::revoke(nobody, &id, unknown)
+    );
     let letter = Letter {
         id: MailId::from_uuid(uuid::Uuid::from_u128(9)),
         organization_id: nobody.organization_id,
@@ -334,6 +354,7 @@ async fn strangers(all: &mut Refused, ctx: &Ctx) {
     };
     refused!(all, BOOTSTRAP, bootstrap(ctx, &id, command));
     let command = Register {
+        invitation: None,
         username: username("ada"),
         email: email("ada"),
         password: secret("a long and winding pass phrase"),

@@ -26,6 +26,7 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         refresh_absolute: identity.refresh_absolute,
         refresh_grace: identity.refresh_grace,
         open_registration: identity.registration == Registration::Open,
+        by_invitation: identity.registration == Registration::Invitation,
         verified_at_once: !config.email_must_be_verified(),
         password: passwords(config)?,
         guard,

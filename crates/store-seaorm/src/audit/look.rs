@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use vutf_identity::{
     IdentityTx, IdentityUnit,
     housekeeping::HousekeepingRepo,
+    invitation::InvitationRepo,
     link::LinkRepo,
     mail::MailRepo,
     mfa::MfaRepo,
@@ -95,6 +96,9 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn links(&mut self) -> &mut dyn LinkRepo {
+        &mut self.tx
+    }
+    fn invitations(&mut self) -> &mut dyn InvitationRepo {
         &mut self.tx
     }
     fn mail(&mut self) -> &mut dyn MailRepo {

@@ -19,6 +19,7 @@ pub(crate) mod backup_codes;
 pub(crate) mod bootstrap_tokens;
 pub(crate) mod crypto_keys;
 pub(crate) mod erasures;
+pub(crate) mod invitations;
 pub(crate) mod key_jobs;
 pub(crate) mod key_transitions;
 pub(crate) mod key_usage;

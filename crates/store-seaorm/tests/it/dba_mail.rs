@@ -13,7 +13,8 @@ use crate::world::World;
 
 on_both!(
     a_link_that_somebody_else_made_is_refused,
-    a_letter_that_was_moved_is_not_read
+    a_letter_that_was_moved_is_not_read,
+    an_invitation_to_other_roles_is_refused
 );
 
 const HOME: OrganizationId = OrganizationId::DEFAULT;
@@ -27,6 +28,9 @@ pub(crate) async fn mailed(unit: &mut dyn UnitOfWork, factory: &mut Factory, use
     let (claimed, until) = (unit.mail().claim(&letter, factory.now()).await, factory.now());
     assert!(claimed.unwrap());
     unit.mail().postpone(letter.id, until).await.unwrap();
+    let invitation = factory.invitation();
+    unit.invitations().put(&invitation).await.unwrap();
+    assert!(unit.invitations().remove(HOME, invitation.id).await.unwrap());
 }
 
 async fn person(world: &World, factory: &mut Factory) -> User {
@@ -95,4 +99,22 @@ async fn a_letter_that_was_moved_is_not_read(world: World) {
     let due = world.store.due(factory.now(), 10).await.unwrap();
     assert_eq!(due.len(), 2);
     assert!(due.iter().all(|letter| letter.content.is_none()));
+}
+
+async fn an_invitation_to_other_roles_is_refused(world: World) {
+    let mut factory = Factory::new(0x3FB3);
+    let invitation = factory.invitation();
+    let mut unit = world.unit().await;
+    unit.invitations().put(&invitation).await.unwrap();
+    unit.commit().await.unwrap();
+    for change in [
+        "UPDATE invitations SET roles = 'super_admin'",
+        "UPDATE invitations SET roles = 'auditor user', expires_at = expires_at + 1",
+    ] {
+        world.sql(change).await;
+        let mut unit = world.unit().await;
+        let answer = unit.invitations().find(HOME, &invitation.hash).await;
+        let text = answer.unwrap_err().chain();
+        assert!(text.contains("invitations.row_mac of row"), "{text}");
+    }
 }

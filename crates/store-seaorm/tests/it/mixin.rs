@@ -3,7 +3,7 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 33] = [
+const WITHOUT_MIXIN: [&str; 34] = [
     "account_links",
     "approvals",
     "audit_alerts",
@@ -28,6 +28,7 @@ const WITHOUT_MIXIN: [&str; 33] = [
     "bootstrap_tokens",
     "crypto_keys",
     "erasures",
+    "invitations",
     "key_transitions",
     "key_usage",
     "keysets",

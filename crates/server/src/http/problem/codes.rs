@@ -261,6 +261,18 @@ pub const CODES: &[Code] = &[
         "Ask an administrator for an account.",
     ),
     code(
+        "invitation_needed",
+        403,
+        "Registration is by invitation",
+        "Ask an administrator to invite you, and send the token of the invitation along.",
+    ),
+    code(
+        "invitation_invalid",
+        403,
+        "The invitation is not valid for this address",
+        "Register with the address to which it was mailed, or ask for a new one.",
+    ),
+    code(
         "link_invalid",
         403,
         "The link is not valid any more",
@@ -320,6 +332,12 @@ pub const CODES: &[Code] = &[
         400,
         "Nothing can be proved between these sizes",
         "Take sizes from 1 up to that of the newest checkpoint, the smaller one first.",
+    ),
+    code(
+        "invitation_not_found",
+        404,
+        "There is no such invitation",
+        "It was accepted, taken back, or is over. List those that are open.",
     ),
     code("user_not_found", 404, "There is no such user", "Check the id."),
     code(
@@ -406,6 +424,12 @@ pub const CODES: &[Code] = &[
         409,
         "This account proves itself with its second factor",
         "Send a code in the place of the password.",
+    ),
+    code(
+        "already_registered",
+        409,
+        "There is an account of this address",
+        "Give it roles instead: `PUT /api/v1/users/{id}/roles`.",
     ),
     code(
         "email_unchanged",

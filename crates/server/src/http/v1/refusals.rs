@@ -6,6 +6,7 @@ use vutf_audit::{
 };
 use vutf_identity::{
     bootstrap::BootstrapError,
+    invitation::{invite::InviteError, list::ListInvitationsError, revoke::RevokeInvitationError},
     mfa::{
         confirm::ConfirmError, enrol::EnrolError, regenerate::RegenerateError, remove::RemoveError,
         reset::ResetMfaError, view::ViewMfaError,
@@ -86,9 +87,11 @@ refusals! {
     EnableError,
     EraseError,
     ExportError,
+    InviteError,
     JobsError,
     KeysError,
     ListError,
+    ListInvitationsError,
     ListRolesError,
     ListSessionsError,
     LockError,
@@ -101,6 +104,7 @@ refusals! {
     ResetPasswordError,
     RestoreError,
     RetentionError,
+    RevokeInvitationError,
     RevokeSessionError,
     RevokeSessionsError,
     SelfUnlockError,

@@ -88,3 +88,23 @@ async fn locked_out(stage: &mut Stage) -> String {
     }
     stage.token("lockout", &person).await
 }
+
+pub(super) async fn invitations(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
+    match what {
+        ("GET", path) => Wish::to(path),
+        ("POST", path) => {
+            let email = if status == 409 {
+                stage.nobody.person.email.clone()
+            } else {
+                Person::new("invited").email
+            };
+            Wish::to(path).json(json!({"email": email, "roles": ["auditor"]}))
+        }
+        ("DELETE", _) => {
+            let body = json!({"email": Person::new("invited").email});
+            let made = stage.posted("/api/v1/invitations", &body, 201).await;
+            Wish::to(format!("/api/v1/invitations/{}", made["id"].as_str().unwrap()))
+        }
+        _ => unwritten(what),
+    }
+}

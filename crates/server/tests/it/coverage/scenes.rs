@@ -150,6 +150,9 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
             Some(wish) => wish,
             None => unwritten(what),
         },
+        path if path.starts_with("/api/v1/invitations") => {
+            mail_scenes::invitations(stage, what, status).await
+        }
         "/api/v1/roles" | "/api/v1/permissions" => Wish::to(what.1),
         _ => unwritten(what),
     };

@@ -25,6 +25,7 @@ on_both_databases!(
     one_address,
     an_address_that_must_be_verified,
     a_lockout,
+    an_invitation,
     a_killed_process_leaves_its_mail_to_the_next
 );
 
@@ -241,6 +242,78 @@ async fn a_lockout(world: World) {
         .await
         .unwrap();
     site.api.login(&person).expect(200).await.unwrap();
+}
+
+async fn an_invitation(world: World) {
+    let site = Site::raise(world, &[("VUTF__IDENTITY__REGISTRATION", "invitation")]);
+    let admin = Admin::bootstrap(&site.server, &site.api).await;
+    let person = Person::new("ada");
+    let refused = site.api.register(&person).expect(403).await.unwrap();
+    assert_eq!(refused.json().unwrap()["code"], "VUTF_INVITATION_NEEDED");
+    let invite = |email: &str| {
+        let call = site.api.post("/api/v1/invitations").bearer(&admin.tokens.access);
+        call.json(&json!({"email": email, "roles": ["auditor"]}))
+    };
+    let first = invite(&person.email).expect(201).await.unwrap().json().unwrap();
+    let older = site.mailbox.token("invitation", &person.email).await.unwrap();
+    let second = invite(&person.email).expect(201).await.unwrap().json().unwrap();
+    assert_ne!(first["id"], second["id"]);
+    let token = site
+        .mailbox
+        .nth("invitation", &person.email, 2)
+        .await
+        .unwrap()
+        .token()
+        .unwrap();
+    let with = |person: &Person, token: &str| {
+        let body = json!({
+            "username": person.username, "email": person.email, "password": person.password, "invitation": token,
+        });
+        site.api.post("/api/v1/auth/register").json(&body)
+    };
+    with(&person, &older).expect(403).await.unwrap();
+    with(&Person::new("eve"), &token).expect(403).await.unwrap();
+    let calls = (0..PARALLEL).map(|racer| {
+        let one = Person {
+            username: format!("{}-{racer}", person.username),
+            ..person.clone()
+        };
+        with(&one, &token)
+    });
+    let answers = at_once(calls).await;
+    let made: Vec<&u16> = answers
+        .iter()
+        .map(|answer| &answer.status)
+        .filter(|status| **status == 201)
+        .collect();
+    assert_eq!(made.len(), 1, "{:?}", statuses(&answers));
+    let known = Person {
+        username: person.email.clone(),
+        ..person.clone()
+    };
+    let tokens = site
+        .api
+        .login(&known)
+        .expect(200)
+        .await
+        .unwrap()
+        .tokens()
+        .unwrap();
+    let me = site.api.me(&tokens).expect(200).await.unwrap().json().unwrap();
+    assert_eq!(me["roles"], json!(["auditor", "user"]));
+    invite(&person.email).expect(409).await.unwrap();
+    let other = invite("other@example.org")
+        .expect(201)
+        .await
+        .unwrap()
+        .json()
+        .unwrap();
+    let path = format!("/api/v1/invitations/{}", other["id"].as_str().unwrap());
+    let listed = site.api.all("/api/v1/invitations?", &admin.tokens).await.unwrap();
+    assert_eq!((listed.len(), &listed[0]["id"]), (1, &other["id"]));
+    let revoke = || site.api.request("DELETE", &path).bearer(&admin.tokens.access);
+    revoke().expect(204).await.unwrap();
+    revoke().expect(404).await.unwrap();
 }
 
 /// The mail server is away when the request is acknowledged, and the process dies.

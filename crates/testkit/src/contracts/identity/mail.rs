@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use vutf_identity::{
     User,
+    invitation::Invitation,
     link::{Link, LinkPurpose},
     mail::{Letter, MailKind, MailReader},
     refresh::TokenHash,
 };
-use vutf_kernel::PortError;
+use vutf_kernel::{PageRequest, PortError};
 
 use super::{HOME, RACERS, Store, race, same, stored_user, winners};
 use crate::{contracts::NEIGHBOUR, factory::Factory};
@@ -29,6 +30,7 @@ pub async fn mail_contract(store: Store, reader: &dyn MailReader) {
     a_letter_is_read_as_it_was_queued(&store, reader, factory).await;
     one_caller_claims_a_letter(&store, reader, factory).await;
     letters_are_recalled_and_removed(&store, reader, factory).await;
+    an_invitation_is_used_once_and_a_newer_one_ends_the_older(&store, factory).await;
 }
 
 async fn a_link_is_used_once_and_a_newer_one_ends_the_older(store: &Store, factory: &mut Factory) {
@@ -195,4 +197,45 @@ async fn letters_are_recalled_and_removed(store: &Store, reader: &dyn MailReader
     assert_eq!(once!(store, mail.remove_of(NEIGHBOUR, user.id)).unwrap(), 0);
     assert_eq!(once!(store, mail.remove_of(HOME, user.id)).unwrap(), 2);
     assert_eq!(due(reader, factory, &[&user, &other]).await.len(), 3);
+}
+
+async fn an_invitation_is_used_once_and_a_newer_one_ends_the_older(store: &Store, factory: &mut Factory) {
+    let older = factory.invitation();
+    let newer = Invitation {
+        tag: older.tag,
+        ..factory.invitation()
+    };
+    let other = factory.invitation();
+    for invitation in [&older, &newer, &other] {
+        once!(store, invitations.put(invitation)).unwrap();
+    }
+    assert_eq!(once!(store, invitations.find(HOME, &older.hash)).unwrap(), None);
+    let found = once!(store, invitations.find(HOME, &newer.hash)).unwrap();
+    assert_eq!(found.as_ref(), Some(&newer));
+    assert_eq!(
+        once!(store, invitations.find(NEIGHBOUR, &newer.hash)).unwrap(),
+        None
+    );
+    let page = |after| PageRequest { after, limit: 1 };
+    let first = once!(store, invitations.list(HOME, &page(None))).unwrap();
+    assert_eq!(first.items, [newer.clone()]);
+    let second = once!(store, invitations.list(HOME, &page(first.next))).unwrap();
+    assert_eq!((second.items, second.next), (vec![other.clone()], None));
+    assert!(!once!(store, invitations.remove(NEIGHBOUR, newer.id)).unwrap());
+    let id = newer.id;
+    let answers = race(store, move |_, tx| {
+        Box::pin(async move { tx.invitations().remove(HOME, id).await })
+    })
+    .await;
+    assert_eq!(winners(&answers), 1);
+    let early = other.expires_at;
+    assert_eq!(
+        once!(store, housekeeping.remove_invitations(early, 10)).unwrap(),
+        0
+    );
+    let later = other.expires_at.plus(HOUR);
+    assert_eq!(
+        once!(store, housekeeping.remove_invitations(later, 10)).unwrap(),
+        1
+    );
 }
