@@ -38,6 +38,7 @@ pub(crate) struct LinkRequest {
 
 /// Something is done about it; what, is not told.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Accepted)]
 pub(crate) struct AcceptedBody {
     /// Always `accepted`.
     #[schema(example = "accepted")]
