@@ -45,7 +45,8 @@ impl Mailbox {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if !name.starts_with(&format!("{kind}-")) || !name.ends_with(".eml") {
+            let is_whole = path.extension().is_some_and(|extension| extension == "eml");
+            if !is_whole || !name.starts_with(&format!("{kind}-")) {
                 continue;
             }
             let text = decoded(&std::fs::read_to_string(&path)?);

@@ -132,18 +132,17 @@ const NOT_YOU: &str = "If this was not you, do nothing: without the link nothing
 const ACT: &str = "If this was not you, set a new password at once, and tell an administrator.";
 
 fn words(kind: MailKind) -> Option<Words> {
+    linked(kind).or_else(|| noticed(kind))
+}
+
+/// Of mail with a link.
+fn linked(kind: MailKind) -> Option<Words> {
     let with = |subject, says, page, label| Words {
         subject,
         says,
         page: Some((page, label)),
     };
-    let notice = |subject, says| Words {
-        subject,
-        says,
-        page: None,
-    };
     Some(match kind {
-        MailKind::ResetRequest | MailKind::VerificationRequest | MailKind::LockoutRequest => return None,
         MailKind::Verification => with(
             "Confirm your e-mail address",
             &[
@@ -196,6 +195,18 @@ fn words(kind: MailKind) -> Option<Words> {
             "register",
             "Make an account",
         ),
+        _ => return None,
+    })
+}
+
+/// Of notices.
+fn noticed(kind: MailKind) -> Option<Words> {
+    let notice = |subject, says| Words {
+        subject,
+        says,
+        page: None,
+    };
+    Some(match kind {
         MailKind::EmailChanged => notice(
             "Your e-mail address was changed",
             &[
@@ -235,6 +246,7 @@ fn words(kind: MailKind) -> Option<Words> {
                 ACT,
             ],
         ),
+        _ => return None,
     })
 }
 

@@ -16,9 +16,8 @@ pub(super) async fn answer(work: &mut Work<'_, Letter>) -> Result<(), PortError>
         return Ok(());
     };
     let about = About::kind(action::LINK_ISSUE);
-    let user = match account(work).await? {
-        Some(user) => user,
-        None => return refuse(work, about, purpose, "unknown_account").await,
+    let Some(user) = account(work).await? else {
+        return refuse(work, about, purpose, "unknown_account").await;
     };
     let about = About::user(action::LINK_ISSUE, user.id);
     if let Some(reason) = obstacle(work, &user, purpose).await? {

@@ -127,11 +127,9 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
     unit.users().insert(&user).await.unwrap();
     unit.passwords().put(&password).await.unwrap();
     unit.sessions().insert(&session).await.unwrap();
-    let roles = ["user".to_owned()];
-    unit.roles()
-        .assign(HOME, user.id, &roles, None, factory.now())
-        .await
-        .unwrap();
+    let (roles, now) = (["user".to_owned()], factory.now());
+    let assigned = unit.roles().assign(HOME, user.id, &roles, None, now).await;
+    assigned.unwrap();
     crate::dba_mfa::second_factor(&mut *unit, factory, &user).await;
     crate::dba_mail::mailed(&mut *unit, factory, &user).await;
     unit.log().append(event.clone()).await.unwrap();
@@ -145,8 +143,12 @@ impl Person {
         let mut all = vec![user.username.expose().to_owned(), user.email.expose().to_owned()];
         all.extend(user.display_name.as_ref().map(|name| name.expose().to_owned()));
         all.extend(user.phone.as_ref().map(|phone| phone.expose().to_owned()));
-        all.extend(self.session.ip.clone());
-        all.extend(self.session.user_agent.clone());
+        all.extend(
+            [&self.session.ip, &self.session.user_agent]
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
         all.extend(self.event.private.values().map(|value| value.expose().clone()));
         all
     }

@@ -139,15 +139,19 @@ fn rows(world: &World) -> Vec<String> {
              INSERT INTO mfa_challenges (challenge_hash, organization_id, user_id, epoch, password_changed_at, expires_at, created_at) \
                VALUES ({blob}, {home}, {one}, 0, 1, 2, 1)"
         ),
-        format!(
+        mail_rows(&home, &one, &two, &blob),
+    ]
+}
+
+fn mail_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
+    format!(
             "INSERT INTO account_links (id, organization_id, user_id, purpose, link_hash, address_ct, expires_at, created_at) \
                VALUES ({two}, {home}, {one}, 'unlock', {blob}, {blob}, 2, 1);
              INSERT INTO invitations (id, organization_id, token_hash, email_ct, email_tag, roles, expires_at, created_at) \
                VALUES ({two}, {home}, {blob}, {blob}, {blob}, 'user', 2, 1);
              INSERT INTO mail_outbox (id, organization_id, user_id, kind, request_id, content_ct, attempts, due_at, expires_at, created_at) \
                VALUES ({two}, {home}, {one}, 'reset', 'r', {blob}, 0, 1, 2, 1)"
-        ),
-    ]
+        )
 }
 
 /// Tables, columns, indexes and triggers, as the database describes them.
