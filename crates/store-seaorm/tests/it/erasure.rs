@@ -119,10 +119,8 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
     let user = factory.user();
     let (session, password) = (factory.session(&user), factory.password(&user));
     let mut event = factory.event();
-    event.actor = Actor::User {
-        user_id: user.id,
-        session_id: session.id,
-    };
+    let (user_id, session_id) = (user.id, session.id);
+    event.actor = Actor::User { user_id, session_id };
     let mut unit = world.unit().await;
     unit.users().insert(&user).await.unwrap();
     unit.passwords().put(&password).await.unwrap();
@@ -143,12 +141,8 @@ impl Person {
         let mut all = vec![user.username.expose().to_owned(), user.email.expose().to_owned()];
         all.extend(user.display_name.as_ref().map(|name| name.expose().to_owned()));
         all.extend(user.phone.as_ref().map(|phone| phone.expose().to_owned()));
-        all.extend(
-            [&self.session.ip, &self.session.user_agent]
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
+        all.extend(self.session.ip.clone());
+        all.extend(self.session.user_agent.clone());
         all.extend(self.event.private.values().map(|value| value.expose().clone()));
         all
     }
