@@ -21,6 +21,7 @@ mod m0013_audit_search;
 mod m0014_audit_retention;
 mod m0015_mfa;
 mod m0016_api_keys;
+mod m0017_mail;
 mod m0018_sessions;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_audit_retention::Migration),
             Box::new(m0015_mfa::Migration),
             Box::new(m0016_api_keys::Migration),
+            Box::new(m0017_mail::Migration),
             Box::new(m0018_sessions::Migration),
         ]
     }

@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let password = Secret::new("correct horse battery staple".to_owned());
 
     let command = Register {
+        invitation: None,
         username: Username::parse("ada")?,
         email: Email::parse("ada@example.org")?,
         password: password.clone(),

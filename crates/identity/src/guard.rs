@@ -181,14 +181,23 @@ pub(crate) async fn count_by<C>(
     key: &GuardKey,
     policy: &GuardPolicy,
 ) -> Result<Option<Barred>, PortError> {
+    counted_by(work, key, policy).await.map(Result::err)
+}
+
+/// The same; of an attempt that was counted, whether the next ones are barred if it turns out to be wrong.
+pub(crate) async fn counted_by<C>(
+    work: &mut Work<'_, C>,
+    key: &GuardKey,
+    policy: &GuardPolicy,
+) -> Result<Result<bool, Barred>, PortError> {
     let (now, organization) = (work.now(), work.ctx.organization_id);
     let state = work.tx.guards().lock(organization, key, now).await?;
     match state.admit(policy, now) {
         Ok(counted) => {
             work.tx.guards().put(organization, key, &counted, now).await?;
-            Ok(None)
+            Ok(Ok(counted.blocked_until.is_some()))
         }
-        Err(barred) => Ok(Some(barred)),
+        Err(barred) => Ok(Err(barred)),
     }
 }
 

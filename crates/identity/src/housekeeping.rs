@@ -38,6 +38,10 @@ pub trait HousekeepingRepo: Send {
     async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes API keys that ended or expired before `before`; how many, and at most `limit`.
     async fn remove_api_keys(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
+    /// Removes links that were over before `before`; how many, and at most `limit`.
+    async fn remove_links(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
+    /// Removes invitations that were over before `before`; how many, and at most `limit`.
+    async fn remove_invitations(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes sessions that ended or expired before `before` and have no refresh tokens, with their families; how many, and
     /// at most `limit`.
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
@@ -69,6 +73,10 @@ pub struct Swept {
     pub challenges: u64,
     /// API keys.
     pub api_keys: u64,
+    /// Mailed links that nobody used in time.
+    pub links: u64,
+    /// Invitations that nobody accepted in time.
+    pub invitations: u64,
     /// Whether a limit was reached: there may be more.
     pub more: bool,
 }
@@ -100,18 +108,25 @@ async fn apply(mut work: Work<'_, Sweep>) -> Result<Swept, SweepError> {
     // They live for minutes, and tell nothing that their events do not.
     let challenges = repo.remove_challenges(now, limit).await?;
     let api_keys = repo.remove_api_keys(before, limit).await?;
+    let links = repo.remove_links(now, limit).await?;
+    let invitations = repo.remove_invitations(now, limit).await?;
+    let counted = [guards, tokens, sessions, challenges, api_keys, links, invitations];
     let swept = Swept {
         guards,
         tokens,
         sessions,
         challenges,
         api_keys,
-        more: [guards, tokens, sessions, challenges, api_keys].contains(&u64::from(limit)),
+        links,
+        invitations,
+        more: counted.contains(&u64::from(limit)),
     };
     let counts = [
         ("api_keys", api_keys),
         ("challenges", challenges),
         ("guards", guards),
+        ("invitations", invitations),
+        ("links", links),
         ("refresh_tokens", tokens),
         ("sessions", sessions),
     ];

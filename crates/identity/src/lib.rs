@@ -7,6 +7,9 @@ pub mod bootstrap;
 pub mod device;
 pub mod guard;
 pub mod housekeeping;
+pub mod invitation;
+pub mod link;
+pub mod mail;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod mfa;

@@ -11,6 +11,9 @@ use crate::{
     api_key::{ApiKeyRepo, ApiKeyStatus, Lookup},
     guard::{GuardKey, GuardState},
     housekeeping::HousekeepingRepo,
+    invitation::InvitationRepo,
+    link::LinkRepo,
+    mail::MailRepo,
     mfa::repo::MfaRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     session::{Ends, Place, used::Used},
@@ -307,6 +310,12 @@ pub trait IdentityTx: Send {
     fn mfa(&mut self) -> &mut dyn MfaRepo;
     /// API keys.
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo;
+    /// Links that were mailed.
+    fn links(&mut self) -> &mut dyn LinkRepo;
+    /// Invitations.
+    fn invitations(&mut self) -> &mut dyn InvitationRepo;
+    /// Mail that waits to be sent.
+    fn mail(&mut self) -> &mut dyn MailRepo;
     /// Role assignments.
     fn roles(&mut self) -> &mut dyn RoleRepo;
     /// The bootstrap secret.

@@ -9,6 +9,7 @@ use crate::{
     api_key::ApiKeyPolicy,
     device::DevicePolicy,
     guard::{GuardPolicy, KeyedHash},
+    mail::MailSettings,
     network::NetworkPolicy,
     password::{HashError, PasswordHasher, PasswordPolicy},
     session::{SessionPolicy, SessionStatusCache},
@@ -33,6 +34,8 @@ pub struct Settings {
     pub refresh_grace: Duration,
     /// Whether strangers may register.
     pub open_registration: bool,
+    /// Whether whoever was invited may register where strangers may not.
+    pub by_invitation: bool,
     /// Whether a registered address counts as proved at once (development only).
     pub verified_at_once: bool,
     /// What a password must be like.
@@ -47,6 +50,8 @@ pub struct Settings {
     pub sessions: SessionPolicy,
     /// How long API keys live, and how many there may be.
     pub api_keys: ApiKeyPolicy,
+    /// Mails and links.
+    pub mail: MailSettings,
 }
 
 impl Settings {
@@ -61,6 +66,7 @@ impl Settings {
             refresh_absolute: Duration::from_secs(30 * DAY),
             refresh_grace: Duration::from_secs(10),
             open_registration: false,
+            by_invitation: false,
             verified_at_once: false,
             password: PasswordPolicy::default(),
             guard: GuardPolicy::default(),
@@ -68,6 +74,7 @@ impl Settings {
             devices: DevicePolicy::default(),
             sessions: SessionPolicy::default(),
             api_keys: ApiKeyPolicy::default(),
+            mail: MailSettings::default(),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 use vutf_kernel::{
-    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, Outcome, Permission, PortError, Question,
-    Resource, SessionId, Timestamp, Units, UserId, transact,
+    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, InvitationId, Outcome, Permission, PortError,
+    Question, Resource, SessionId, Timestamp, Units, UserId, transact,
 };
 
 use crate::{
     Identity, IdentityUnit, User,
+    link::LinkInvalid,
     refusal::{Coded, RuleError, records_refusal},
 };
 
@@ -113,6 +114,15 @@ impl About {
         Self {
             action,
             resource: action.one(id),
+            subject: None,
+            version: None,
+        }
+    }
+    /// An action on one invitation.
+    pub(crate) fn invitation(action: Action, invitation: InvitationId) -> Self {
+        Self {
+            action,
+            resource: action.one(invitation.as_uuid()),
             subject: None,
             version: None,
         }
@@ -225,6 +235,24 @@ impl Identity {
         {
             self.refused(ctx, about, error.code()).await?;
         }
+        done
+    }
+
+    /// As [`Identity::audited`], for what needs a link: the log is told what is wrong with it, the caller is not.
+    pub(crate) async fn audited_link<T: Send, E: Coded>(
+        &self,
+        ctx: &Ctx,
+        action: Action,
+        link: Option<LinkInvalid>,
+        done: Result<T, E>,
+    ) -> Result<T, E> {
+        let Some(link) = link else {
+            return self.audited(ctx, About::kind(action), done).await;
+        };
+        let about = link
+            .user
+            .map_or_else(|| About::kind(action), |user| About::user(action, user));
+        self.refused(ctx, about, link.reason).await?;
         done
     }
 

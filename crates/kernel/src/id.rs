@@ -94,6 +94,12 @@ ids! {
     HoldId,
     /// A run that prunes the audit log.
     PruneRunId,
+    /// A link that was mailed.
+    LinkId,
+    /// A mail that waits to be sent.
+    MailId,
+    /// An invitation to make an account.
+    InvitationId,
 }
 
 impl OrganizationId {

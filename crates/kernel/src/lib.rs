@@ -29,8 +29,8 @@ pub use entropy::{Entropy, OsEntropy};
 pub use error::{Class, Fault, PortError};
 pub use event::{Action, Detail, Event, EventRecorder, EventSink, Outcome, Resource};
 pub use id::{
-    ApiKeyId, ApprovalId, EventId, FactorId, FamilyId, FindingId, HoldId, JobId, KeyId, OrganizationId,
-    PruneRunId, RoleId, SessionId, UserId,
+    ApiKeyId, ApprovalId, EventId, FactorId, FamilyId, FindingId, HoldId, InvitationId, JobId, KeyId, LinkId,
+    MailId, OrganizationId, PruneRunId, RoleId, SessionId, UserId,
 };
 pub use lease::{Lease, Leases};
 pub use look::Question;

@@ -1,9 +1,13 @@
 //! Mail, as whoever has something to say sees it.
 
+use std::fmt;
+
 use async_trait::async_trait;
 
-/// A mail of plain text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use crate::Secret;
+
+/// A mail. `Debug` shows neither receivers nor words: it may hold a link that is as good as a password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
     /// Addresses, each of which sees the others.
     pub to: Vec<String>,
@@ -11,8 +15,18 @@ pub struct Mail {
     pub subject: String,
     /// UTF-8.
     pub text: String,
+    /// The same as HTML, beside the plain text.
+    pub html: Option<String>,
+    /// The link in it, if there is one, for whoever sends no mail and shows it instead.
+    pub link: Option<Secret<String>>,
     /// What makes it one mail however often it is sent: the left side of its `Message-ID` (RFC 5322, section 3.6.4).
     pub reference: String,
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mail({})", self.reference)
+    }
 }
 
 /// Why a mail was not taken.

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
-    message::{Mailbox, header::ContentType},
+    AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
+    message::Mailbox,
     transport::smtp::{
         authentication::Credentials,
         client::{Tls, TlsParameters},
     },
 };
 use vutf_kernel::{Mail, MailError, Mailer, Secret};
+
+use crate::message;
 
 /// How the connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +63,6 @@ const LATE: &str = "the mail server did not answer in time";
 pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
-    domain: String,
     timeout: Duration,
 }
 
@@ -98,37 +99,16 @@ impl SmtpMailer {
         }
         Ok(Self {
             transport: builder.build(),
-            domain: from.email.domain().to_owned(),
             timeout: options.timeout,
             from,
         })
-    }
-
-    fn message(&self, mail: &Mail) -> Result<Message, MailError> {
-        let unfit = |reason: &str| MailError {
-            reason: reason.to_owned(),
-            is_final: true,
-        };
-        if mail.subject.chars().any(char::is_control) {
-            return Err(unfit("the subject is not one line"));
-        }
-        let mut message = Message::builder()
-            .from(self.from.clone())
-            .subject(&mail.subject)
-            .message_id(Some(format!("<{}@{}>", mail.reference, self.domain)))
-            .header(ContentType::TEXT_PLAIN);
-        for to in &mail.to {
-            message = message.to(to.parse().map_err(|_| unfit("a receiver is no address"))?);
-        }
-        let message = message.body(mail.text.clone());
-        message.map_err(|_| unfit("the mail cannot be put together"))
     }
 }
 
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
-        let message = self.message(mail)?;
+        let message = message::of(mail, &self.from)?;
         // The transport's own time-out is for the connection alone: a server may be silent in the middle.
         let sent = tokio::time::timeout(self.timeout, self.transport.send(message)).await;
         let sent = sent.map_err(|_| MailError {

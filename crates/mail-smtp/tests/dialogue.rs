@@ -64,6 +64,8 @@ fn mail() -> Mail {
         to: vec!["ada@example.org".to_owned(), "Bob <bob@example.org>".to_owned()],
         subject: "Somebody guesses a password".to_owned(),
         text: "Look at it.\n.\nIt ends here.".to_owned(),
+        html: None,
+        link: None,
         reference: "finding-1".to_owned(),
     }
 }

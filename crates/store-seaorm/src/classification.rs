@@ -53,6 +53,13 @@ macro_rules! stamped {
     };
 }
 
+/// Columns by their class.
+macro_rules! columns {
+    ($($class:ident $($name:literal)+;)+) => {
+        &[$($(($name, $class),)+)+]
+    };
+}
+
 /// Every table of the schema.
 pub const TABLES: &[(&str, ColumnClasses)] = &[
     (
@@ -152,6 +159,27 @@ pub const TABLES: &[(&str, ColumnClasses)] = &[
             ("last_used_ip_ct", Sealed),
             ("row_mac", Mac),
         ],
+    ),
+    (
+        "account_links",
+        columns! {
+            Id "id" "organization_id"; Pseudonym "user_id"; Word "purpose"; Hash "link_hash"; Sealed "address_ct";
+            Time "expires_at" "created_at"; Mac "row_mac";
+        },
+    ),
+    (
+        "invitations",
+        columns! {
+            Id "id" "organization_id"; Hash "token_hash"; Sealed "email_ct"; Mac "email_tag" "row_mac"; Word "roles";
+            Time "expires_at" "created_at"; Pseudonym "created_by";
+        },
+    ),
+    (
+        "mail_outbox",
+        columns! {
+            Id "id" "organization_id" "request_id"; Pseudonym "user_id"; Word "kind"; Sealed "content_ct"; Count "attempts";
+            Time "due_at" "expires_at" "created_at";
+        },
     ),
     (
         "user_roles",

@@ -90,6 +90,18 @@ impl Sealed for Networks {
     }
 }
 
+/// What a mail says: an address, and a token that is as good as a password.
+pub(crate) struct MailContent(pub(crate) Secret<String>);
+
+impl Sealed for MailContent {
+    fn text(&self) -> &str {
+        self.0.expose()
+    }
+    fn from_text(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
 /// From where or with what a session or an API key is used.
 pub(crate) struct Origin(pub(crate) String);
 

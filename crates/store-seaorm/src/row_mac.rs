@@ -69,6 +69,29 @@ pub(crate) struct ApiKeyRow<'a> {
     pub(crate) version: i64,
 }
 
+/// What the row of a mailed link says.
+pub(crate) struct MailedLink<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) user: Uuid,
+    pub(crate) purpose: &'a str,
+    pub(crate) hash: &'a [u8],
+    pub(crate) address: &'a str,
+    pub(crate) expires_at: i64,
+    pub(crate) created_at: i64,
+}
+
+/// What the row of an invitation says.
+pub(crate) struct Invited<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) hash: &'a [u8],
+    pub(crate) email: &'a str,
+    pub(crate) roles: &'a str,
+    pub(crate) expires_at: i64,
+    pub(crate) created_by: Option<Uuid>,
+}
+
 /// A row, as it is authenticated.
 pub(crate) trait Authenticated {
     const TABLE: &'static str;
@@ -209,6 +232,49 @@ impl Authenticated for ApiKeyRow<'_> {
             .optional(self.revoked_at.map(i64::to_be_bytes))
             .optional(self.successor.map(Uuid::into_bytes))
             .part(&self.version.to_be_bytes())
+    }
+}
+
+impl Authenticated for MailedLink<'_> {
+    const TABLE: &'static str = "account_links";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.id
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/account_links/v1")
+            .part(self.organization.as_bytes())
+            .part(self.id.as_bytes())
+            .part(self.user.as_bytes())
+            .part(self.purpose.as_bytes())
+            .part(self.hash)
+            .part(self.address.as_bytes())
+            .part(&self.expires_at.to_be_bytes())
+            .part(&self.created_at.to_be_bytes())
+    }
+}
+
+impl Authenticated for Invited<'_> {
+    const TABLE: &'static str = "invitations";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.id
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/invitations/v1")
+            .part(self.organization.as_bytes())
+            .part(self.id.as_bytes())
+            .part(self.hash)
+            .part(self.email.as_bytes())
+            .part(self.roles.as_bytes())
+            .part(&self.expires_at.to_be_bytes())
+            .optional(self.created_by.map(|by| *by.as_bytes()))
     }
 }
 

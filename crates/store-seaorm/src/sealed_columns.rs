@@ -37,7 +37,7 @@ const fn table(name: &'static str, columns: &'static [SealedColumn]) -> SealedTa
 }
 
 /// The tables, with their columns of ciphertexts.
-pub(crate) static SEALED_TABLES: [SealedTable; 6] = [
+pub(crate) static SEALED_TABLES: [SealedTable; 9] = [
     table(
         "users",
         &[
@@ -58,6 +58,10 @@ pub(crate) static SEALED_TABLES: [SealedTable; 6] = [
             personal("last_used_ip_ct"),
         ],
     ),
+    table("account_links", &[personal("address_ct")]),
+    table("invitations", &[column("email_ct")]),
+    // Of a letter under its person's key, of a request under the table's: that is the one that rotates.
+    table("mail_outbox", &[column("content_ct")]),
     SealedTable {
         append_only: true,
         // Several ciphertexts in each, encoded as one.
@@ -79,7 +83,9 @@ pub(crate) fn columns_of(table: &str) -> Option<Columns> {
     let (key, subject) = match table {
         "users" => ("id", "id"),
         "passwords" => ("user_id", "user_id"),
-        "sessions" | "totp_factors" | "api_keys" => ("id", "user_id"),
+        "sessions" | "totp_factors" | "api_keys" | "account_links" | "mail_outbox" => ("id", "user_id"),
+        // Of whom, nobody knows.
+        "invitations" => ("id", "id"),
         "audit_intake" => ("id", "actor_id"),
         _ => return None,
     };

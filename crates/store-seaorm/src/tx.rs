@@ -11,6 +11,9 @@ use vutf_identity::{
     IdentityTx,
     api_key::ApiKeyRepo,
     housekeeping::HousekeepingRepo,
+    invitation::InvitationRepo,
+    link::LinkRepo,
+    mail::MailRepo,
     mfa::MfaRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
@@ -80,6 +83,15 @@ impl IdentityTx for Tx {
         self
     }
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {
+        self
+    }
+    fn links(&mut self) -> &mut dyn LinkRepo {
+        self
+    }
+    fn invitations(&mut self) -> &mut dyn InvitationRepo {
+        self
+    }
+    fn mail(&mut self) -> &mut dyn MailRepo {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

@@ -1,6 +1,9 @@
 //! Data as real people leave it, and the same for the same seed.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use fake::{
     Fake as _,
@@ -14,20 +17,24 @@ use sea_orm::prelude::Uuid;
 use vutf_identity::{
     DisplayName, Email, Phone, Session, User, UserKind, UserStatus, Username,
     api_key::{ApiKey, ApiKeyName, Network, Token},
+    invitation::Invitation,
+    link::{Link, LinkPurpose},
+    mail::{Content, Letter, MailKind},
     mfa::{BackupCode, CHALLENGE_LIFE, MfaChallenge, TotpFactor, TotpSecret},
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::PasswordRecord,
     session::{Place, Settled},
 };
 use vutf_kernel::{
-    Aal, Actor, ApiKeyId, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId,
-    OrganizationId, Origin, Outcome, Permission, RequestId, Resource, Secret, SessionId, Stamps, Timestamp,
+    Aal, Actor, ApiKeyId, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId, InvitationId,
+    LinkId, MailId, OrganizationId, Origin, Outcome, Permission, RequestId, Resource, Secret, SessionId, Stamps,
+    Timestamp,
     UserId, id::uuid_v7,
 };
 
 /// The first instant of every factory: 2026-11-21T10:00:00Z.
 const START: Timestamp = Timestamp::from_secs(1_795_255_200);
-const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Makes users, sessions, events and what belongs to them. Everything lies in the default organization; ids ascend.
 pub struct Factory {
@@ -247,6 +254,61 @@ impl Factory {
             last_used_at: None,
             last_used_ip: None,
             stamps: Stamps::new(Some(user.id), now),
+        }
+    }
+
+    /// A mailed link of `user`, good for an hour.
+    pub fn link(&mut self, user: &User, purpose: LinkPurpose) -> Link {
+        let now = self.now();
+        Link {
+            id: LinkId::from_uuid(self.id()),
+            hash: TokenHash(self.bytes()),
+            organization_id: user.organization_id,
+            user_id: user.id,
+            purpose,
+            address: user.email.clone(),
+            expires_at: now.plus(Duration::from_hours(1)),
+            created_at: now,
+        }
+    }
+
+    /// An invitation, good for an hour.
+    pub fn invitation(&mut self) -> Invitation {
+        let now = self.now();
+        let tag: [u8; 32] = self.bytes();
+        Invitation {
+            id: InvitationId::from_uuid(self.id()),
+            organization_id: OrganizationId::DEFAULT,
+            hash: TokenHash(self.bytes()),
+            email: Email::from_store(format!("invited-{}@example.org", tag[0])),
+            tag,
+            roles: vec!["auditor".to_owned(), "user".to_owned()],
+            expires_at: now.plus(Duration::from_hours(1)),
+            created_by: None,
+            created_at: now,
+        }
+    }
+
+    /// A mail that waits to be sent.
+    pub fn letter(&mut self, user: Option<&User>, kind: MailKind) -> Letter {
+        let now = self.now();
+        let token: [u8; 32] = self.bytes();
+        let to = user.map_or("nobody@example.org", |user| user.email.expose());
+        Letter {
+            id: MailId::from_uuid(self.id()),
+            organization_id: OrganizationId::DEFAULT,
+            user_id: user.map(|user| user.id),
+            kind,
+            request_id: RequestId::from_uuid(self.id()),
+            content: Some(Content {
+                to: Secret::new(to.to_owned()),
+                token: kind.has_link().then(|| Secret::new(format!("{token:?}"))),
+                name: user.map(|user| Secret::new(user.username.expose().to_owned())),
+            }),
+            attempts: 0,
+            due_at: now,
+            expires_at: now.plus(Duration::from_hours(1)),
+            created_at: now,
         }
     }
 

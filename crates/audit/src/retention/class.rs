@@ -141,7 +141,17 @@ pub const CLASSES: &[EventClass] = &[
     changes(
         "accounts",
         "Accounts and persons are changed",
-        &["user.*", "subject.*", "password.*", "mfa.*", "api_key.*"],
+        &[
+            "user.*",
+            "subject.*",
+            "password.*",
+            "mfa.*",
+            "api_key.*",
+            "email.*",
+            "link.*",
+            "mail.*",
+            "invitation.*",
+        ],
     ),
     changes(
         "keys",
@@ -218,6 +228,9 @@ mod tests {
             ("session.login", "authentication"),
             ("password.change", "accounts"),
             ("password.assess", "reads"),
+            ("email.confirm", "accounts"),
+            ("link.issue", "accounts"),
+            ("invitation.list", "reads"),
             ("session.list", "reads"),
             ("audit.read", "reads"),
             ("audit.export", "audit"),

@@ -85,6 +85,30 @@ impl HousekeepingRepo for MemoryTx {
         Ok(count(&old))
     }
 
+    async fn remove_links(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let links = self.state.links.values();
+        let over = links
+            .filter(|link| link.expires_at < before)
+            .map(|link| link.hash);
+        let old: Vec<_> = over.take(limit as usize).collect();
+        for hash in &old {
+            self.write().links.remove(hash);
+        }
+        Ok(count(&old))
+    }
+
+    async fn remove_invitations(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let invitations = self.state.invitations.values();
+        let over = invitations
+            .filter(|one| one.expires_at < before)
+            .map(|one| one.id);
+        let old: Vec<_> = over.take(limit as usize).collect();
+        for id in &old {
+            self.write().invitations.remove(id);
+        }
+        Ok(count(&old))
+    }
+
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         let in_use: HashSet<_> = self.state.tokens.values().map(|token| token.family_id).collect();
         let families = self.state.families.values();

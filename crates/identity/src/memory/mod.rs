@@ -2,6 +2,8 @@
 
 mod api_keys;
 mod housekeeping;
+mod invitations;
+mod mail;
 mod mfa;
 mod sessions;
 mod signer;
@@ -14,8 +16,8 @@ use std::{
 
 use async_trait::async_trait;
 use vutf_kernel::{
-    Ambient, ApiKeyId, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, OrganizationId, PortError,
-    Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
+    Ambient, ApiKeyId, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, InvitationId, MailId,
+    OrganizationId, PortError, Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
 };
 
 pub use self::signer::MemorySigner;
@@ -24,6 +26,9 @@ use crate::{
     api_key::{ApiKey, ApiKeyRepo, ApiKeyStatus, Lookup},
     guard::{GuardKey, GuardState, KeyedHash},
     housekeeping::HousekeepingRepo,
+    invitation::{Invitation, InvitationRepo},
+    link::{Link, LinkRepo},
+    mail::{Letter, MailRepo},
     mfa::{MfaChallenge, MfaRepo, TotpFactor},
     password::{
         Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
@@ -52,6 +57,9 @@ struct State {
     codes: HashMap<[u8; 32], Tenant<UserId>>,
     challenges: HashMap<TokenHash, MfaChallenge>,
     api_keys: BTreeMap<ApiKeyId, ApiKey>,
+    links: HashMap<TokenHash, Link>,
+    invitations: BTreeMap<InvitationId, Invitation>,
+    letters: BTreeMap<MailId, Letter>,
     roles: HashMap<Tenant<UserId>, Vec<String>>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
     events: Vec<Event>,
@@ -211,6 +219,15 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {
+        self
+    }
+    fn links(&mut self) -> &mut dyn LinkRepo {
+        self
+    }
+    fn invitations(&mut self) -> &mut dyn InvitationRepo {
+        self
+    }
+    fn mail(&mut self) -> &mut dyn MailRepo {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

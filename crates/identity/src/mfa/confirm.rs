@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Identity, RuleError, action,
     guard::{GuardKey, GuardState},
+    mail::MailKind,
     refusal::use_case_error,
     role::permission,
     session::{Ends, cookie, list::others},
@@ -92,6 +93,7 @@ async fn apply(mut work: Work<'_, Confirm>) -> Result<(Confirmed, SessionId), Co
     let ends = raise_session(&mut work, session_id).await?;
     let cookie = cookie::renew(&mut work, session_id).await?;
     let cookie = cookie.map(|cookie| (cookie, ends));
+    super::notify(&mut work, user_id, MailKind::FactorEnrolled).await?;
     let replaced = Detail::Bool(before.is_some());
     let about = own(action::MFA_CONFIRM, &work.ctx);
     work.raise(&about, Outcome::Success, |event| {

@@ -17,9 +17,12 @@ pub mod view;
 
 use std::time::Duration;
 
-use vutf_kernel::{Action, Ctx, Secret};
+use vutf_kernel::{Action, Ctx, PortError, Secret, UserId};
 
-use crate::work::About;
+use crate::{
+    mail::{self, MailKind},
+    work::{About, Work},
+};
 
 pub use self::{
     backup::BackupCode,
@@ -74,6 +77,18 @@ fn own(action: Action, ctx: &Ctx) -> About {
         Some(user) => About::user(action, user),
         None => About::kind(action),
     }
+}
+
+/// Has somebody told what became of their factor.
+async fn notify<C>(work: &mut Work<'_, C>, user: UserId, kind: MailKind) -> Result<(), PortError> {
+    if !work.id.settings.mail.enabled {
+        return Ok(());
+    }
+    let organization = work.ctx.organization_id;
+    let Some(user) = work.tx.users().find(organization, user).await? else {
+        return Ok(());
+    };
+    mail::notify(work, &user, kind, &user.email).await
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Identity, RuleError, action,
+    mail::MailKind,
     refusal::use_case_error,
     role::{self, permission},
     session::list::others,
@@ -54,6 +55,7 @@ async fn apply(mut work: Work<'_, ()>) -> Result<usize, RemoveError> {
     }
     let removed = work.tx.mfa().remove_of(organization, user).await?;
     forget_failures(&mut work, user, &Method::ALL).await?;
+    super::notify(&mut work, user, MailKind::FactorRemoved).await?;
     let codes = Detail::Number(i64::try_from(removed.codes).unwrap_or(i64::MAX));
     let about = own(action::MFA_REMOVE, &work.ctx);
     work.raise(&about, Outcome::Success, |event| {

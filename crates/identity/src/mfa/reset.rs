@@ -5,6 +5,7 @@ use vutf_kernel::{Ctx, UserId};
 use super::{InsufficientAuthentication, Method, confirm::forget_failures, freshness::FRESH};
 use crate::{
     Identity, RuleError, User, action,
+    mail::MailKind,
     refusal::use_case_error,
     role::permission,
     user::reach::{not_self, reach, save_and_end_sessions},
@@ -54,6 +55,7 @@ async fn apply(mut work: Work<'_, ResetMfa>) -> Result<User, ResetMfaError> {
         return Err(ResetMfaError::NotEnrolled);
     }
     forget_failures(&mut work, user_id, &Method::ALL).await?;
+    super::notify(&mut work, user_id, MailKind::FactorReset).await?;
     let user = user.changed(work.by(), work.now()).end_sessions();
     save_and_end_sessions(&mut work, &About::written(action::MFA_RESET, &user), &user).await?;
     Ok(user)

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     Identity, LoginName, User, UserKind, UserStatus, action,
     device::{self, DeviceId},
-    guard::{Barred, GuardKey, GuardPolicy, GuardState, count, count_by},
+    guard::{Barred, GuardKey, GuardPolicy, GuardState, count_by, counted_by},
+    mail::{self, MailKind},
     network,
     password::{HashError, HashPermit, foreign::scheme_of},
     refusal::use_case_error,
@@ -100,6 +101,8 @@ pub(super) struct Attempt {
     /// Why it may not be made.
     pub(super) barred: Option<&'static str>,
     pub(super) counter: Counter,
+    /// Whether the next attempts are barred if this one is wrong.
+    pub(super) bars: bool,
 }
 
 /// Where an attempt was counted.
@@ -158,6 +161,7 @@ pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn,
     let asked = (username, client.clone());
     let attempt = id.run(ctx, asked, |work| Box::pin(admit(work))).await?;
     let user_id = attempt.user.as_ref().map(|user| user.id);
+    let bars = attempt.bars;
     let loss = match check(id, &*permit, attempt, &password).await? {
         Ok(proof) => {
             drop(permit);
@@ -174,10 +178,27 @@ pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn,
         Err(reason) => reason,
     };
     id.refused(ctx, About::kind(ACTION).of(user_id), loss).await?;
+    if bars && matches!(loss, "wrong_password" | "unknown_account") {
+        report_lockout(ctx, id, user_id).await?;
+    }
     Err(match loss {
         NETWORK => LoginError::NetworkBarred,
         _ => LoginError::Refused,
     })
+}
+
+/// Has the owner told, if there is one: for a name that matches no account the same is written, about nobody.
+async fn report_lockout(ctx: &Ctx, id: &Identity, user: Option<UserId>) -> Result<(), PortError> {
+    if !id.settings.mail.enabled {
+        return Ok(());
+    }
+    id.run(ctx, user, |work| Box::pin(ask_for_notice(work))).await
+}
+
+async fn ask_for_notice(mut work: Work<'_, Option<UserId>>) -> Result<(), PortError> {
+    let user = *work.command;
+    let about = user.unwrap_or_else(|| UserId::generate(work.env.clock, work.env.entropy));
+    mail::request(&mut work, MailKind::LockoutRequest, &about.to_string()).await
 }
 
 /// Finds the account and counts the attempt: against the browser if it is known, else against the account and where it comes from.
@@ -189,18 +210,20 @@ async fn admit(mut work: Work<'_, (Secret<String>, Client)>) -> Result<Attempt, 
         Some(user) => work.tx.passwords().find(organization, user.id).await?,
         None => None,
     };
-    let (counter, barred) = match by_device(&mut work, user.as_ref(), password.as_ref()).await? {
-        Some(counted) => counted,
-        None => (
-            Counter::Stranger,
-            stranger(&mut work, user.as_ref(), &name).await?,
-        ),
+    let by_device = by_device(&mut work, user.as_ref(), password.as_ref()).await?;
+    let (counter, barred, bars) = match by_device {
+        Some((counter, barred)) => (counter, barred, false),
+        None => match stranger(&mut work, user.as_ref(), &name).await? {
+            Ok(bars) => (Counter::Stranger, None, bars),
+            Err(reason) => (Counter::Stranger, Some(reason), false),
+        },
     };
     Ok(Attempt {
         user,
         password,
         barred,
         counter,
+        bars,
     })
 }
 
@@ -230,21 +253,22 @@ async fn by_device(
     })
 }
 
-/// Counts an attempt from anywhere else. What is barred for where it comes from does not count against the account: nobody is locked out by
+/// Counts an attempt from anywhere else; whether the next ones are barred if it is wrong, or why it may not be made. What is barred for where it comes from does not count against the account: nobody is locked out by
 /// guesses that are not looked at.
 async fn stranger(
     work: &mut Work<'_, (Secret<String>, Client)>,
     user: Option<&User>,
     name: &LoginName,
-) -> Result<Option<&'static str>, PortError> {
+) -> Result<Result<bool, &'static str>, PortError> {
     if network::count(work).await? {
-        return Ok(Some(NETWORK));
+        return Ok(Err(NETWORK));
     }
     let key = match user {
         Some(user) => GuardKey::password_of(user.id),
         None => unknown(work, name)?,
     };
-    Ok(count(work, &key).await?.map(Barred::reason))
+    let policy = work.id.settings.guard.clone();
+    Ok(counted_by(work, &key, &policy).await?.map_err(Barred::reason))
 }
 
 /// The counter of a name that matches no account. What was typed may be a password in the wrong field: only its keyed hash

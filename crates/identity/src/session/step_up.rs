@@ -150,6 +150,7 @@ async fn admit(mut work: Work<'_, ()>) -> Result<Attempt, StepUpError> {
         password,
         barred: barred.map(Barred::reason),
         counter: Counter::Session,
+        bars: false,
     })
 }
 

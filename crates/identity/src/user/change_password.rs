@@ -10,6 +10,8 @@ use super::User;
 use crate::{
     Identity, RuleError, action,
     guard::{GuardKey, GuardState},
+    link::{self, LinkPurpose},
+    mail::{self, MailKind},
     mfa::{InsufficientAuthentication, freshness::FRESH_SECOND_FACTOR},
     password::{HashError, HashPermit, PasswordContext, PasswordError, policy::normalized},
     refusal::use_case_error,
@@ -209,6 +211,8 @@ async fn apply(mut work: Work<'_, Renewal>) -> Result<PasswordChanged, ChangePas
         .put(organization, &key, &GuardState::CLEAR, now)
         .await?;
     let ended = end_others(&mut work, &renewal).await?;
+    link::end(&mut work, user.id, &LinkPurpose::ENDED_BY_PASSWORD).await?;
+    mail::notify(&mut work, &user, MailKind::PasswordChanged, &user.email).await?;
     let count = i64::try_from(ended.len()).unwrap_or(i64::MAX);
     let about = About::user(action::PASSWORD_CHANGE, renewal.user_id);
     work.raise(&about, Outcome::Success, |event| {

@@ -127,6 +127,11 @@ fn check_roles(ctx: &Ctx, roles: &[String]) -> Result<(), CreateError> {
     if roles.iter().any(|name| role::built_in(name).is_none()) {
         return Err(CreateError::UnknownRole);
     }
+    Ok(may_give(ctx, roles)?)
+}
+
+/// Nobody gives more than they hold.
+pub(crate) fn may_give(ctx: &Ctx, roles: &[String]) -> Result<(), RuleError> {
     if ctx.is_trusted() || roles.iter().all(|name| name == role::USER) {
         return Ok(());
     }
@@ -134,7 +139,7 @@ fn check_roles(ctx: &Ctx, roles: &[String]) -> Result<(), CreateError> {
     if role::are_held(ctx, roles) {
         Ok(())
     } else {
-        Err(RuleError::Exceeds.into())
+        Err(RuleError::Exceeds)
     }
 }
 

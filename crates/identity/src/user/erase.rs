@@ -8,6 +8,7 @@ use vutf_kernel::{Ctx, Env, UserId};
 use super::reach::{not_last_super_admin, not_self, reach};
 use crate::{
     Identity, IdentityUnit, RuleError, VersionError, action,
+    link::LinkPurpose,
     refusal::use_case_error,
     role::permission,
     work::{About, Work, require},
@@ -131,6 +132,8 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
     let passwords = work.tx.passwords().remove(organization, user).await?;
     let mfa = work.tx.mfa().remove_of(organization, user).await?;
     let keys = work.tx.api_keys().remove_of(organization, user).await?;
+    let links = work.tx.links().end(organization, user, &LinkPurpose::ALL).await?;
+    let letters = work.tx.mail().remove_of(organization, user).await?;
     let guards = work.tx.guards().remove_of(organization, user).await?;
     let roles = work.tx.roles().of_user(organization, user).await?;
     work.tx.roles().assign(organization, user, &[], by, now).await?;
@@ -144,6 +147,8 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
         ("backup_codes", mfa.codes),
         ("mfa_challenges", mfa.challenges),
         ("api_keys", keys),
+        ("account_links", links),
+        ("mail_outbox", letters),
         ("login_guards", guards),
         ("user_roles", size(roles.len())),
     ]

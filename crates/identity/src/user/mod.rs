@@ -1,6 +1,7 @@
 //! A user and the transitions it can make.
 
 pub(crate) mod account;
+pub mod change_email;
 pub mod change_password;
 pub mod create;
 pub mod delete;
@@ -8,16 +9,21 @@ pub mod disable;
 pub mod enable;
 pub mod erase;
 pub mod find;
+pub mod forgot_password;
 pub mod import;
 pub mod list;
 pub mod lock;
 pub mod me;
+pub mod object_email;
 pub(crate) mod reach;
 pub mod register;
+pub mod reset_password;
 pub mod restore;
 pub mod revoke_sessions;
+pub mod self_unlock;
 pub mod unlock;
 pub mod update;
+pub mod verify_email;
 pub mod view;
 
 use vutf_kernel::{Class, OrganizationId, Stamps, Timestamp, UserId};
@@ -180,6 +186,20 @@ impl User {
             UserStatus::Unverified
         };
         self.transition("enabled", &[UserStatus::Disabled], to, by, now)
+    }
+    /// Whoever acts reads the address. An account that waited for the proof may be used; a lock stays.
+    #[must_use]
+    pub fn email_proved(self, now: Timestamp) -> Self {
+        let by = Some(self.id);
+        let status = match self.status {
+            UserStatus::Unverified => UserStatus::Active,
+            other => other,
+        };
+        Self {
+            status,
+            email_verified_at: Some(now),
+            ..self.changed(by, now)
+        }
     }
     /// Deletes softly; its sessions die with the epoch.
     #[must_use]

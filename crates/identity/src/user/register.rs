@@ -1,6 +1,6 @@
 //! A stranger makes an account.
 
-use vutf_kernel::{Ctx, Secret};
+use vutf_kernel::{Ctx, Detail, Outcome, PortError, Secret};
 
 use super::{
     User, UserKind,
@@ -8,6 +8,9 @@ use super::{
 };
 use crate::{
     Email, Identity, IdentityTaken, Username, action,
+    invitation::{InvitationInvalid, accept::accept},
+    link::{self, LinkPurpose},
+    mail::{self, MailKind},
     password::{HashError, PasswordContext, PasswordError},
     refusal::use_case_error,
     work::{About, Work},
@@ -22,6 +25,8 @@ pub struct Register {
     pub email: Email,
     /// The password as typed.
     pub password: Secret<String>,
+    /// From an invitation.
+    pub invitation: Option<Secret<String>>,
 }
 
 use_case_error! {
@@ -29,11 +34,15 @@ use_case_error! {
     RegisterError {
         /// Only administrators make accounts here.
         Closed => Forbidden, "registration_closed", "registration is closed";
+        /// Only whoever is invited makes an account here.
+        NotInvited => Forbidden, "invitation_needed", "registration is by invitation";
     } {
         /// The password.
         Password(PasswordError);
         /// The name or the address.
         Taken(IdentityTaken);
+        /// The invitation is not good.
+        Invitation(InvitationInvalid);
         /// No hash can be computed now.
         Hash(HashError);
     }
@@ -46,13 +55,18 @@ pub async fn register(ctx: &Ctx, id: &Identity, command: Register) -> Result<Use
 }
 
 async fn attempt(ctx: &Ctx, id: &Identity, command: Register) -> Result<User, RegisterError> {
-    if !id.settings.open_registration {
-        return Err(RegisterError::Closed);
+    let settings = &id.settings;
+    match &command.invitation {
+        _ if settings.open_registration => {}
+        Some(_) if settings.by_invitation => {}
+        None if settings.by_invitation => return Err(RegisterError::NotInvited),
+        _ => return Err(RegisterError::Closed),
     }
     let Register {
         username,
         email,
         password,
+        invitation,
     } = command;
     let context = PasswordContext::new(&username, &email);
     id.settings.password.check(&password, context)?;
@@ -66,12 +80,45 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: Register) -> Result<User, Re
         verified: id.settings.verified_at_once,
         roles: Vec::new(),
     };
-    id.run(ctx, account, |work| Box::pin(apply(work))).await
+    let asked = Asked { account, invitation };
+    id.run(ctx, asked, |work| Box::pin(apply(work))).await
 }
 
-async fn apply(mut work: Work<'_, NewAccount>) -> Result<User, RegisterError> {
-    let account = work.command.clone();
+struct Asked {
+    account: NewAccount,
+    invitation: Option<Secret<String>>,
+}
+
+async fn apply(mut work: Work<'_, Asked>) -> Result<User, RegisterError> {
+    let asked = work.command.clone();
+    let mut account = asked.account.clone();
+    let mut invited = None;
+    if let Some(token) = &asked.invitation {
+        let invitation = accept::<_, RegisterError>(&mut work, token, &account.email).await?;
+        // The token came to the address.
+        account.verified = true;
+        account.roles = invitation.roles;
+        invited = Some(invitation.id);
+    }
     let user = account::open::<_, RegisterError>(&mut work, &account).await?;
-    work.done(&About::written(action::USER_REGISTER, &user)).await?;
+    if user.email_verified_at.is_none() && work.id.settings.mail.enabled {
+        send_verification(&mut work, &user).await?;
+    }
+    let about = About::written(action::USER_REGISTER, &user);
+    let roles = account::role_names(&account.roles);
+    work.raise(&about, Outcome::Success, |event| match invited {
+        Some(id) => event
+            .detail("invitation", Detail::Text(id.to_string().into()))
+            .detail("roles", Detail::List(roles)),
+        None => event,
+    })
+    .await?;
     Ok(user)
+}
+
+async fn send_verification(work: &mut Work<'_, Asked>, user: &User) -> Result<(), PortError> {
+    let life = work.id.settings.mail.verify_life;
+    let purpose = LinkPurpose::VerifyEmail;
+    let token = link::issue(work, user, purpose, &user.email, life).await?;
+    mail::post(work, user, MailKind::Verification, &user.email, token, life).await
 }

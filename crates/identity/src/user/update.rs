@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Change, DisplayName, Email, Identity, IdentityTaken, Phone, RuleError, Username, VersionError, action,
+    link::{self, LinkPurpose},
     refusal::use_case_error,
     role::permission,
     work::{About, Work},
@@ -69,6 +70,10 @@ async fn apply(mut work: Work<'_, UpdateUser>) -> Result<User, UpdateError> {
     user.display_name = command.display_name.apply(user.display_name);
     user.phone = command.phone.apply(user.phone);
     save_names::<_, UpdateError>(&mut work, &user).await?;
+    if user.email != before.email {
+        // What was mailed to the old address is good for nothing any more.
+        link::end(&mut work, user.id, &LinkPurpose::ALL).await?;
+    }
     let fields = changed_fields(&before, &user);
     let about = About::written(action::USER_UPDATE, &user);
     work.raise(&about, Outcome::Success, |event| {

@@ -17,6 +17,7 @@ use crate::support::{PASSWORD, World, anonymous, email, operator, secret, userna
 
 fn stranger(name: &str, address: &str) -> Register {
     Register {
+        invitation: None,
         username: username(name),
         email: email(address),
         password: secret(PASSWORD),

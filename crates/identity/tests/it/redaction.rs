@@ -36,6 +36,7 @@ async fn nothing_that_is_printed_shows_a_secret_or_a_person() {
         format!(
             "{:#?}",
             Register {
+                invitation: None,
                 username: username("planted"),
                 email: email("planted"),
                 password: secret(PASSWORD)

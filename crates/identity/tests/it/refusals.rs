@@ -14,6 +14,11 @@ use vutf_identity::{
     },
     bootstrap::{Bootstrap, CreateAdmin, bootstrap, create_admin},
     housekeeping::{Sweep, sweep},
+    invitation::{
+        self,
+        invite::{Invite, invite},
+    },
+    mail::{Letter, MailKind, deliver::take},
     mfa::{
         Method, Presented,
         confirm::{Confirm, confirm},
@@ -40,6 +45,7 @@ use vutf_identity::{
         verify::{Verify, verify},
     },
     user::{
+        change_email::{ChangeEmail, ConfirmEmail, change_email, confirm_email},
         change_password::{ChangePassword, change_password},
         create::{CreateServiceAccount, CreateUser, create, create_service},
         delete::{DeleteUser, delete},
@@ -47,19 +53,26 @@ use vutf_identity::{
         enable::{Enable, enable},
         erase,
         find::find,
+        forgot_password::{AskForLink, forgot_password, resend_verification},
         import::{ImportUsers, import},
         list::{ListUsers, list as list_users},
         lock::{Lock, lock},
         me,
+        object_email::{ObjectEmail, object_email},
         register::{Register, register},
+        reset_password::{ResetPassword, reset_password},
         restore::{RestoreUser, restore},
         revoke_sessions::{RevokeSessions, revoke_sessions},
+        self_unlock::{SelfUnlock, self_unlock},
         unlock::{Unlock, unlock},
         update::{UpdateUser, update},
+        verify_email::{VerifyEmail, verify_email},
         view::{ViewUser, view},
     },
 };
-use vutf_kernel::{Actor, ApiKeyId, Ctx, Origin, Outcome, PageRequest, SessionId, UserId};
+use vutf_kernel::{
+    Actor, ApiKeyId, Ctx, InvitationId, MailId, Origin, Outcome, PageRequest, SessionId, UserId,
+};
 
 use super::support::{World, anonymous, email, request, secret, username};
 
@@ -162,11 +175,13 @@ async fn every_use_case_records_that_it_refused() {
     let looking = erase::audited_look(&ctx, &id, user_id, erase::permitted_look(&ctx));
     refused!(all, SUBJECT_ERASURE_READ, looking);
     refused!(all, HOUSEKEEPING, sweep(&ctx, &id, Sweep::default()));
+    links(&mut all, &nobody).await;
     let known = action::ALL.iter().map(|action| action.name);
     let missing: Vec<_> = known.filter(|name| !all.seen.contains(name)).collect();
     assert_eq!(
         missing,
         [
+            action::LINK_ISSUE.name,
             action::PASSWORD_REHASH.name,
             action::PASSWORD_ASSESS.name,
             action::SESSION_REFRESH_REUSE.name,
@@ -176,6 +191,76 @@ async fn every_use_case_records_that_it_refused() {
         ],
         "they refuse nobody, or have a test of their own"
     );
+}
+
+/// What is done by mail or by a mailed link.
+async fn links(all: &mut Refused, nobody: &Ctx) {
+    let id = all.world.id.clone();
+    let address = || AskForLink { email: email("ada") };
+    let token = || secret("vutf_ln_nothing");
+    refused!(all, PASSWORD_FORGOT, forgot_password(nobody, &id, address()));
+    refused!(all, EMAIL_RESEND, resend_verification(nobody, &id, address()));
+    let reset = ResetPassword {
+        token: token(),
+        password: secret("a long and winding phrase"),
+    };
+    refused!(all, PASSWORD_RESET, reset_password(nobody, &id, reset));
+    refused!(
+        all,
+        EMAIL_VERIFY,
+        verify_email(nobody, &id, VerifyEmail { token: token() })
+    );
+    let email = email("eve");
+    refused!(
+        all,
+        EMAIL_CHANGE,
+        change_email(nobody, &id, ChangeEmail { email })
+    );
+    refused!(
+        all,
+        EMAIL_CONFIRM,
+        confirm_email(nobody, &id, ConfirmEmail { token: token() })
+    );
+    refused!(
+        all,
+        EMAIL_OBJECT,
+        object_email(nobody, &id, ObjectEmail { token: token() })
+    );
+    refused!(
+        all,
+        USER_SELF_UNLOCK,
+        self_unlock(nobody, &id, SelfUnlock { token: token() })
+    );
+    let invite_ada = Invite {
+        email: address().email,
+        roles: Vec::new(),
+    };
+    refused!(all, INVITATION_CREATE, invite(nobody, &id, invite_ada));
+    refused!(
+        all,
+        INVITATION_LIST,
+        invitation::list::list(nobody, &id, PageRequest::default())
+    );
+    let unknown = InvitationId::from_uuid(uuid::Uuid::from_u128(9));
+    refused!(
+        all,
+        INVITATION_REVOKE,
+        invitation::revoke::revoke(nobody, &id, unknown)
+    );
+    let letter = Letter {
+        id: MailId::from_uuid(uuid::Uuid::from_u128(9)),
+        organization_id: nobody.organization_id,
+        user_id: None,
+        kind: MailKind::Reset,
+        request_id: request(),
+        content: None,
+        attempts: 0,
+        due_at: all.world.now(),
+        expires_at: all.world.now(),
+        created_at: all.world.now(),
+    };
+    let held = std::time::Duration::from_secs(1);
+    refused!(all, MAIL_GIVE_UP, take(nobody, &id, letter, held));
 }
 
 fn change() -> ChangePassword {
@@ -330,6 +415,7 @@ async fn strangers(all: &mut Refused, ctx: &Ctx) {
     };
     refused!(all, BOOTSTRAP, bootstrap(ctx, &id, command));
     let command = Register {
+        invitation: None,
         username: username("ada"),
         email: email("ada"),
         password: secret("a long and winding pass phrase"),

@@ -42,18 +42,6 @@ impl From<MildestAlert> for Severity {
     }
 }
 
-choice! {
-    /// How the connection to the mail server is protected.
-    pub enum MailSecurity: "`tls`, `starttls` or `none`" {
-        /// From the first byte.
-        Tls = "tls",
-        /// After STARTTLS, which the server must offer.
-        Starttls = "starttls",
-        /// Not at all: this machine, or a network of its own.
-        None = "none",
-    }
-}
-
 settings! {
     /// Who is told of what the analysis finds. The same on every replica.
     pub struct Alerts("audit.alerts.") {
@@ -75,26 +63,6 @@ settings! {
         attempts: u32 = 12, floor = 1, ceiling = 100;
         /// The first pause after an attempt that failed.
         first_pause: Duration = Duration::from_secs(5), floor = Duration::from_millis(10), ceiling = Duration::from_hours(1);
-    }
-}
-
-settings! {
-    /// The server that mail is handed to.
-    pub struct Mail("mail.") {
-        /// The server's name; no mail is sent without.
-        host: Option<String> = None;
-        /// Its port: 465 with `tls`, 587 with `starttls`.
-        port: u16 = 587;
-        /// How the connection is protected.
-        security: MailSecurity = MailSecurity::Starttls, source = "RFC 8314";
-        /// The name to sign in with.
-        username: Option<String> = None;
-        /// The password to sign in with.
-        password: Option<Secret<String>> = None;
-        /// Who mail is from, e.g. `Audit <audit@example.org>`.
-        from: Option<String> = None;
-        /// How long one mail may take.
-        timeout: Duration = Duration::from_secs(20), floor = Duration::from_millis(100), ceiling = Duration::from_mins(2);
     }
 }
 
@@ -137,40 +105,5 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>) {
             "is unset, and `audit.alerts.mail_to` names somebody",
             "name the mail server",
         );
-    }
-    if mail.host.is_none() {
-        return;
-    }
-    if !mail
-        .from
-        .as_ref()
-        .is_some_and(|from| vutf_mail_smtp::is_address(from))
-    {
-        refuse(
-            "mail.from",
-            "is no address, and a mail server is named",
-            "name the sender, e.g. audit@example.org",
-        );
-    }
-    if mail.username.is_some() != mail.password.is_some() {
-        refuse(
-            "mail.password",
-            "name and password need one another",
-            "set both of mail.username and mail.password",
-        );
-    }
-    let host = mail.host.as_deref().unwrap_or_default();
-    if mail.security == MailSecurity::None {
-        if mail.username.is_some() {
-            refuse(
-                "mail.security",
-                "a password is not sent without TLS",
-                "use tls or starttls",
-            );
-        }
-        if !is_local(&format!("smtp://{host}")) && !config.private_network {
-            let mend = "use tls or starttls, or set private_network = true if only this deployment can reach that network";
-            refuse("mail.security", "it reaches another machine in the clear", mend);
-        }
     }
 }

@@ -6,9 +6,11 @@ use super::macros::{choice, settings};
 
 choice! {
     /// Who may create an account.
-    pub enum Registration: "`open` or `closed`" {
+    pub enum Registration: "`open`, `invitation` or `closed`" {
         /// Anybody.
         Open = "open",
+        /// Whoever was invited.
+        Invitation = "invitation",
         /// Administrators only.
         Closed = "closed",
     }
@@ -69,6 +71,8 @@ settings! {
         sessions: Sessions,
         /// Keys with which programs act.
         api_keys: ApiKeys,
+        /// Mailed links.
+        links: Links,
     }
 }
 
@@ -85,6 +89,30 @@ settings! {
         max_overlap: Duration = DAY * 7, ceiling = DAY * 7, source = "NIST SP 800-57 part 1, section 5.3.4";
         /// Live keys of one account; one that was rotated and lives on counts with its successor.
         per_owner: u16 = 20, floor = 1, ceiling = 100;
+    }
+}
+
+settings! {
+    /// Mailed links: each is good once, and a newer one of the same kind ends the older.
+    pub struct Links("identity.links.") {
+        /// Life of a link that sets a password.
+        reset: Duration = MINUTE * 15, floor = MINUTE, ceiling = MINUTE * 60, source = "OWASP ASVS 5.0, 6.4; OWASP Forgot Password Cheat Sheet";
+        /// Life of a link that verifies an address.
+        verify: Duration = DAY, floor = MINUTE * 5, ceiling = DAY * 7, source = "NIST SP 800-63A-4, 3.8 (validation codes to an e-mail address: 24 hours)";
+        /// Life of a link, to the new address, that changes an address.
+        change: Duration = MINUTE * 60, floor = MINUTE, ceiling = DAY;
+        /// How long the owner of the old address may object to a change.
+        objection: Duration = DAY * 3, floor = DAY, ceiling = DAY * 14;
+        /// Life of a link that lifts the delays after wrong passwords; no account is written to about them more often.
+        unlock: Duration = DAY, floor = MINUTE * 5, ceiling = DAY * 7;
+        /// Life of an invitation.
+        invitation: Duration = DAY * 7, floor = MINUTE * 60, ceiling = DAY * 30;
+        /// No account is sent a link of the same kind sooner than this after the last.
+        pause: Duration = MINUTE, ceiling = MINUTE * 60;
+        /// Attempts at one mail, with pauses that double, before it is given up.
+        attempts: u32 = 8, floor = 1, ceiling = 100;
+        /// The pause after the first attempt that failed; the longest is an hour.
+        first_pause: Duration = Duration::from_secs(5), floor = Duration::from_millis(10), ceiling = MINUTE * 60;
     }
 }
 

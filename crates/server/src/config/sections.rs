@@ -298,7 +298,7 @@ settings! {
 }
 
 settings! {
-    /// Calls a minute. Account lockout works whatever stands here.
+    /// Calls a minute, where nothing else is said. Account lockout works whatever stands here.
     pub struct RateLimits("rate_limit.") {
         /// Whether limits are enforced.
         enabled: bool = true;
@@ -310,6 +310,8 @@ settings! {
         register: u32 = 3, floor = 1;
         /// Exchanging refresh tokens.
         refresh: u32 = 10, floor = 1;
+        /// Asking for a mailed link; calls an hour.
+        password_reset: u32 = 3, floor = 1, source = "OWASP Forgot Password Cheat Sheet";
         /// Asking how strong a password would be; a page may ask after each pause in typing.
         password_strength: u32 = 60, floor = 1;
         /// Listing users.

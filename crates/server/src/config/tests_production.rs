@@ -52,6 +52,12 @@ fn production_refuses_what_is_unsafe() {
             ("VUTF__SERVER__CORS_ORIGINS", "http://app.example.com"),
             "server.cors_origins",
         ),
+        (("VUTF__MAIL__DELIVERY", "log"), "mail.delivery"),
+        (("VUTF__MAIL__DELIVERY", "file"), "mail.link_url"),
+        (
+            ("VUTF__MAIL__LINK_URL", "http://app.example.com"),
+            "mail.link_url",
+        ),
         (("VUTF__RATE_LIMIT__ENABLED", "false"), "rate_limit.enabled"),
         (
             ("VUTF__IDENTITY__EMAIL_VERIFICATION", "off"),

@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use vutf_audit::tlog::KeyName;
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, HeadPlace, alerts, export, production, providers, witness};
+use super::{Cidr, Config, ConfigError, HeadPlace, alerts, export, mail, production, providers, witness};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
@@ -15,6 +15,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     keys(config, errors);
     providers::check(config, errors, warnings);
     alerts::check(config, errors);
+    mail::check(config, errors, warnings);
     argon2(config, errors);
     passwords(config, errors);
     lifetimes(config, errors);

@@ -20,6 +20,7 @@ use crate::config::RateLimits;
 pub(super) const KEY: &str = "rate-limit";
 
 const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// What was spent, for the `RateLimit` headers.
 #[derive(Clone, Copy, Debug)]
@@ -36,10 +37,12 @@ pub(super) async fn spend(state: &AppState, class: RateClass, ctx: &Ctx) -> Opti
     if !limits.enabled {
         return None;
     }
-    let limit = RateLimit {
-        burst,
-        period: MINUTE,
+    let period = if class == RateClass::PasswordReset {
+        HOUR
+    } else {
+        MINUTE
     };
+    let limit = RateLimit { burst, period };
     let decision = match shared_key(state, name, ctx) {
         Some(key) => state.cache.spend(&key, limit).await,
         None => Err(vutf_kernel::PortError::other(
@@ -109,6 +112,7 @@ fn budget(limits: &RateLimits, class: RateClass) -> Option<(&'static str, u32)> 
         RateClass::Login => ("login", limits.login),
         RateClass::Register => ("register", limits.register),
         RateClass::Refresh => ("refresh", limits.refresh),
+        RateClass::PasswordReset => ("password-reset", limits.password_reset),
         RateClass::PasswordStrength => ("password-strength", limits.password_strength),
         RateClass::UserList => ("user-list", limits.user_list),
         RateClass::UserCreate => ("user-create", limits.user_create),

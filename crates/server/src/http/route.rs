@@ -70,6 +70,8 @@ pub enum RateClass {
     Register,
     /// Exchanging refresh tokens.
     Refresh,
+    /// Asking for a mailed link.
+    PasswordReset,
     /// Asking how strong a password would be.
     PasswordStrength,
     /// Listing users.
@@ -122,7 +124,8 @@ const OTHER_ACTIONS: [(&str, Action); 6] = [
 
 /// Routes that demand more of the session than that it lives, and how much (RFC 9470). The use cases demand it themselves, and
 /// more of whoever has a second factor.
-pub const DEMANDS: [(Method, &str, Demand); 9] = [
+pub const DEMANDS: [(Method, &str, Demand); 10] = [
+    (Method::Post, "/api/v1/me/email", FRESH),
     (Method::Post, "/api/v1/me/mfa/totp", FRESH),
     (Method::Delete, "/api/v1/me/mfa/totp", FRESH),
     (Method::Post, "/api/v1/me/mfa/totp/confirm", FRESH),

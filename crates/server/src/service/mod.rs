@@ -21,6 +21,7 @@ mod jobs;
 mod kek;
 mod log_keys;
 mod lone_events;
+mod mail;
 mod probes;
 mod reload;
 mod retention;

@@ -19,7 +19,7 @@ use super::{
     export::{self, Exporters},
     gauges, housekeeping,
     jobs::{self, Worker},
-    log_keys, lone_events, probes,
+    log_keys, lone_events, mail, probes,
     reload::Reload,
     retention,
     scheduler::{self, Scheduler},
@@ -66,6 +66,7 @@ pub struct Running {
     exporters: Exporters,
     analyst: Analyst,
     courier: Courier,
+    postman: Option<mail::Postman>,
     listeners: Vec<Listener>,
 }
 
@@ -109,6 +110,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Server(error.to_string()))?);
     let erasures = tombstones::prepare(&service, &metrics).await?;
     let alert_sinks = alerts::sinks(&service.config)?;
+    let mailer = mail::mailer(&service.config)?;
     let bootstrap = bootstrap::prepare(&service).await?;
     let observed = Arc::clone(&metrics);
     service
@@ -139,6 +141,8 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let exporters = export::spawn(&service, &metrics, &sinks);
     let analyst = analysis::spawn(service.clone(), Arc::clone(&metrics), alerts::kinds(&alert_sinks));
     let courier = alerts::spawn(service.clone(), Arc::clone(&metrics), alert_sinks);
+    let base = config.link_base(public);
+    let postman = mailer.map(|mailer| mail::spawn(service.clone(), Arc::clone(&metrics), mailer, &base));
     let housekeeping = housekeeping::spawn(service.clone());
     let retention = retention::spawn(
         service.clone(),
@@ -170,6 +174,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         exporters,
         analyst,
         courier,
+        postman,
         listeners,
     })
 }
@@ -199,6 +204,9 @@ impl Running {
         }
         self.exporters.finish(LAST_STEP).await;
         self.courier.finish(LAST_STEP).await;
+        if let Some(postman) = self.postman {
+            postman.finish(LAST_STEP).await;
+        }
         self.analyst.finish(LAST_STEP).await;
         // Before the sequencer, which places what this still commits.
         self.throttled.abort();

@@ -8,13 +8,14 @@ use vutf_identity::{
     api_key::ApiKeyPolicy,
     device::DevicePolicy,
     guard::GuardPolicy,
+    mail::MailSettings,
     network::NetworkPolicy,
     password::{Blocklist, PasswordPolicy},
     session::{Lifetime, SessionPolicy},
 };
 
 use super::StartError;
-use crate::config::{Config, Registration};
+use crate::config::{Config, MailDelivery, Registration};
 
 pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
     let identity = &config.identity;
@@ -38,6 +39,7 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         refresh_absolute: identity.refresh_absolute,
         refresh_grace: identity.refresh_grace,
         open_registration: identity.registration == Registration::Open,
+        by_invitation: identity.registration == Registration::Invitation,
         verified_at_once: !config.email_must_be_verified(),
         password: passwords(config)?,
         guard,
@@ -51,6 +53,7 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
             disable_at: identity.lockout.device_disable_after.into(),
         },
         sessions: sessions(config),
+        mail: mail(config),
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
 }
@@ -68,6 +71,23 @@ fn sessions(config: &Config) -> SessionPolicy {
             idle: sessions.aal3_idle,
         },
         max_per_user: sessions.max_per_user.into(),
+    }
+}
+
+/// What is mailed, and how long it is good for.
+fn mail(config: &Config) -> MailSettings {
+    let links = &config.identity.links;
+    MailSettings {
+        enabled: config.mail_delivery() != MailDelivery::Off,
+        reset_life: links.reset,
+        verify_life: links.verify,
+        change_life: links.change,
+        objection_life: links.objection,
+        unlock_life: links.unlock,
+        invitation_life: links.invitation,
+        pause: links.pause,
+        attempts: links.attempts,
+        first_pause: links.first_pause,
     }
 }
 

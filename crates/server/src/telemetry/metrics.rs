@@ -10,7 +10,7 @@ use vutf_kernel::BreakerState;
 
 use super::{
     analysis::AnalysisMetrics, audit::AuditMetrics, audit_export::AuditExportMetrics,
-    erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, process::ProcessFacts,
+    erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, mail::MailMetrics, process::ProcessFacts,
     retention::RetentionMetrics, witnesses::WitnessMetrics,
 };
 
@@ -55,6 +55,7 @@ pub struct Metrics {
     keys: KeyMetrics,
     analysis: AnalysisMetrics,
     erasures: ErasureMetrics,
+    mail: MailMetrics,
     retention: RetentionMetrics,
     witnesses: WitnessMetrics,
     hash_queue: IntGauge,
@@ -114,6 +115,7 @@ impl Metrics {
             keys: KeyMetrics::new(&registry)?,
             analysis: AnalysisMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
+            mail: MailMetrics::new(&registry)?,
             retention: RetentionMetrics::new(&registry)?,
             witnesses: WitnessMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
@@ -219,6 +221,10 @@ impl Metrics {
             .set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
     }
 
+    /// What is told about mail to persons.
+    pub fn mail(&self) -> &MailMetrics {
+        &self.mail
+    }
     /// What is told about erasures.
     pub fn erasures(&self) -> &ErasureMetrics {
         &self.erasures

@@ -15,6 +15,7 @@ mod export;
 mod group;
 mod keys;
 mod logs;
+mod mail;
 mod metrics;
 mod process;
 mod retention;

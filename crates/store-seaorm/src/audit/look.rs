@@ -7,6 +7,9 @@ use vutf_identity::{
     IdentityTx, IdentityUnit,
     api_key::ApiKeyRepo,
     housekeeping::HousekeepingRepo,
+    invitation::InvitationRepo,
+    link::LinkRepo,
+    mail::MailRepo,
     mfa::MfaRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
@@ -94,6 +97,15 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {
+        &mut self.tx
+    }
+    fn links(&mut self) -> &mut dyn LinkRepo {
+        &mut self.tx
+    }
+    fn invitations(&mut self) -> &mut dyn InvitationRepo {
+        &mut self.tx
+    }
+    fn mail(&mut self) -> &mut dyn MailRepo {
         &mut self.tx
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {

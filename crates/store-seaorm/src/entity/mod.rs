@@ -1,5 +1,6 @@
 //! One entity set for both databases, private to this crate.
 
+pub(crate) mod account_links;
 pub(crate) mod api_keys;
 pub(crate) mod approvals;
 pub(crate) mod audit_alerts;
@@ -19,12 +20,14 @@ pub(crate) mod backup_codes;
 pub(crate) mod bootstrap_tokens;
 pub(crate) mod crypto_keys;
 pub(crate) mod erasures;
+pub(crate) mod invitations;
 pub(crate) mod key_jobs;
 pub(crate) mod key_transitions;
 pub(crate) mod key_usage;
 pub(crate) mod keysets;
 pub(crate) mod leases;
 pub(crate) mod login_guards;
+pub(crate) mod mail_outbox;
 pub(crate) mod mfa_challenges;
 pub(crate) mod passwords;
 pub(crate) mod refresh_families;

@@ -19,6 +19,12 @@ const CHALLENGES: &str = "DELETE FROM mfa_challenges WHERE challenge_hash IN \
 const API_KEYS: &str = "DELETE FROM api_keys WHERE id IN (SELECT o.id FROM (SELECT id FROM api_keys WHERE expires_at < $1 \
      UNION SELECT id FROM api_keys WHERE revoked_at < $1) o LIMIT $2)";
 
+const LINKS: &str = "DELETE FROM account_links WHERE id IN \
+     (SELECT id FROM account_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
+const INVITATIONS: &str = "DELETE FROM invitations WHERE id IN \
+     (SELECT id FROM invitations WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
 /// Two halves, since each has an index of its own.
 const OVER: &str = "SELECT id FROM sessions WHERE expires_at < $1 \
      UNION SELECT id FROM sessions WHERE revoked_at < $1";
@@ -56,6 +62,16 @@ impl HousekeepingRepo for Tx {
     async fn remove_api_keys(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         let values = [before.as_micros().into(), i64::from(limit).into()];
         self.remove("housekeeping.api_keys", API_KEYS, values).await
+    }
+
+    async fn remove_links(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let values = [before.as_micros().into(), i64::from(limit).into()];
+        self.remove("housekeeping.links", LINKS, values).await
+    }
+
+    async fn remove_invitations(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let values = [before.as_micros().into(), i64::from(limit).into()];
+        self.remove("housekeeping.invitations", INVITATIONS, values).await
     }
 
     async fn remove_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {

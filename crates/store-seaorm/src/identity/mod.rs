@@ -4,6 +4,7 @@ mod api_keys;
 mod bootstrap;
 mod guards;
 mod housekeeping;
+mod mail;
 mod mfa;
 mod passwords;
 mod refresh;

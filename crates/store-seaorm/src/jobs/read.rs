@@ -231,6 +231,6 @@ fn named_key(ciphertext: &[u8]) -> Option<&[u8]> {
 }
 
 fn subject(row: &QueryResult) -> Result<Option<UserId>, PortError> {
-    let id: Uuid = row.try_get("", "subject").map_err(port("sealed.row"))?;
-    Ok(Some(UserId::from_uuid(id)))
+    let id: Option<Uuid> = row.try_get("", "subject").map_err(port("sealed.row"))?;
+    Ok(id.map(UserId::from_uuid))
 }

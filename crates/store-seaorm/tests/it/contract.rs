@@ -10,17 +10,27 @@ use vutf_testkit::contracts::{
     audit::{AuditStore, audit_contract},
     cosignatures::cosignatures_contract,
     exports::exports_contract,
-    identity::identity_contract,
+    identity::{identity_contract, mail_contract},
     jobs::{JobStore, TWIN_TABLES, jobs_contract},
     keys::{KeyStore, keys_contract},
 };
 
 use crate::world::World;
 
-on_both!(identity, keys, jobs, audit, cosignatures, exports, analysis);
+on_both!(identity, mail, keys, jobs, audit, cosignatures, exports, analysis);
 
 async fn identity(world: World) {
     identity_contract(Arc::new(world.store.clone())).await;
+}
+
+async fn mail(world: World) {
+    mail_contract(Arc::new(world.store.clone()), &world.store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_twin_of_mail() {
+    let store = MemoryStore::default();
+    mail_contract(Arc::new(store.clone()), &store).await;
 }
 
 async fn keys(world: World) {

@@ -119,21 +119,18 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
     let user = factory.user();
     let (session, password) = (factory.session(&user), factory.password(&user));
     let mut event = factory.event();
-    event.actor = Actor::User {
-        user_id: user.id,
-        session_id: session.id,
-    };
+    let (user_id, session_id) = (user.id, session.id);
+    event.actor = Actor::User { user_id, session_id };
     let mut unit = world.unit().await;
     unit.users().insert(&user).await.unwrap();
     unit.passwords().put(&password).await.unwrap();
     unit.sessions().insert(&session).await.unwrap();
-    let roles = ["user".to_owned()];
-    unit.roles()
-        .assign(HOME, user.id, &roles, None, factory.now())
-        .await
-        .unwrap();
+    let (roles, now) = (["user".to_owned()], factory.now());
+    let assigned = unit.roles().assign(HOME, user.id, &roles, None, now).await;
+    assigned.unwrap();
     crate::dba_mfa::second_factor(&mut *unit, factory, &user).await;
     unit.api_keys().insert(&factory.api_key(&user)).await.unwrap();
+    crate::dba_mail::mailed(&mut *unit, factory, &user).await;
     unit.log().append(event.clone()).await.unwrap();
     unit.commit().await.unwrap();
     Person { user, session, event }
@@ -337,9 +334,11 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
     assert_eq!(
         rows,
         [
+            ("account_links", 1),
             ("api_keys", 1),
             ("backup_codes", 10),
             ("login_guards", 0),
+            ("mail_outbox", 1),
             ("mfa_challenges", 1),
             ("passwords", 1),
             ("sessions_emptied", 1),

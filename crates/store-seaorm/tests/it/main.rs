@@ -35,6 +35,7 @@ mod contract;
 mod dba;
 mod dba_api_keys;
 mod dba_keys;
+mod dba_mail;
 mod dba_mfa;
 mod drill_tamper;
 mod erasure;

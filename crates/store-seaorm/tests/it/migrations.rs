@@ -143,8 +143,20 @@ fn rows(world: &World) -> Vec<String> {
             "INSERT INTO api_keys (id, organization_id, user_id, lookup, secret_hash, name_ct, scopes, networks_ct, expires_at, successor_id, {stamps}) \
                VALUES ({two}, {home}, {one}, 'AbCd0129', {blob}, {blob}, 'users:read', {blob}, 2, {three}, 1, 1, 1)"
         ),
+        mail_rows(&home, &one, &two, &blob),
         format!("UPDATE sessions SET idle_expires_at = 1, cookie_hash = {blob}, network_tag = {blob}, moved_at = 1 WHERE id = {two}"),
     ]
+}
+
+fn mail_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
+    format!(
+            "INSERT INTO account_links (id, organization_id, user_id, purpose, link_hash, address_ct, expires_at, created_at) \
+               VALUES ({two}, {home}, {one}, 'unlock', {blob}, {blob}, 2, 1);
+             INSERT INTO invitations (id, organization_id, token_hash, email_ct, email_tag, roles, expires_at, created_at) \
+               VALUES ({two}, {home}, {blob}, {blob}, {blob}, 'user', 2, 1);
+             INSERT INTO mail_outbox (id, organization_id, user_id, kind, request_id, content_ct, attempts, due_at, expires_at, created_at) \
+               VALUES ({two}, {home}, {one}, 'reset', 'r', {blob}, 0, 1, 2, 1)"
+        )
 }
 
 /// Tables, columns, indexes and triggers, as the database describes them.

@@ -3,7 +3,8 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 31] = [
+const WITHOUT_MIXIN: [&str; 34] = [
+    "account_links",
     "approvals",
     "audit_alerts",
     "audit_analysis",
@@ -27,11 +28,13 @@ const WITHOUT_MIXIN: [&str; 31] = [
     "bootstrap_tokens",
     "crypto_keys",
     "erasures",
+    "invitations",
     "key_transitions",
     "key_usage",
     "keysets",
     "leases",
     "login_guards",
+    "mail_outbox",
     "mfa_challenges",
     "refresh_tokens",
     "user_roles",

@@ -10,7 +10,7 @@ use vutf_testkit::{
         analysis::{AnalysisStore, analysis_contract},
         audit::{AuditStore, audit_contract},
         cosignatures::cosignatures_contract,
-        identity::identity_contract,
+        identity::{identity_contract, mail_contract},
         jobs::{JobStore, jobs_contract},
         keys::{KeyStore, keys_contract},
     },
@@ -114,6 +114,7 @@ async fn no_large_table_is_read_as_a_whole_and_no_index_is_idle() {
     world.sql("SELECT pg_stat_reset()").await;
     let (store, _) = world.replica().await;
     identity_contract(Arc::new(store.clone())).await;
+    mail_contract(Arc::new(store.clone()), &store).await;
     audit_contract(AuditStore::Store(Arc::new(store.clone()))).await;
     keys_contract(KeyStore::Store(Arc::new(store.clone()))).await;
     cosignatures_contract(&store).await;

@@ -1,5 +1,11 @@
 //! What a stable code is.
 
+use std::borrow::Cow;
+
+use actix_web::http::StatusCode;
+
+use super::codes::CODES;
+
 /// A stable code.
 #[derive(Clone, Copy, Debug)]
 pub struct Code {
@@ -50,4 +56,19 @@ pub(super) const fn joined<const N: usize>(one: &[Code], other: &[Code]) -> [Cod
         place += 1;
     }
     all
+}
+
+/// The title of a code; a code that is missing in the table is shown by the title of its status.
+pub(super) fn title(name: &str, status: StatusCode) -> Cow<'static, str> {
+    let by_name = CODES.iter().find(|code| code.name == name);
+    let by_status = || {
+        CODES
+            .iter()
+            .find(|code| code.status == status.as_u16() && code.generic)
+    };
+    by_name
+        .or_else(by_status)
+        .map_or(Cow::Borrowed("The request was refused"), |code| {
+            Cow::Borrowed(code.title)
+        })
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vutf_kernel::RequestId;
 
-use super::{FieldError, Problem, codes};
+use super::{FieldError, Problem, code};
 
 /// RFC 9457, section 3.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -61,7 +61,7 @@ pub fn document(problem: &Problem, request_id: &RequestId, path: &str) -> Vec<u8
     let versions: &[&str] = if problem.lists_versions { &["v1"] } else { &[] };
     let document = Document {
         r#type: format!("urn:violentutf:problem:{}", problem.code),
-        title: codes::title(problem.code, problem.status),
+        title: code::title(problem.code, problem.status),
         status: problem.status.as_u16(),
         detail: problem.detail.as_deref(),
         instance: path.get(..path.floor_char_boundary(512)).unwrap_or_default(),

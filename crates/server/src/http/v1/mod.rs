@@ -6,6 +6,7 @@ pub(super) mod auth;
 pub(super) mod authorisation;
 pub(super) mod bootstrap;
 pub(super) mod crypto;
+pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod me;
 mod refusals;

@@ -5,38 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use vutf_audit::analysis::alert::{AlertSink, QueuedAlert, Sink, Undelivered};
 use vutf_kernel::{Mail, Mailer};
-use vutf_mail_smtp::{Security, SmtpMailer, SmtpOptions};
-
-use crate::{
-    config::{Config, MailSecurity},
-    service::StartError,
-};
 
 pub(super) struct Letter {
     mailer: Arc<dyn Mailer>,
     to: Vec<String>,
-}
-
-/// The mailer that the configuration names; `None` without a server.
-pub(super) fn mailer(config: &Config) -> Result<Option<Arc<dyn Mailer>>, StartError> {
-    let mail = &config.mail;
-    let Some(host) = &mail.host else {
-        return Ok(None);
-    };
-    let options = SmtpOptions {
-        host: host.clone(),
-        port: mail.port,
-        security: match mail.security {
-            MailSecurity::Tls => Security::Tls,
-            MailSecurity::Starttls => Security::StartTls,
-            MailSecurity::None => Security::None,
-        },
-        credentials: mail.username.clone().zip(mail.password.clone()),
-        from: mail.from.clone().unwrap_or_default(),
-        timeout: mail.timeout,
-    };
-    let mailer = SmtpMailer::new(options).map_err(|error| StartError::Server(format!("mail: {error}")))?;
-    Ok(Some(Arc::new(mailer)))
 }
 
 impl Letter {
@@ -71,6 +43,8 @@ impl AlertSink for Letter {
                 found.at,
                 found.id
             ),
+            html: None,
+            link: None,
             reference: format!("finding-{}", found.id),
         };
         self.mailer.send(&mail).await.map_err(|error| Undelivered {

@@ -60,7 +60,7 @@ pub(super) fn sinks(config: &Config) -> Result<Sinks, StartError> {
     if let Some(webhook) = webhook::Webhook::new(alerts)? {
         sinks.push(Box::new(webhook));
     }
-    if let Some(mailer) = mail::mailer(config)?.filter(|_| !alerts.mail_to.is_empty()) {
+    if let Some(mailer) = super::mail::smtp(config)?.filter(|_| !alerts.mail_to.is_empty()) {
         sinks.push(Box::new(mail::Letter::new(mailer, alerts.mail_to.clone())));
     }
     Ok(Arc::new(sinks))

@@ -5,7 +5,7 @@ use vutf_server::http::route::{Access, Endpoint, Method};
 use vutf_testkit::client::{Answer, ApiClient, Person};
 
 use super::{
-    AGENT, UNKNOWN, key_scenes, log_scenes, mfa_scenes,
+    AGENT, UNKNOWN, key_scenes, log_scenes, mail_scenes, mfa_scenes,
     stage::{Browser, Caller, Stage},
 };
 
@@ -193,6 +193,7 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
         path if path.starts_with("/api/v1/me/api-keys") => return key_scenes::own(stage, what, status).await,
         path if path.starts_with("/api/v1/api-keys") => return key_scenes::others(stage, what, status).await,
         path if path.starts_with("/api/v1/service-accounts") => key_scenes::programs(stage, what, status),
+        "/api/v1/me/email" => return mail_scenes::change(stage, status).await,
         path if path.starts_with("/api/v1/me") => return me(stage, what).await,
         path if path.starts_with("/api/v1/users") => users(stage, what, status).await,
         path if path.starts_with("/api/v1/keys/jobs") => jobs(stage, what, status).await,
@@ -207,6 +208,9 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
             Some(wish) => wish,
             None => unwritten(what),
         },
+        path if path.starts_with("/api/v1/invitations") => {
+            mail_scenes::invitations(stage, what, status).await
+        }
         "/api/v1/roles" | "/api/v1/permissions" => Wish::to(what.1),
         _ => unwritten(what),
     };
@@ -304,6 +308,17 @@ async fn auth(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
         }
         ("POST", "/api/v1/auth/mfa/verify") => mfa_scenes::verify(stage, status).await,
         ("POST", "/api/v1/auth/step-up") => mfa_scenes::step_up(stage, status).await,
+        ("POST", "/api/v1/auth/password/forgot" | "/api/v1/auth/email/verify/resend") => {
+            Wish::to(what.1).json(json!({"email": stage.nobody.person.email}))
+        }
+        (
+            "POST",
+            "/api/v1/auth/password/reset"
+            | "/api/v1/auth/unlock"
+            | "/api/v1/auth/email/verify"
+            | "/api/v1/auth/email/confirm"
+            | "/api/v1/auth/email/object",
+        ) => mail_scenes::link(stage, what, status).await,
         ("POST", "/api/v1/auth/logout") => {
             let caller = stage.someone().await;
             Wish::to(what.1).by(&caller)

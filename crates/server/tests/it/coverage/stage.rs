@@ -4,10 +4,14 @@ use serde_json::{Value, json};
 use vutf_server::http::route::{Access, Endpoint, RateClass};
 use vutf_testkit::{
     client::{Answer, ApiClient, Person, Tokens},
+    mailbox::Mailbox,
     process::{ServerBuilder, ServerProcess},
 };
 
-use super::{AGENT, Log, Step, TOO_MANY, UNKNOWN, What, audited, log_scenes, scenes, scenes::Wish, take};
+use super::{
+    AGENT, Log, REFUSED_ELSEWHERE, Step, TOO_MANY, UNKNOWN, What, audited, log_scenes, scenes, scenes::Wish,
+    take,
+};
 use crate::e2e::world::{Admin, World, sequenced};
 
 /// A service on SQLite.
@@ -37,6 +41,8 @@ pub(super) struct Browser {
 /// The service, and who has been there from the beginning.
 pub(super) struct Stage {
     pub(super) site: Site,
+    /// Where its mail lies.
+    pub(super) mailbox: Mailbox,
     /// A super administrator.
     pub(super) admin: Caller,
     /// A custodian beside them, for what takes two.
@@ -57,6 +63,9 @@ impl Stage {
     pub(super) async fn raise(problems: &mut Vec<String>) -> (Self, Vec<Step>) {
         let world = World::sqlite()
             .with("VUTF__RATE_LIMIT__ENABLED", "false")
+            .with("VUTF__MAIL__DELIVERY", "file")
+            .with("VUTF__IDENTITY__EMAIL_VERIFICATION", "required")
+            .with("VUTF__IDENTITY__LINKS__PAUSE", "0s")
             .with("VUTF__KEYS__RELOAD_INTERVAL", "1s")
             .with("VUTF__AUDIT__RETENTION__ENABLED", "true")
             .with("VUTF__AUDIT__ANALYSIS_INTERVAL", "20ms");
@@ -73,6 +82,7 @@ impl Stage {
                 session: String::new(),
             },
         };
+        let mailbox = Mailbox::new(&builder.data().join("mail"));
         let site = Site {
             _world: world,
             builder,
@@ -81,6 +91,7 @@ impl Stage {
         };
         let mut stage = Self {
             site,
+            mailbox,
             admin: nobody.clone(),
             second: nobody.clone(),
             nobody,
@@ -186,6 +197,11 @@ impl Stage {
             .bearer(&self.admin.tokens.access)
             .json(body);
         call.expect(status).await.unwrap().json().unwrap_or_default()
+    }
+
+    /// The token of the first mail of its kind to somebody.
+    pub(super) async fn token(&self, kind: &str, to: &Person) -> String {
+        self.mailbox.token(kind, &to.email).await.unwrap()
     }
 
     /// The entity tag of what is at `path` now.
@@ -296,6 +312,7 @@ impl Stage {
                 "LOGIN",
                 "REGISTER",
                 "REFRESH",
+                "PASSWORD_RESET",
                 "PASSWORD_STRENGTH",
                 "USER_LIST",
                 "USER_CREATE",
@@ -311,11 +328,11 @@ impl Stage {
             })
         };
         let open = self.site.builder.clone();
+        let mut steps = self.silent(&open, problems).await;
         self.site.builder = strict(open.clone());
         self.restart();
         // What ends a session is refused for its number then.
         self.site.api.me(&self.admin.tokens).expect(200).await.unwrap();
-        let mut steps = Vec::new();
         for endpoint in audited() {
             self.exhaust(endpoint, &mut steps, problems).await;
         }
@@ -325,6 +342,22 @@ impl Stage {
         self.restart();
         let log = exported(&self.site, &self.admin).await;
         (steps, log)
+    }
+
+    /// The same service without mail: what cannot be done there.
+    async fn silent(&mut self, open: &ServerBuilder, problems: &mut Vec<String>) -> Vec<Step> {
+        self.site.builder = open.clone().env("VUTF__MAIL__DELIVERY", "off");
+        self.restart();
+        let mut steps = Vec::new();
+        let in_need = |endpoint: &&Endpoint| {
+            REFUSED_ELSEWHERE.contains(&endpoint.path) && !endpoint.path.ends_with("/register")
+        };
+        for endpoint in audited().filter(in_need) {
+            let wish = scenes::wish(self, endpoint, 202).await;
+            take(self, endpoint, &wish, 403, &mut steps, problems).await;
+        }
+        assert_eq!(self.site.server.terminate().unwrap(), Some(0));
+        steps
     }
 
     fn restart(&mut self) {

@@ -21,6 +21,7 @@ mod kill;
 mod leader_kills;
 mod leak_scan;
 mod load;
+mod mail;
 mod mfa;
 mod needles;
 #[cfg(feature = "vault-transit")]

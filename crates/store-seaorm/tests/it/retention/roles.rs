@@ -2,6 +2,7 @@
 
 use vutf_audit::retention::RetentionStore as _;
 use vutf_audit::{LogReader as _, retention::HoldScope, verify};
+use vutf_identity::link::LinkPurpose;
 use vutf_testkit::factory::Factory;
 
 use super::{
@@ -71,6 +72,10 @@ async fn the_service_works_as_a_role_that_owns_nothing() {
         .remove_of(user.organization_id, user.id)
         .await
         .unwrap();
+    crate::dba_mail::mailed(&mut *unit, &mut factory, &user).await;
+    let home = user.organization_id;
+    unit.links().end(home, user.id, &LinkPurpose::ALL).await.unwrap();
+    unit.mail().remove_of(home, user.id).await.unwrap();
     unit.commit().await.unwrap();
 
     let old = fill(&keeper).await;

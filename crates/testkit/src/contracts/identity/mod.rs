@@ -20,6 +20,7 @@ macro_rules! once {
 
 mod api_keys;
 mod housekeeping;
+mod mail;
 mod mfa;
 mod races;
 mod refresh;
@@ -29,6 +30,8 @@ mod tenants;
 mod users;
 
 use std::sync::Arc;
+
+pub use self::mail::mail_contract;
 
 use tokio::task::JoinSet;
 use vutf_identity::{IdentityStore, IdentityUnit, User};

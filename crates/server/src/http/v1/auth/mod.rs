@@ -1,6 +1,7 @@
 //! Registration, sign-in, tokens.
 
 pub(crate) mod csrf;
+pub(crate) mod email;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod mfa;
@@ -9,13 +10,21 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod session;
 pub(crate) mod step_up;
+pub(crate) mod unlock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vutf_identity::session::{SignedIn, login::LoginError};
+use vutf_identity::{
+    Email,
+    session::{SignedIn, login::LoginError},
+};
+use vutf_kernel::Secret;
 
-use crate::http::{problem::Problem, state::AppState};
+use crate::http::{
+    problem::{Fields, Problem},
+    state::AppState,
+};
 
 /// A sign-in that was refused. Operators see from the number that somebody tries many accounts from one place; the answer is as any.
 fn refused(state: &AppState, error: LoginError) -> Problem {
@@ -23,6 +32,46 @@ fn refused(state: &AppState, error: LoginError) -> Problem {
         state.metrics.network_barred();
     }
     error.into()
+}
+
+/// An address to which a link is mailed, if there is an account of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddressRequest {
+    /// An address.
+    #[schema(example = "grace@example.org", format = Email)]
+    pub(crate) email: String,
+}
+
+/// A mailed link.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkRequest {
+    /// What follows `#token=` in the link.
+    #[schema(value_type = String, format = Password, write_only)]
+    pub(crate) token: Secret<String>,
+}
+
+/// Something is done about it; what, is not told.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Accepted)]
+pub(crate) struct AcceptedBody {
+    /// Always `accepted`.
+    #[schema(example = "accepted")]
+    status: &'static str,
+}
+
+impl AcceptedBody {
+    pub(crate) const ACCEPTED: Self = Self { status: "accepted" };
+}
+
+/// The address that somebody gave.
+pub(crate) fn address(text: &str) -> Result<Email, Problem> {
+    let mut fields = Fields::default();
+    match fields.take("/email", Email::parse(text)) {
+        Some(email) => Ok(email),
+        None => Err(fields.into_problem()),
+    }
 }
 
 /// Tokens of a session.

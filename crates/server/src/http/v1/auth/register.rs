@@ -41,6 +41,10 @@ pub(crate) struct RegisterRequest {
     /// At least 15 characters.
     #[schema(value_type = String, format = Password, write_only)]
     password: Secret<String>,
+    /// What follows `#token=` in an invitation; where registration is by invitation it is needed.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    invitation: Option<Secret<String>>,
 }
 
 pub(crate) async fn handle(
@@ -65,6 +69,7 @@ impl RegisterRequest {
             username,
             email,
             password: self.password,
+            invitation: self.invitation,
         })
     }
 }

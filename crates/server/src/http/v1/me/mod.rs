@@ -2,6 +2,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod audit;
+pub(crate) mod email;
 pub(crate) mod mfa;
 pub(crate) mod sessions;
 pub(crate) mod update;

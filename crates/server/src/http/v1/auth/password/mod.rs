@@ -1,4 +1,6 @@
 //! Passwords.
 
 pub(crate) mod change;
+pub(crate) mod forgot;
+pub(crate) mod reset;
 pub(crate) mod strength;
