@@ -26,10 +26,9 @@ use vutf_identity::{
     session::{Place, Settled},
 };
 use vutf_kernel::{
-    Aal, Actor, ApiKeyId, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId, InvitationId,
-    LinkId, MailId, OrganizationId, Origin, Outcome, Permission, RequestId, Resource, Secret, SessionId, Stamps,
-    Timestamp,
-    UserId, id::uuid_v7,
+    Aal, Actor, ApiKeyId, Assurance, Clock, Ctx, Detail, Entropy, Env, Event, FactorId, FamilyId,
+    InvitationId, LinkId, MailId, OrganizationId, Origin, Outcome, Permission, RequestId, Resource, Secret,
+    SessionId, Stamps, Timestamp, UserId, id::uuid_v7,
 };
 
 /// The first instant of every factory: 2026-11-21T10:00:00Z.

@@ -27,6 +27,8 @@ impl KeyCaller {
     /// The context of a request by this program. It has proved nothing of a person.
     pub fn ctx(&self, request_id: RequestId, origin: Origin) -> Ctx {
         Ctx {
+            // A key is bound to networks, not to where it was used before.
+            moved: false,
             organization_id: self.organization_id,
             actor: Actor::ApiKey {
                 user_id: self.user_id,

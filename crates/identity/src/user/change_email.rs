@@ -55,7 +55,7 @@ pub async fn change_email(ctx: &Ctx, id: &Identity, command: ChangeEmail) -> Res
 }
 
 async fn ask(mut work: Work<'_, ChangeEmail>) -> Result<(), ChangeEmailError> {
-    let user = work.by().ok_or(ChangeEmailError::NotSignedIn)?;
+    let user = work.signed_in().ok_or(ChangeEmailError::NotSignedIn)?;
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     FRESH.check(&work.ctx, now)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{http::Method as HttpMethod, test::TestRequest};
 use serde_json::{Value, json};
-use vutf_identity::role::permission;
+use vutf_identity::{role::permission, session::Ends};
 use vutf_kernel::{Actor, Detail, UserId};
 use vutf_server::http::{route::Access, table::ROUTES};
 
@@ -400,9 +400,13 @@ async fn an_old_session_makes_no_key() {
     let sessions = unit.sessions().live_of(organization, user, now).await.unwrap();
     let mut assurance = sessions[0].assurance.clone();
     assurance.auth_time = now.minus(Duration::from_secs(301));
+    let ends = Ends {
+        expires_at: sessions[0].expires_at,
+        idle_expires_at: sessions[0].idle_expires_at,
+    };
     let aged = unit
         .sessions()
-        .reauthenticate(organization, sessions[0].id, &assurance, now)
+        .reauthenticate(organization, sessions[0].id, &assurance, ends, now)
         .await;
     assert!(aged.unwrap());
     unit.commit().await.unwrap();

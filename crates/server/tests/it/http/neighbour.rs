@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use vutf_identity::{
     Email, Username,
     bootstrap::{CreateAdmin, create_admin},
-    session::login::{LoggedIn, Login, login},
+    session::login::{Client, LoggedIn, Login, login},
 };
 use vutf_kernel::{Actor, Ctx, OrganizationId, RequestId, Secret};
 use vutf_server::http::{
@@ -15,7 +15,8 @@ use vutf_server::http::{
 
 use super::world::{PASSWORD, World, bearer, call, post, world};
 
-const NEXT_DOOR: OrganizationId = OrganizationId::from_uuid(uuid::Uuid::from_u128(0x7000_8000_0000_0000_0002));
+const NEXT_DOOR: OrganizationId =
+    OrganizationId::from_uuid(uuid::Uuid::from_u128(0x7000_8000_0000_0000_0002));
 
 /// An access token of the first administrator of another tenant. Signing in over HTTP is the default tenant's.
 async fn next_door(world: &World) -> String {
@@ -29,6 +30,7 @@ async fn next_door(world: &World) -> String {
     let command = Login {
         username: Secret::new("eve".to_owned()),
         password: Secret::new(PASSWORD.to_owned()),
+        client: Client::default(),
     };
     let LoggedIn::SignedIn(signed_in) = login(&ctx, &world.state.identity, command).await.unwrap() else {
         panic!("there is no second factor");
@@ -49,7 +51,12 @@ fn request(endpoint: &Endpoint, id: &str) -> TestRequest {
     let method = HttpMethod::from_bytes(endpoint.method.as_str().as_bytes()).unwrap();
     let request = TestRequest::default()
         .method(method)
-        .uri(&endpoint.path.replace("{id}", id).replace("{purpose}", "field:users"))
+        .uri(
+            &endpoint
+                .path
+                .replace("{id}", id)
+                .replace("{purpose}", "field:users"),
+        )
         .insert_header(("if-match", "\"1\""));
     match body(endpoint) {
         Some(body) => request.set_json(body),
@@ -62,7 +69,8 @@ async fn the_administrator_next_door_sees_and_changes_nobody() {
     let world = world(&[]).await;
     let admin = world.admin().await;
     let app = world.app().await;
-    let made = json!({"username": "grace", "email": "grace@example.org", "password": PASSWORD, "roles": ["user"]});
+    let made =
+        json!({"username": "grace", "email": "grace@example.org", "password": PASSWORD, "roles": ["user"]});
     let made = call(&app, bearer(post("/api/v1/users", &made), &admin)).await;
     assert_eq!(made.status, 201, "{}", made.json());
     let id = made.json()["id"].as_str().unwrap().to_owned();
@@ -88,8 +96,15 @@ async fn the_administrator_next_door_sees_and_changes_nobody() {
         assert!(!named, "{what}: {text}");
     }
     assert!(tried >= 15, "{tried} routes name a thing by its id");
-    let still = call(&app, bearer(TestRequest::get().uri(&format!("/api/v1/users/{id}")), &admin)).await;
-    assert_eq!((still.status, &still.json()["version"]), (200, &made.json()["version"]));
+    let still = call(
+        &app,
+        bearer(TestRequest::get().uri(&format!("/api/v1/users/{id}")), &admin),
+    )
+    .await;
+    assert_eq!(
+        (still.status, &still.json()["version"]),
+        (200, &made.json()["version"])
+    );
     let own = call(&app, bearer(TestRequest::get().uri("/api/v1/me"), &session)).await;
     assert_eq!(own.status, 200, "the session goes on");
 }
