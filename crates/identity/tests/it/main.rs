@@ -14,6 +14,7 @@ mod housekeeping;
 mod login;
 mod mfa;
 mod passwords;
+mod programs;
 mod redaction;
 mod refresh;
 mod refusals;
