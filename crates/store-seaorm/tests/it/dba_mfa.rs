@@ -38,8 +38,8 @@ async fn person(world: &World, factory: &mut Factory) -> (User, TotpFactor) {
     (user, confirmed)
 }
 
-/// One row of each kind for `user`, ten of backup codes.
-pub(crate) async fn second_factor(unit: &mut dyn UnitOfWork, factory: &mut Factory, user: &User) {
+/// One row of each kind for `user`, ten of backup codes, and an API key.
+pub(crate) async fn credentials(unit: &mut dyn UnitOfWork, factory: &mut Factory, user: &User) {
     let factor = TotpFactor {
         confirmed_at: Some(factory.now()),
         ..factory.totp_factor(user)
@@ -50,6 +50,7 @@ pub(crate) async fn second_factor(unit: &mut dyn UnitOfWork, factory: &mut Facto
     kept.unwrap();
     let opened = unit.mfa().open_challenge(&factory.mfa_challenge(user)).await;
     opened.unwrap();
+    unit.api_keys().insert(&factory.api_key(user)).await.unwrap();
 }
 
 /// The refusal names table, column and row.

@@ -128,8 +128,7 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
     let (roles, now) = (["user".to_owned()], factory.now());
     let assigned = unit.roles().assign(HOME, user.id, &roles, None, now).await;
     assigned.unwrap();
-    crate::dba_mfa::second_factor(&mut *unit, factory, &user).await;
-    unit.api_keys().insert(&factory.api_key(&user)).await.unwrap();
+    crate::dba_mfa::credentials(&mut *unit, factory, &user).await;
     crate::dba_mail::mailed(&mut *unit, factory, &user).await;
     unit.log().append(event.clone()).await.unwrap();
     unit.commit().await.unwrap();
@@ -326,7 +325,6 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
         ))
         .await;
     let ciphertext: Vec<u8> = ciphertexts[0].try_get_by_index(0).unwrap();
-
     let certificate = site.erase(&ctx_in(HOME), &gone.user).await.unwrap();
     assert_eq!((certificate.keys.len(), certificate.replay_of), (1, None));
     let rows = certificate.rows.iter();
