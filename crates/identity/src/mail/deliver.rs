@@ -85,16 +85,12 @@ async fn take_one(mut work: Work<'_, Letter>, held: Duration) -> Result<Taken, D
         if !work.tx.mail().remove(letter.id).await? {
             return Ok(Taken::Gone);
         }
-        return match unfit {
-            Some(reason) => {
-                give_up(&mut work, &letter, reason).await?;
-                Ok(Taken::GivenUp)
-            }
-            None => {
-                requested::answer(&mut work).await?;
-                Ok(Taken::Answered)
-            }
-        };
+        if let Some(reason) = unfit {
+            give_up(&mut work, &letter, reason).await?;
+            return Ok(Taken::GivenUp);
+        }
+        requested::answer(&mut work).await?;
+        return Ok(Taken::Answered);
     }
     if !work.tx.mail().claim(&letter, now.plus(held)).await? {
         return Ok(Taken::Gone);

@@ -13,9 +13,10 @@ mod queue;
 mod requested;
 mod settings;
 
-pub(crate) use self::post::{MailOff, notify, post, post_invitation, request};
+pub(crate) use self::post::{notify, post, post_invitation, request};
 pub use self::{
     kind::MailKind,
+    post::MailOff,
     queue::{Content, Letter, MailReader, MailRepo},
     settings::MailSettings,
 };

@@ -108,7 +108,7 @@ async fn apply(mut work: Work<'_, Asked>) -> Result<User, RegisterError> {
     let roles = account::role_names(&account.roles);
     work.raise(&about, Outcome::Success, |event| match invited {
         Some(id) => event
-            .detail("invitation", Detail::Text(id.to_string().into()))
+            .detail("invitation", Detail::Text(id.to_string()))
             .detail("roles", Detail::List(roles)),
         None => event,
     })
