@@ -21,10 +21,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// With one header beside those that HTTP needs.
+    /// With a header, or some lines of them, beside those that HTTP needs; `host` is among these unless it is the first line.
     pub(crate) fn new(port: u16, method: &str, path: &str, header: &str, body: &str) -> Self {
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{header}\r\n");
+        let host = if header.starts_with("host:") {
+            String::new()
+        } else {
+            format!("host: 127.0.0.1:{port}\r\n")
+        };
+        let head = format!("{method} {path} HTTP/1.1\r\n{host}{header}\r\n");
         let rest = if method == "GET" {
             "\r\n".to_owned()
         } else {
@@ -41,10 +46,9 @@ impl Request {
         self.connect()?.send(self)
     }
 
-    /// Sends it once; status and head of the answer, in lower case.
-    pub(crate) fn answer(&self) -> Result<(u16, String)> {
-        let (status, head, _) = self.connect()?.exchange(&self.bytes)?;
-        Ok((status, head))
+    /// Sends it once; status, head and body of the answer.
+    pub(crate) fn answer(&self) -> Result<(u16, String, Vec<u8>)> {
+        self.connect()?.exchange(&self.bytes)
     }
 
     /// A connection to its server.
@@ -149,14 +153,15 @@ impl Connection {
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 let head = self.take(end + 4)?;
-                break String::from_utf8(head)?.to_ascii_lowercase();
+                break String::from_utf8(head)?;
             }
             self.fill()?;
         };
         let status = head.get(9..12).context("no status")?.parse()?;
         let header = |name: &str| {
-            let line = head.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|rest| rest.strip_prefix(':')).map(str::trim)
+            let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+            let found = fields.find(|(field, _)| field.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.trim())
         };
         let body = match header("content-length") {
             Some(length) => self.take(length.parse()?)?,

@@ -22,7 +22,12 @@ use vutf_kernel::{
     breaker::{Breaker, BreakerOptions, BreakerState},
 };
 
-use crate::{connection::Connection, error::port, retry, tx::Tx};
+use crate::{
+    connection::Connection,
+    error::{fault, is_cut, port},
+    retry,
+    tx::Tx,
+};
 
 /// Connections of [`SeaStore::aside`]: two groups of lone events, and the sequencer with a look meanwhile.
 const ASIDE: u32 = 4;
@@ -327,24 +332,22 @@ impl SeaStore {
     /// Runs a statement that is all or nothing. When the connection was cut nobody knows which it was: it is run again on another
     /// one, and where that finds that something is there already, `is_done` tells whether all of it is.
     pub(crate) async fn write_once(&self, statement: Statement, is_done: Statement) -> Result<(), PortError> {
-        let mut cut = 0;
-        loop {
-            let done = self
-                .write("transaction.alone", |db| db.execute_raw(statement.clone()))
-                .await;
-            match done {
-                Ok(_rows) => return Ok(()),
-                Err(error) if error.fault == Fault::Unreachable && cut < ASIDE => cut += 1,
-                Err(error) if error.fault == Fault::Duplicate && cut > 0 => {
-                    let found = self
-                        .read("transaction.alone", |db| db.query_one_raw(is_done))
-                        .await?;
-                    let all = found.and_then(|row| row.try_get_by_index(0).ok());
-                    return if all == Some(true) { Ok(()) } else { Err(error) };
+        self.write("transaction.alone", |db| async move {
+            let mut cut = 0;
+            loop {
+                match db.execute_raw(statement.clone()).await {
+                    Ok(_rows) => return Ok(()),
+                    Err(error) if is_cut(&error) && cut < ASIDE => cut += 1,
+                    Err(error) if fault(&error) == Fault::Duplicate && cut > 0 => {
+                        let found = db.query_one_raw(is_done).await?;
+                        let all = found.and_then(|row| row.try_get_by_index(0).ok());
+                        return if all == Some(true) { Ok(()) } else { Err(error) };
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
             }
-        }
+        })
+        .await
     }
 
     /// A transaction that may change anything, SQLite's schema included.

@@ -27,6 +27,21 @@ pub(crate) fn fault(error: &DbErr) -> Fault {
     }
 }
 
+/// Whether the connection ended before the answer came: by the network, or by the server on its way down (57P01, 57P02).
+pub(crate) fn is_cut(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error
+    else {
+        return false;
+    };
+    match &**inner {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(database) => database
+            .code()
+            .is_some_and(|code| code.starts_with("08") || code == "57P01" || code == "57P02"),
+        _ => false,
+    }
+}
+
 fn of_sqlx(error: &sqlx::Error) -> Fault {
     match error {
         sqlx::Error::Io(_)

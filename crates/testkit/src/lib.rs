@@ -9,7 +9,6 @@ pub mod client;
 pub mod contracts;
 #[cfg(feature = "stores")]
 pub mod factory;
-#[cfg(feature = "stores")]
 pub mod mailbox;
 pub mod process;
 pub mod random;

@@ -1,13 +1,13 @@
 //! The directory into which a server that is tested puts its mail.
 
-use std::{
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
+#[cfg(feature = "stores")]
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 /// Ends a hang.
+#[cfg(feature = "stores")]
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Reads mail as whoever it is for would.
@@ -62,6 +62,7 @@ impl Mailbox {
     ///
     /// # Errors
     /// When it does not come.
+    #[cfg(feature = "stores")]
     pub async fn nth(&self, kind: &str, to: &str, count: usize) -> Result<Received> {
         let started = Instant::now();
         loop {
@@ -69,7 +70,7 @@ impl Mailbox {
                 return Ok(mail.clone());
             }
             if started.elapsed() > PATIENCE {
-                bail!("no mail {count} about {kind} came to {to}");
+                anyhow::bail!("no mail {count} about {kind} came to {to}");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -79,6 +80,7 @@ impl Mailbox {
     ///
     /// # Errors
     /// As [`Self::nth`], or when there is no link.
+    #[cfg(feature = "stores")]
     pub async fn token(&self, kind: &str, to: &str) -> Result<String> {
         self.nth(kind, to, 1).await?.token()
     }

@@ -73,6 +73,42 @@ pub(super) fn in_parallel(site: &Site) -> Result<Stood> {
     })
 }
 
+/// Strangers wear the account's counter out, from everywhere; the owner's browser has one of its own.
+pub(super) fn denial_of_service(site: &Site) -> Result<Stood> {
+    let person = site.register("owner")?;
+    let sign_in = ("POST", "/api/v1/auth/session");
+    let right = json!({"username": "owner", "password": PASSWORD});
+    let home = site.browse("192.0.2.9", &[], sign_in, &right)?;
+    ensure!(home.status == 200, "{} {}", home.status, home.body);
+    for nth in 0..30 {
+        let answer = site.login(
+            &format!("203.0.{}.9", 120 + nth),
+            "owner",
+            &format!("{WRONG} {nth}"),
+        )?;
+        ensure!(answer.0 == 401, "{} {}", answer.0, answer.1);
+    }
+    let stranger = site.browse("203.0.113.99", &[], sign_in, &right)?;
+    ensure!(
+        stranger.status == 401,
+        "a stranger is let in although the account is barred"
+    );
+    let known = format!("cookie: {}", home.cookies);
+    let owner = site.browse("192.0.2.9", &[&known], sign_in, &right)?;
+    ensure!(
+        owner.status == 200,
+        "the owner is locked out: {} {}",
+        owner.status,
+        owner.body
+    );
+    let barred = site.refusals("session.login", "barred", Some(&person), 20)?;
+    Ok(Stood {
+        requests: 31,
+        answer: "401 for all; the owner signs in from the browser that is known".into(),
+        trace: format!("{barred} × `barred`, finding `guessing-burst`"),
+    })
+}
+
 /// The attacker has the password: what is left between them and the account is the code.
 pub(super) fn codes(site: &Site) -> Result<Stood> {
     let person = site.person("coded")?;

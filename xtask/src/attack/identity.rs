@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, process::ExitCode};
 
 use anyhow::{Result, ensure};
 
-use super::{guessing, site::Site, tokens};
+use super::{browser, guessing, mail, site::Site, tokens};
 use crate::{
     output::say,
     workspace::{build, root},
@@ -33,7 +33,7 @@ pub(super) struct Stood {
 type Attack = (&'static str, &'static str, fn(&Site) -> Result<Stood>);
 
 /// What it is called, what the attacker does, and the attack.
-const ATTACKS: [Attack; 11] = [
+const ATTACKS: [Attack; 16] = [
     (
         "Password spraying",
         "one frequent password tried on 30 accounts from one address",
@@ -48,6 +48,11 @@ const ATTACKS: [Attack; 11] = [
         "Guessing in parallel",
         "32 wrong passwords for one account at once",
         guessing::in_parallel,
+    ),
+    (
+        "Lockout as denial of service",
+        "30 wrong passwords from 30 networks, so that the owner is locked out; the owner has a device cookie",
+        guessing::denial_of_service,
     ),
     (
         "Guessing the second factor",
@@ -78,6 +83,26 @@ const ATTACKS: [Attack; 11] = [
         "Session without the factor",
         "a session from before the enrolment changes password and factor, and makes backup codes",
         tokens::session_from_before,
+    ),
+    (
+        "Session fixation",
+        "a cookie of the attacker's choice, and their own session's, are in the victim's browser before the sign-in",
+        browser::fixation,
+    ),
+    (
+        "Forged page",
+        "a page elsewhere makes the victim's browser change something: without the token, with it, and with what a browser says of the page",
+        browser::forgery,
+    ),
+    (
+        "Reset poisoning",
+        "a reset in the victim's name, with `Host`, `X-Forwarded-Host` and `Forwarded` of the attacker's",
+        mail::poisoning,
+    ),
+    (
+        "Second factor by reset",
+        "the victim's mailbox is read, and a password set by its link; the link is used again",
+        mail::around_the_factor,
     ),
     (
         "Another user's session",

@@ -1,8 +1,10 @@
 //! `cargo xtask attack WHAT`: attacks on a running service of this machine, bounded in number and time, each of which must fail and
 //! leave its trace in the audit log.
 
+mod browser;
 mod guessing;
 mod identity;
+mod mail;
 mod site;
 mod tokens;
 

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 use vutf_identity::mfa::TotpSecret;
 use vutf_kernel::{Clock as _, SystemClock};
+use vutf_testkit::mailbox::{Mailbox, Received};
 
 use crate::service::Service;
 
@@ -20,8 +21,19 @@ const PROXY: (&str, &str) = ("VUTF__SERVER__TRUSTED_PROXIES", "127.0.0.1/32");
 
 pub(super) const PASSWORD: &str = "seven quiet lanterns over the harbour";
 
+/// Where links in mail lead, whatever a request says of the host.
+pub(super) const LINKS: &str = "https://app.example.org/account";
+
 pub(super) struct Site {
     service: Service,
+    mailbox: Mailbox,
+}
+
+/// What a browser got: status, cookies as it would send them again, and body.
+pub(super) struct Page {
+    pub(super) status: u16,
+    pub(super) cookies: String,
+    pub(super) body: Value,
 }
 
 /// Somebody with a session.
@@ -38,8 +50,60 @@ pub(super) type Answer = (u16, Value);
 
 impl Site {
     pub(super) fn start(program: &Path, home: &Path) -> Result<Self> {
-        let service = Service::start_with(program, home, None, &[PROXY])?;
-        Ok(Self { service })
+        let directory = home.join("mail");
+        let settings = [
+            PROXY,
+            ("VUTF__MAIL__DELIVERY", "file"),
+            (
+                "VUTF__MAIL__DIRECTORY",
+                directory.to_str().context("a path is not UTF-8")?,
+            ),
+            ("VUTF__MAIL__FROM", "Accounts <accounts@example.org>"),
+            ("VUTF__MAIL__LINK_URL", LINKS),
+        ];
+        Ok(Self {
+            service: Service::start_with(program, home, None, &settings)?,
+            mailbox: Mailbox::new(&directory),
+        })
+    }
+
+    /// As a browser at `address`, with header lines of its own.
+    pub(super) fn browse(
+        &self,
+        address: &str,
+        lines: &[&str],
+        (method, path): (&str, &str),
+        body: &Value,
+    ) -> Result<Page> {
+        let mut header = lines.join("\r\n");
+        if !header.is_empty() {
+            header.push_str("\r\n");
+        }
+        header.push_str("x-forwarded-for: ");
+        header.push_str(address);
+        let (status, head, body) = self.service.request(method, path, &header, body).answer()?;
+        let set = head.lines().filter_map(|line| line.split_once(':'));
+        let set = set.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        let pairs: Vec<&str> = set
+            .filter_map(|(_, cookie)| cookie.trim().split(';').next())
+            .collect();
+        Ok(Page {
+            status,
+            cookies: pairs.join("; "),
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        })
+    }
+
+    /// The newest mail of a kind to an address; waits for it.
+    pub(super) fn mail(&self, kind: &str, to: &str) -> Result<Received> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(mail) = self.mailbox.mails(kind, to)?.pop() {
+                return Ok(mail);
+            }
+            ensure!(Instant::now() < until, "no mail about {kind} came to {to}");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// As somebody at `address`, with an access token or without.

@@ -528,7 +528,10 @@ async fn a_key_is_no_way_around_a_session() {
     ];
     assert_eq!(codes, ["not_signed_in"; 9]);
     // What it may see is for whom it acts.
-    assert_eq!(me::view(&by_key, &world.id).await.unwrap().profile.user.id, ada.id);
+    assert_eq!(
+        me::view(&by_key, &world.id).await.unwrap().profile.user.id,
+        ada.id
+    );
     // A key of somebody with every right gives no roles beyond its own scopes.
     let narrow = world.key(&ctx, &["roles:assign", "users:lock"]).await;
     let narrow = world.by_key(&narrow).await;

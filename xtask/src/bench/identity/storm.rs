@@ -97,8 +97,8 @@ fn attack(request: &Request, storm: usize) -> Result<BTreeMap<String, usize>> {
         let callers: Vec<_> = (0..storm).map(|_| scope.spawn(|| request.answer())).collect();
         let mut statuses = BTreeMap::new();
         for caller in callers {
-            let (status, head) = caller.join().ok().context("a caller panicked")??;
-            let again = head.lines().any(|line| line.starts_with("retry-after:"));
+            let (status, head, _) = caller.join().ok().context("a caller panicked")??;
+            let again = head.to_ascii_lowercase().contains("\r\nretry-after:");
             let name = format!("{status}{}", if again { " with Retry-After" } else { "" });
             *statuses.entry(name).or_default() += 1;
         }

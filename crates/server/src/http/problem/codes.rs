@@ -3,10 +3,13 @@
 use super::{
     code::{Code, code, generic, joined},
     key_codes::API_KEYS,
+    mail_codes::MAIL,
 };
 
 /// All codes.
-pub const CODES: &[Code] = &joined::<{ TABLE.len() + API_KEYS.len() }>(TABLE, API_KEYS);
+pub const CODES: &[Code] = &joined::<{ OWN.len() + MAIL.len() }>(OWN, MAIL);
+
+const OWN: &[Code] = &joined::<{ TABLE.len() + API_KEYS.len() }>(TABLE, API_KEYS);
 
 /// By status; those of one subject may have a file of their own.
 const TABLE: &[Code] = &[
@@ -279,30 +282,6 @@ const TABLE: &[Code] = &[
         "Ask an administrator for an account.",
     ),
     code(
-        "invitation_needed",
-        403,
-        "Registration is by invitation",
-        "Ask an administrator to invite you, and send the token of the invitation along.",
-    ),
-    code(
-        "invitation_invalid",
-        403,
-        "The invitation is not valid for this address",
-        "Register with the address to which it was mailed, or ask for a new one.",
-    ),
-    code(
-        "link_invalid",
-        403,
-        "The link is not valid any more",
-        "A link is good once and for a while, and a newer one ends it. Ask for a new one.",
-    ),
-    code(
-        "mail_off",
-        403,
-        "This service sends no mail",
-        "Ask an administrator. The operator sets `mail.delivery`.",
-    ),
-    code(
         "own_account",
         403,
         "You cannot do this to your own account",
@@ -356,12 +335,6 @@ const TABLE: &[Code] = &[
         400,
         "Nothing can be proved between these sizes",
         "Take sizes from 1 up to that of the newest checkpoint, the smaller one first.",
-    ),
-    code(
-        "invitation_not_found",
-        404,
-        "There is no such invitation",
-        "It was accepted, taken back, or is over. List those that are open.",
     ),
     code("user_not_found", 404, "There is no such user", "Check the id."),
     code(
@@ -448,24 +421,6 @@ const TABLE: &[Code] = &[
         409,
         "This account proves itself with its second factor",
         "Send a code in the place of the password.",
-    ),
-    code(
-        "already_registered",
-        409,
-        "There is an account of this address",
-        "Give it roles instead: `PUT /api/v1/users/{id}/roles`.",
-    ),
-    code(
-        "email_unchanged",
-        409,
-        "This is the address already",
-        "Nothing is to be done.",
-    ),
-    code(
-        "email_changed_recently",
-        409,
-        "The address was changed lately",
-        "Whoever had the address before may object for a while. Change it again after that.",
     ),
     code(
         "identity_taken",

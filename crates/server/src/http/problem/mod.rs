@@ -7,6 +7,7 @@ mod code;
 mod codes;
 mod field;
 mod key_codes;
+mod mail_codes;
 mod reference;
 mod render;
 

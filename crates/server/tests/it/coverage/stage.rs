@@ -66,6 +66,7 @@ impl Stage {
             .with("VUTF__MAIL__DELIVERY", "file")
             .with("VUTF__IDENTITY__EMAIL_VERIFICATION", "required")
             .with("VUTF__IDENTITY__LINKS__PAUSE", "0s")
+            .with("VUTF__IDENTITY__SESSIONS__MAX_PER_USER", "100")
             .with("VUTF__KEYS__RELOAD_INTERVAL", "1s")
             .with("VUTF__AUDIT__RETENTION__ENABLED", "true")
             .with("VUTF__AUDIT__ANALYSIS_INTERVAL", "20ms");
