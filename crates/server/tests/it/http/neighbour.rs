@@ -18,21 +18,31 @@ use super::world::{PASSWORD, World, bearer, call, post, world};
 const NEXT_DOOR: OrganizationId =
     OrganizationId::from_uuid(uuid::Uuid::from_u128(0x7000_8000_0000_0000_0002));
 
-/// An access token of the first administrator of another tenant. Signing in over HTTP is the default tenant's.
-async fn next_door(world: &World) -> String {
-    let ctx = Ctx::internal(NEXT_DOOR, Actor::Operator, RequestId::parse("test").unwrap());
+fn next_door() -> Ctx {
+    Ctx::internal(NEXT_DOOR, Actor::Operator, RequestId::parse("test").unwrap())
+}
+
+/// Makes the first administrator of another tenant.
+async fn move_in(world: &World) {
     let command = CreateAdmin {
         username: Username::parse("eve").unwrap(),
         email: Email::parse("eve@example.org").unwrap(),
         password: Secret::new(PASSWORD.to_owned()),
     };
-    create_admin(&ctx, &world.state.identity, command).await.unwrap();
+    create_admin(&next_door(), &world.state.identity, command)
+        .await
+        .unwrap();
+}
+
+/// An access token of theirs. Signing in over HTTP is the default tenant's.
+async fn sign_in(world: &World) -> String {
     let command = Login {
         username: Secret::new("eve".to_owned()),
         password: Secret::new(PASSWORD.to_owned()),
         client: Client::default(),
     };
-    let LoggedIn::SignedIn(signed_in) = login(&ctx, &world.state.identity, command).await.unwrap() else {
+    let LoggedIn::SignedIn(signed_in) = login(&next_door(), &world.state.identity, command).await.unwrap()
+    else {
         panic!("there is no second factor");
     };
     signed_in.access_token.expose().clone()
@@ -75,13 +85,15 @@ async fn the_administrator_next_door_sees_and_changes_nobody() {
     assert_eq!(made.status, 201, "{}", made.json());
     let id = made.json()["id"].as_str().unwrap().to_owned();
     let session = world.login("grace").await;
-    let token = next_door(&world).await;
+    move_in(&world).await;
     let mut tried = 0;
     for route in ROUTES {
         let endpoint = &route.endpoint;
         if endpoint.access == Access::Anonymous || endpoint.path == "/api/v1/auth/logout" {
             continue;
         }
+        // A fresh one each time: a call may have ended the session.
+        let token = sign_in(&world).await;
         let what = format!("{} {}", endpoint.method.as_str(), endpoint.path);
         let answer = call(&app, bearer(request(endpoint, &id), &token)).await;
         if endpoint.path.contains("{id}") {
