@@ -355,7 +355,7 @@ fn intake(place: &Place, events: u64, from: u64, until: u64) -> String {
     let home = place.id(&format!("'{}'", HOME.as_uuid().simple()));
     format!(
         "INSERT INTO audit_intake (xid, id, occurred_at, organization_id, request_id, actor_kind, actor_id, action, resource_kind, \
-             resource_id, outcome, reason, body, parts) \
+             resource_id, outcome, reason, body, parts, mac) \
          WITH thrown AS MATERIALIZED ( \
              SELECT g, {start} + g * {step} AS ms, {dice} AS d1, {dice} AS d2, {dice} AS d3, {dice} AS d4, {dice} AS d5, \
                  {dice} AS d6, {dice} AS d7, {dice} AS d8 FROM ({series}) AS s) \
@@ -364,10 +364,11 @@ fn intake(place: &Place, events: u64, from: u64, until: u64) -> String {
              CASE WHEN d7 < 0.85 THEN {actor} END, a.name, a.kind, \
              CASE WHEN a.kind IN ('user', 'session') OR d8 < 0.3 THEN {resource} END, \
              CASE WHEN d8 < 0.93 THEN 'success' WHEN d8 < 0.985 THEN 'refused' ELSE 'failed' END, \
-             CASE WHEN d8 >= 0.93 THEN 'reason_' || {why} END, {}, {} \
+             CASE WHEN d8 >= 0.93 THEN 'reason_' || {why} END, {}, {}, {} \
          FROM thrown JOIN bench_actions a ON a.n = {which}",
         blob(420),
-        blob(110)
+        blob(110),
+        blob(32)
     )
 }
 

@@ -24,7 +24,7 @@ use vutf_kernel::{
 
 use crate::{
     connection::Connection,
-    error::{fault, is_cut, port},
+    error::{fault, is_answer, is_cut, port},
     retry,
     tx::Tx,
 };
@@ -332,22 +332,16 @@ impl SeaStore {
     /// Runs a statement that is all or nothing. When the connection was cut nobody knows which it was: it is run again on another
     /// one, and where that finds that something is there already, `is_done` tells whether all of it is.
     pub(crate) async fn write_once(&self, statement: Statement, is_done: Statement) -> Result<(), PortError> {
-        self.write("transaction.alone", |db| async move {
-            let mut cut = 0;
-            loop {
-                match db.execute_raw(statement.clone()).await {
-                    Ok(_rows) => return Ok(()),
-                    Err(error) if is_cut(&error) && cut < ASIDE => cut += 1,
-                    Err(error) if fault(&error) == Fault::Duplicate && cut > 0 => {
-                        let found = db.query_one_raw(is_done).await?;
-                        let all = found.and_then(|row| row.try_get_by_index(0).ok());
-                        return if all == Some(true) { Ok(()) } else { Err(error) };
-                    }
-                    Err(error) => return Err(error),
+        let answer = self
+            .write("transaction.alone", |db| async move {
+                match once(db, &statement, is_done).await {
+                    // A server that refuses, because it only reads for example, is there: others may read.
+                    Err(error) if is_answer(&error) => Ok(Err(error)),
+                    other => other.map(Ok),
                 }
-            }
-        })
-        .await
+            })
+            .await?;
+        answer.map_err(port("transaction.alone"))
     }
 
     /// A transaction that may change anything, SQLite's schema included.
@@ -472,6 +466,22 @@ impl Units<dyn IdentityUnit> for SeaStore {
 
     async fn retry(&self, attempt: u32, error: &PortError) -> bool {
         self.retry_after(attempt, error).await
+    }
+}
+
+async fn once(db: &DatabaseConnection, statement: &Statement, is_done: Statement) -> Result<(), DbErr> {
+    let mut cut = 0;
+    loop {
+        match db.execute_raw(statement.clone()).await {
+            Ok(_rows) => return Ok(()),
+            Err(error) if is_cut(&error) && cut < ASIDE => cut += 1,
+            Err(error) if fault(&error) == Fault::Duplicate && cut > 0 => {
+                let found = db.query_one_raw(is_done).await?;
+                let all = found.and_then(|row| row.try_get_by_index(0).ok());
+                return if all == Some(true) { Ok(()) } else { Err(error) };
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 

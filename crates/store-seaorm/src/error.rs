@@ -29,16 +29,24 @@ pub(crate) fn fault(error: &DbErr) -> Fault {
 
 /// Whether the connection ended before the answer came: by the network, or by the server on its way down (57P01, 57P02).
 pub(crate) fn is_cut(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error
-    else {
-        return false;
-    };
-    match &**inner {
-        sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(database) => database
+    match driver(error) {
+        Some(sqlx::Error::Io(_)) => true,
+        Some(sqlx::Error::Database(database)) => database
             .code()
             .is_some_and(|code| code.starts_with("08") || code == "57P01" || code == "57P02"),
         _ => false,
+    }
+}
+
+/// Whether it is what the server answered.
+pub(crate) fn is_answer(error: &DbErr) -> bool {
+    matches!(driver(error), Some(sqlx::Error::Database(_))) && !is_cut(error)
+}
+
+fn driver(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => Some(inner),
+        _ => None,
     }
 }
 

@@ -81,11 +81,10 @@ pub(crate) struct Columns {
 /// Of the tables above.
 pub(crate) fn columns_of(table: &str) -> Option<Columns> {
     let (key, subject) = match table {
-        "users" => ("id", "id"),
+        // Of whom an invitation is, nobody knows.
+        "users" | "invitations" => ("id", "id"),
         "passwords" => ("user_id", "user_id"),
         "sessions" | "totp_factors" | "api_keys" | "account_links" | "mail_outbox" => ("id", "user_id"),
-        // Of whom, nobody knows.
-        "invitations" => ("id", "id"),
         "audit_intake" => ("id", "actor_id"),
         _ => return None,
     };

@@ -91,7 +91,7 @@ pub(super) fn thief_first(site: &Site) -> Result<Stood> {
     ensure!(status == 200, "the thief is first");
     thread::sleep(BEYOND_THE_GRACE);
     let late = refresh(site, OWNER, &person.refresh)?;
-    reuse(site, &person, &late, stolen)
+    reuse(site, &person, &late, &stolen)
 }
 
 pub(super) fn owner_first(site: &Site) -> Result<Stood> {
@@ -100,11 +100,11 @@ pub(super) fn owner_first(site: &Site) -> Result<Stood> {
     ensure!(status == 200, "the owner is first");
     thread::sleep(BEYOND_THE_GRACE);
     let late = refresh(site, THIEF, &person.refresh)?;
-    reuse(site, &person, &late, own)
+    reuse(site, &person, &late, &own)
 }
 
 /// Whoever was first has nothing of it either: nobody knows which of the two is the thief.
-fn reuse(site: &Site, person: &Person, late: &Answer, first: Value) -> Result<Stood> {
+fn reuse(site: &Site, person: &Person, late: &Answer, first: &Value) -> Result<Stood> {
     let text = |field: &str| first[field].as_str().unwrap_or_default().to_owned();
     let answers = [
         late.clone(),

@@ -255,15 +255,15 @@ impl<'a> Sql<'a> {
     fn references(&mut self) -> String {
         let tenant = self.bind(self.filter.organization_id.as_uuid());
         let subject = self.bind(self.filter.subject.map(|subject| subject.as_uuid()));
-        let bounds: String = self
-            .bounds("s.event_id")
-            .iter()
-            .map(|bound| format!(" AND {bound}"))
-            .collect();
-        let direction = self.direction();
+        let mut conditions = vec![
+            format!("s.organization_id = {tenant}"),
+            format!("s.subject_id = {subject}"),
+        ];
+        conditions.extend(self.bounds("s.event_id"));
         format!(
-            "SELECT s.event_id FROM audit_subject_ref s WHERE s.organization_id = {tenant} AND s.subject_id = {subject}{bounds} \
-             ORDER BY s.event_id {direction}"
+            "SELECT s.event_id FROM audit_subject_ref s WHERE {} ORDER BY s.event_id {}",
+            conditions.join(" AND "),
+            self.direction()
         )
     }
 

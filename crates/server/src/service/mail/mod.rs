@@ -142,7 +142,7 @@ impl Loop {
                 }
                 // What is behind it goes on; it is looked at again in the next round.
                 Err(error) => {
-                    tracing::warn!(%id, kind = kind.as_str(), error = %chain(&error), "a mail could not be handled")
+                    tracing::warn!(%id, kind = kind.as_str(), error = %chain(&error), "a mail could not be handled");
                 }
             }
         }
@@ -188,6 +188,6 @@ impl Loop {
 fn chain(error: &DeliverError) -> String {
     match error {
         DeliverError::Port(error) => error.chain(),
-        other => other.to_string(),
+        other @ DeliverError::NotAllowed => other.to_string(),
     }
 }

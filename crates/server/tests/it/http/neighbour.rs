@@ -52,6 +52,7 @@ async fn sign_in(world: &World) -> String {
 fn body(endpoint: &Endpoint) -> Option<Value> {
     match (endpoint.method, endpoint.path) {
         (Method::Patch, "/api/v1/users/{id}") => Some(json!({"display_name": "Mallory"})),
+        (Method::Post, "/api/v1/users/{id}/erase") => Some(json!({"reason": "request"})),
         (Method::Put, "/api/v1/users/{id}/roles") => Some(json!({"roles": ["user"]})),
         _ => None,
     }
