@@ -85,10 +85,11 @@ pub(super) fn forgery(site: &Site) -> Result<Stood> {
         ensure!(status == 403, "{status} for {lines:?}");
     }
     ensure!(change(&[&jar, &right])? < 300, "the page itself is refused");
-    let refused = site.refusals("session.revoke_others", "csrf_refused", None, attempts.len())?;
+    let refused = site.refusals("session.revoke_others", "csrf_refused", None, 2)?;
+    let foreign = site.refusals("session.revoke_others", "foreign_origin", None, 3)?;
     Ok(Stood {
         requests: attempts.len(),
         answer: "403 for each; the site's own page is served".into(),
-        trace: format!("{refused} × `csrf_refused`"),
+        trace: format!("{refused} × `csrf_refused`, {foreign} × `foreign_origin`"),
     })
 }

@@ -120,15 +120,15 @@ curl -sS -w '\n' $API/api/v1/me -H "authorization: Bearer $TOKEN""#,
     },
     Step {
         heading: "",
-        says: "The tables are append-only, for whoever has the database too:",
+        says: "The tables are append-only, for whoever has the database too (who waits for the service's own writes):",
         // How the program words its errors differs from version to version.
-        command: r#"sqlite3 data/violentutf.db "DELETE FROM audit_intake" 2>&1 | grep -o 'audit records are append-only'"#,
+        command: r#"sqlite3 -cmd '.timeout 5000' data/violentutf.db "DELETE FROM audit_intake" 2>&1 | grep -o 'audit records are append-only'"#,
         shows: &["append-only"],
     },
     Step {
         heading: "",
         says: "A determined administrator of the database takes the trigger away and turns the failed guess into a success:",
-        command: r#"sqlite3 data/violentutf.db "
+        command: r#"sqlite3 -cmd '.timeout 5000' data/violentutf.db "
   DROP TRIGGER audit_intake_no_update;
   UPDATE audit_intake
      SET body = CAST(replace(CAST(body AS TEXT), '\"result\":\"refused\"', '\"result\":\"success\"') AS BLOB)

@@ -1,4 +1,5 @@
-//! Stands in for `sqlite3 FILE SQL` where that program is not installed: one line a row, columns of text joined by `|`.
+//! Stands in for `sqlite3 [-cmd '.timeout MS'] FILE SQL` where that program is not installed: one line a row, columns of text joined
+//! by `|`. It waits for a lock in any case.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -19,7 +20,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if_eq("-cmd").is_some() {
+        let _timeout = arguments.next();
+    }
     let (Some(file), Some(statements), None) = (arguments.next(), arguments.next(), arguments.next()) else {
         bail!("usage: sqlite3 FILE SQL");
     };

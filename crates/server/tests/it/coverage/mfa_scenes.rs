@@ -30,7 +30,7 @@ pub(super) async fn verify(stage: &mut Stage, status: u16) -> Wish {
     if status == 403 {
         let body =
             json!({"challenge": challenge, "method": "backup_code", "code": code, "session": "cookie"});
-        return wish.json(body).from_page("https://elsewhere.example");
+        return wish.json(body).shown_on("https://elsewhere.example");
     }
     wish.json(json!({"challenge": challenge, "method": "backup_code", "code": code}))
 }

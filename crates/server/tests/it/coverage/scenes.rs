@@ -67,7 +67,7 @@ impl Wish {
         }
     }
     /// As a browser that shows a page of that origin.
-    pub(super) fn from_page(self, origin: &'static str) -> Self {
+    pub(super) fn shown_on(self, origin: &'static str) -> Self {
         Self {
             origin: Some(origin),
             ..self
@@ -248,22 +248,13 @@ async fn auth(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
             let name = format!("new{}", stage.next());
             Wish::to(what.1).json(account(&Person::new(&name)))
         }
-        ("POST", "/api/v1/auth/login") => {
-            let person = stage.nobody.person.clone();
-            let password = if status == 401 {
-                "not the right pass phrase"
-            } else {
-                &person.password
-            };
-            Wish::to(what.1).json(json!({"username": person.username, "password": password}))
-        }
         ("POST", "/api/v1/auth/session") if status == 403 => {
             let person = stage.nobody.person.clone();
             Wish::to(what.1)
                 .json(json!({"username": person.username, "password": person.password}))
-                .from_page("https://elsewhere.example")
+                .shown_on("https://elsewhere.example")
         }
-        ("POST", "/api/v1/auth/session") => {
+        ("POST", "/api/v1/auth/login" | "/api/v1/auth/session") => {
             let person = stage.nobody.person.clone();
             let password = if status == 401 {
                 "not the right pass phrase"
