@@ -3,7 +3,7 @@
 use vutf_kernel::{PortError, Secret};
 
 use super::{Invitation, InvitationInvalid};
-use crate::{Email, refresh::TokenHash, role, work::Work};
+use crate::{Email, UserStatus, refresh::TokenHash, role, work::Work};
 
 /// The invitation, for one caller, if it is good for `email` now.
 pub(crate) async fn accept<C, E>(
@@ -36,13 +36,14 @@ async fn stands<C>(work: &mut Work<'_, C>, invitation: &Invitation) -> Result<bo
     };
     let organization = invitation.organization_id;
     let found = work.tx.users().find(organization, inviter).await?;
-    if !found.is_some_and(|inviter| inviter.may_sign_in()) {
+    // A program may have invited by its key.
+    if !found.is_some_and(|inviter| inviter.status == UserStatus::Active && !inviter.stamps.is_deleted()) {
         return Ok(false);
-    }
-    if invitation.roles.iter().all(|name| name == role::USER) {
-        return Ok(true);
     }
     let held = work.tx.roles().of_user(organization, inviter).await?;
     let held = role::grants(&held);
+    if invitation.roles.iter().all(|name| name == role::USER) {
+        return Ok(held.allow(&role::permission::USERS_WRITE));
+    }
     Ok(held.allow(&role::permission::ROLES_ASSIGN) && held.covers(&role::grants(&invitation.roles)))
 }

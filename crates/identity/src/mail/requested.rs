@@ -4,7 +4,7 @@ use vutf_kernel::{Detail, Outcome, PortError, UserId};
 
 use super::{Letter, MailKind, post};
 use crate::{
-    Email, LoginName, User, UserStatus, action,
+    Email, LoginName, User, UserKind, UserStatus, action,
     guard::{GuardKey, GuardState},
     link::{self, LinkPurpose},
     work::{About, Work},
@@ -90,6 +90,9 @@ async fn obstacle(
     let (now, organization) = (work.now(), work.ctx.organization_id);
     if matches!(user.status, UserStatus::Locked | UserStatus::Disabled) {
         return Ok(Some(user.status.as_str()));
+    }
+    if user.kind == UserKind::Service {
+        return Ok(Some("service_account"));
     }
     if purpose == LinkPurpose::VerifyEmail && user.email_verified_at.is_some() {
         return Ok(Some("already_verified"));

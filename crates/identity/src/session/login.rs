@@ -357,10 +357,9 @@ pub(super) async fn settle(work: &mut Work<'_, Proof>, user: &User) -> Result<Ti
         // The order in which they are counted: places before accounts.
         network::uncount(work).await?;
     }
-    if proof.rehashed.is_some() {
-        // One at a time from here on: a hash of the old password must not overwrite a change, nor be made twice.
-        work.tx.guards().lock(organization, &key, now).await?;
-    }
+    // One at a time from here on: a session must not outlive a change of the password that it was opened with, and a hash of the old
+    // one must not overwrite the new one, nor be made twice.
+    work.tx.guards().lock(organization, &key, now).await?;
     let record = work.tx.passwords().find(organization, user.id).await?;
     // A parallel sign-in may have hashed the same password anew: that keeps `changed_at`.
     let same = |now: &PasswordRecord| {

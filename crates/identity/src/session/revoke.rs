@@ -4,6 +4,7 @@ use vutf_kernel::{Actor, Ctx, Detail, Outcome, SessionId};
 
 use crate::{
     Identity, action,
+    link::{self, LinkPurpose},
     refusal::{RuleError, use_case_error},
     role::permission,
     work::{About, Work},
@@ -91,6 +92,8 @@ async fn others(mut work: Work<'_, ()>) -> Result<Vec<SessionId>, RevokeSessionE
             now,
         )
         .await?;
+    // Whoever is ended may have asked for another address.
+    link::end(&mut work, user_id, &[LinkPurpose::ChangeEmail]).await?;
     let about = About::kind(action::SESSION_REVOKE_OTHERS).of(user_id);
     let count = i64::try_from(ended.len()).unwrap_or(i64::MAX);
     work.raise(&about, Outcome::Success, |event| {

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Identity, User, action, device,
+    guard::GuardKey,
     mfa::{MfaChallenge, Presented, prove},
     refresh::TokenHash,
     refusal::use_case_error,
@@ -107,6 +108,9 @@ async fn still_open(
     if let Some(reason) = obstacle(&user) {
         return Ok(Err(reason));
     }
+    // After a change of the password that is under way, as at the first step.
+    let (key, now) = (GuardKey::password_of(user.id), work.now());
+    work.tx.guards().lock(organization, &key, now).await?;
     let password = work.tx.passwords().find(organization, user.id).await?;
     let same = password.is_some_and(|record| record.changed_at == waiting.password_changed_at);
     Ok(match (user.epoch == waiting.epoch, same) {

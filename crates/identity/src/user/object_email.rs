@@ -5,6 +5,8 @@ use vutf_kernel::{Ctx, Detail, Outcome, PortError, Secret, UserId};
 use super::{User, reach::save_names};
 use crate::{
     Identity, IdentityTaken, LoginName, action,
+    api_key::revoke::end_all,
+    guard::GuardKey,
     link::{self, Link, LinkInvalid, LinkPurpose},
     mail::{self, MailKind},
     refusal::use_case_error,
@@ -90,6 +92,12 @@ async fn is_free(work: &mut Work<'_, ObjectEmail>, link: &Link) -> Result<bool, 
 /// Whoever asked for the change is out, and only the owner of the old address comes in again.
 async fn shut(work: &mut Work<'_, ObjectEmail>, user: &User, link: &Link) -> Result<(), PortError> {
     let (now, organization) = (work.now(), user.organization_id);
+    // A change of the password that is under way comes before or not at all.
+    work.tx
+        .guards()
+        .lock(organization, &GuardKey::password_of(user.id), now)
+        .await?;
+    end_all(work, user).await?;
     work.tx.passwords().remove(organization, user.id).await?;
     work.tx
         .sessions()

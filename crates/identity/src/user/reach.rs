@@ -5,6 +5,7 @@ use vutf_kernel::{Action, Detail, Fault, Outcome, Permission, PortError, Timesta
 use super::{TransitionError, User, UserStatus};
 use crate::{
     IdentityTaken, RuleError,
+    link::{self, LinkPurpose},
     role::{self, permission},
     work::{About, Work},
 };
@@ -117,6 +118,7 @@ pub(crate) async fn save_and_end_sessions<C>(
     user: &User,
 ) -> Result<(), PortError> {
     save(work, user).await?;
+    link::end(work, user.id, &LinkPurpose::ENDED_BY_PASSWORD).await?;
     let (now, by) = (work.now(), work.by());
     let ended = work
         .tx

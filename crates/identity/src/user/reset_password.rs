@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vutf_kernel::{Ctx, Detail, Outcome, Secret, Stamps, UserId};
 
-use super::{User, UserStatus, reach::save};
+use super::{User, UserKind, UserStatus, reach::save};
 use crate::{
     Identity, action,
     guard::{GuardKey, GuardState},
@@ -88,6 +88,7 @@ async fn account<C>(
     let purpose = LinkPurpose::ResetPassword;
     let (link, user) = link::look_up::<_, ResetPasswordError>(work, token, purpose).await?;
     match user.status {
+        _ if user.kind == UserKind::Service => Err(LinkInvalid::of(user.id, "service_account").into()),
         UserStatus::Active | UserStatus::Unverified => Ok((link, user)),
         barred => Err(LinkInvalid::of(user.id, barred.as_str()).into()),
     }

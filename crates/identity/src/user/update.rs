@@ -1,14 +1,15 @@
 //! Changes the data of an account.
 
-use vutf_kernel::{Ctx, Detail, Outcome, UserId};
+use vutf_kernel::{Actor, Ctx, Detail, Outcome, UserId};
 
 use super::{
-    User,
-    reach::{reach, save_names},
+    User, UserStatus,
+    reach::{not_self, reach, save_names},
 };
 use crate::{
     Change, DisplayName, Email, Identity, IdentityTaken, Phone, RuleError, Username, VersionError, action,
     link::{self, LinkPurpose},
+    mail::{self, MailKind},
     refusal::use_case_error,
     role::permission,
     work::{About, Work},
@@ -64,15 +65,20 @@ async fn apply(mut work: Work<'_, UpdateUser>) -> Result<User, UpdateError> {
         user.username = username.clone();
     }
     if let Some(email) = command.email.as_ref().filter(|email| **email != before.email) {
+        may_set_address(&work, user.id)?;
         user.email = email.clone();
         user.email_verified_at = Some(work.now());
+        if user.status == UserStatus::Unverified {
+            user.status = UserStatus::Active;
+        }
     }
     user.display_name = command.display_name.apply(user.display_name);
     user.phone = command.phone.apply(user.phone);
     save_names::<_, UpdateError>(&mut work, &user).await?;
     if user.email != before.email {
-        // What was mailed to the old address is good for nothing any more.
-        link::end(&mut work, user.id, &LinkPurpose::ALL).await?;
+        // What was mailed to the old address is good for nothing any more, but for an objection.
+        link::end(&mut work, user.id, &LinkPurpose::ENDED_BY_ADDRESS).await?;
+        mail::notify(&mut work, &user, MailKind::EmailChanged, &before.email).await?;
     }
     let fields = changed_fields(&before, &user);
     let about = About::written(action::USER_UPDATE, &user);
@@ -81,6 +87,16 @@ async fn apply(mut work: Work<'_, UpdateUser>) -> Result<User, UpdateError> {
     })
     .await?;
     Ok(user)
+}
+
+/// Whoever has the address has the account: one's own changes with a fresh proof and a link (`change_email`), and a program sets
+/// nobody's.
+fn may_set_address<C>(work: &Work<'_, C>, user: UserId) -> Result<(), RuleError> {
+    not_self(work, user)?;
+    match work.ctx.actor {
+        Actor::ApiKey { .. } => Err(RuleError::Exceeds),
+        _ => Ok(()),
+    }
 }
 
 /// Names, never values: values are personal data.

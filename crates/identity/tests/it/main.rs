@@ -23,5 +23,6 @@ mod redaction;
 mod refresh;
 mod refusals;
 mod roles;
+mod seams;
 mod sessions;
 mod support;

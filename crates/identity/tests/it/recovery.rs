@@ -45,7 +45,7 @@ fn postman() -> Ctx {
     Ctx::internal(OrganizationId::DEFAULT, actor, request())
 }
 
-fn mailing(verified_at_once: bool) -> World {
+pub(super) fn mailing(verified_at_once: bool) -> World {
     let mut settings = Settings::new("https://id.example.org", "violentutf-api");
     settings.open_registration = true;
     settings.verified_at_once = verified_at_once;
@@ -59,7 +59,7 @@ impl World {
     }
 
     /// Everything that is sent now.
-    async fn caught(&self) -> Vec<Mail> {
+    pub(super) async fn caught(&self) -> Vec<Mail> {
         let site = Site::new("https://app.example.org");
         let mut mails = Vec::new();
         loop {
@@ -352,7 +352,7 @@ async fn a_link_is_good_for_its_purpose_alone() {
 }
 
 /// Asks for a change; answers the tokens for the new and for the old address.
-async fn changing(world: &World, ctx: &Ctx, to: &str) -> (String, String) {
+pub(super) async fn changing(world: &World, ctx: &Ctx, to: &str) -> (String, String) {
     change_email(ctx, &world.id, ChangeEmail { email: email(to) })
         .await
         .unwrap();
@@ -369,7 +369,7 @@ async fn changing(world: &World, ctx: &Ctx, to: &str) -> (String, String) {
     (change, object)
 }
 
-async fn confirmed(world: &World, token: &str) -> Result<(), ConfirmEmailError> {
+pub(super) async fn confirmed(world: &World, token: &str) -> Result<(), ConfirmEmailError> {
     let token = secret(token);
     confirm_email(&anonymous(), &world.id, ConfirmEmail { token }).await
 }
