@@ -40,7 +40,7 @@ pub(super) async fn run(action: args::User, sources: &Sources, out: &mut Output)
             service.close().await;
             done
         }
-        args::User::Import { file, dry_run } => import::run(&file, dry_run, sources, out).await,
+        args::User::Import { file, dry_run } => Box::pin(import::run(&file, dry_run, sources, out)).await,
         args::User::Unlock { user } => {
             let service = start::service(sources).await?;
             let done = lift(&service, &user, out).await;

@@ -175,14 +175,19 @@ impl Place {
     }
 }
 
-/// Whether every account can reach and read the file that `path` leads to.
+/// Whether every account can reach and read the file that `path` leads to: by the path as it is given, too, since the interpreter of
+/// an environment is a link to one that stands elsewhere.
 fn is_open(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     let Ok(real) = path.canonicalize() else {
         return false;
     };
     let mode = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.permissions().mode());
-    mode(&real) & 0o004 != 0 && real.ancestors().skip(1).all(|parent| mode(parent) & 0o001 != 0)
+    let reachable = |path: &Path| {
+        let mut parents = path.ancestors().skip(1);
+        parents.all(|parent| parent.as_os_str().is_empty() || mode(parent) & 0o001 != 0)
+    };
+    mode(&real) & 0o004 != 0 && reachable(path) && reachable(&real)
 }
 
 /// Free space in KiB, from the fourth column of POSIX `df -Pk`.
