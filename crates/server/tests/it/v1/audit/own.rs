@@ -112,5 +112,11 @@ async fn the_parts_of_the_list_meet() {
         parts.extend(more);
         next = then;
     }
-    assert_eq!(parts[1..], whole[..], "and the look at the whole in front");
+    // The newest may have had no place yet at the first look.
+    let ids = |lines: &[Value]| -> Vec<Value> { lines.iter().map(|line| line["id"].clone()).collect() };
+    assert_eq!(
+        ids(&parts[1..]),
+        ids(&whole),
+        "and the look at the whole in front"
+    );
 }
