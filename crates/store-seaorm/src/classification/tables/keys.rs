@@ -1,0 +1,138 @@
+//! Tables of keys, their jobs and the leases of work.
+
+use crate::classification::{
+    ColumnClass::{self, Account, Count, Hash, Id, Mac, Pseudonym, Time, Tolerated, Word, Wrapped},
+    ColumnClasses,
+};
+
+/// Each table and its columns.
+pub(super) const TABLES: &[(&str, ColumnClasses)] = &[
+    (
+        "leases",
+        &[
+            ("name", Tolerated("the name of a kind of work")),
+            ("holder", Id),
+            ("epoch", Count),
+            ("expires_at", Time),
+        ],
+    ),
+    (
+        "crypto_keys",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("subject_id", Pseudonym),
+            ("purpose", Word),
+            ("key_version", Count),
+            ("algorithm", Word),
+            ("state", Word),
+            ("wrapped", Wrapped),
+            ("wrapped_by", Word),
+            ("public_key", Hash),
+            ("fingerprint", Hash),
+            ("created_at", Time),
+            ("activated_at", Time),
+            ("state_changed_at", Time),
+            ("not_after", Time),
+            ("revision", Count),
+            ("mac", Mac),
+        ],
+    ),
+    (
+        "key_transitions",
+        &[
+            ("key_id", Id),
+            ("revision", Count),
+            ("organization_id", Id),
+            ("from_state", Word),
+            ("to_state", Word),
+            ("occurred_at", Time),
+            ("actor_kind", Word),
+            ("actor_id", Pseudonym),
+            ("reason", Word),
+            ("note", NOTE),
+            ("event_id", Id),
+        ],
+    ),
+    (
+        "keysets",
+        &[
+            ("organization_id", Id),
+            ("purpose", Word),
+            ("minimum_version", Count),
+            ("suspended_may_process", Word),
+            ("cryptoperiod", Time),
+            ("message_limit", Count),
+            ("byte_limit", Count),
+            ("revision", Count),
+            ("updated_at", Time),
+            ("authenticated_by", Id),
+            ("mac", Mac),
+        ],
+    ),
+    (
+        "approvals",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("action", Word),
+            ("subject_id", Id),
+            ("subject_revision", Count),
+            ("reason", Word),
+            ("note", NOTE),
+            ("requested_by", Pseudonym),
+            ("requested_at", Time),
+            ("expires_at", Time),
+            ("state", Word),
+            ("decided_by", Pseudonym),
+            ("decided_at", Time),
+            ("revision", Count),
+            ("authenticated_by", Id),
+            ("mac", Mac),
+        ],
+    ),
+    (
+        "key_usage",
+        &[
+            ("key_id", Id),
+            ("organization_id", Id),
+            ("messages", Count),
+            ("bytes", Count),
+            ("revision", Count),
+            ("authenticated_by", Id),
+            ("mac", Mac),
+        ],
+    ),
+    (
+        "erasures",
+        &[
+            ("id", Id),
+            ("organization_id", Id),
+            ("subject_id", Pseudonym),
+            ("erased_at", Time),
+            ("certificate", Account),
+        ],
+    ),
+    (
+        "key_jobs",
+        stamped![
+            ("id", Id),
+            ("organization_id", Id),
+            ("kind", Word),
+            ("purpose", Word),
+            ("state", Word),
+            ("rows_per_second", Count),
+            ("cursor", Id),
+            ("pass_number", Count),
+            ("pass_started_at", Time),
+            ("pass_found", Count),
+            ("pass_stuck", Count),
+            ("rows_done", Count),
+            ("rows_skipped", Count),
+            ("rows_total", Count),
+            ("error", Word),
+        ],
+    ),
+];
+
+const NOTE: ColumnClass = Tolerated("why a key's state was changed, by a custodian, about a key");
