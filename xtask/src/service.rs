@@ -1,6 +1,6 @@
 //! The real binary as a task uses it: started, and signed in to as its first administrator.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -64,6 +64,11 @@ impl Service {
         let token = answer["access_token"].as_str().context("no access token")?;
         token.clone_into(&mut self.token);
         Ok(())
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.builder.data()
     }
 
     /// The administrator's access token.

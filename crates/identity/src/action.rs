@@ -80,6 +80,8 @@ actions! {
     PASSWORD_REHASH = "password.rehash" on "user",
     #[doc = "Somebody asks how strong a password would be. Nothing of it is kept."]
     PASSWORD_ASSESS = "password.assess" on "password",
+    #[doc = "A corpus of breached passwords is asked, and does not answer: the lists that are here decide alone."]
+    PASSWORD_BREACH_LOOKUP = "password.breach_lookup" on "password",
     #[doc = "A user's roles are replaced."]
     ROLE_ASSIGN = "role.assign" on "user",
     #[doc = "Roles are shown."]

@@ -105,7 +105,7 @@ pub async fn create_admin(ctx: &Ctx, id: &Identity, command: CreateAdmin) -> Res
         password,
     } = command;
     let done = if ctx.is_trusted() {
-        match account(id, username, email, &password).await {
+        match account(ctx, id, username, email, &password).await {
             Ok(account) => id.run(ctx, account, |work| Box::pin(add(work))).await,
             Err(error) => Err(error),
         }
@@ -163,7 +163,7 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: Bootstrap) -> Result<User, B
         Box::pin(async move { check(&mut work, token).await })
     })
     .await?;
-    let account = account(id, username, email, &password).await?;
+    let account = account(ctx, id, username, email, &password).await?;
     id.run(ctx, (token, account), |work| Box::pin(consume(work)))
         .await
 }
@@ -200,6 +200,7 @@ async fn add(mut work: Work<'_, NewAccount>) -> Result<User, BootstrapError> {
 }
 
 async fn account(
+    ctx: &Ctx,
     id: &Identity,
     username: Username,
     email: Email,
@@ -207,6 +208,7 @@ async fn account(
 ) -> Result<NewAccount, BootstrapError> {
     let context = PasswordContext::new(&username, &email);
     id.settings.password.check(password, context)?;
+    id.refuse_breached::<BootstrapError>(ctx, password).await?;
     Ok(NewAccount {
         kind: UserKind::Person,
         phc: Some(id.hash_password(password).await?),

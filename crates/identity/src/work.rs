@@ -271,7 +271,7 @@ impl Identity {
         self.ended(ctx, about, Outcome::Success).await
     }
 
-    async fn ended(&self, ctx: &Ctx, about: About, outcome: Outcome) -> Result<(), PortError> {
+    pub(crate) async fn ended(&self, ctx: &Ctx, about: About, outcome: Outcome) -> Result<(), PortError> {
         let event = {
             let mut entropy = self.ambient.entropy();
             let mut env = Env {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod audit_search;
+mod cpu;
 mod crypto;
 mod identity;
 mod kek;
@@ -11,7 +12,7 @@ mod start;
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
 use serde_json::Value;
 
@@ -85,6 +86,20 @@ fn lines_with(package: &str, features: &str, bench: &str, arguments: &[&str]) ->
     let text = output_of(command.args(arguments))?;
     let json = text.lines().filter(|line| line.starts_with('{'));
     json.map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+/// A bench of the service, built for release, to be started like the service.
+fn built(bench: &str) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["bench", "--no-run", "--package", "vutf-server", "--bench", bench]);
+    let text = output_of(command.args(["--message-format", "json"]))?;
+    let messages = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages
+        .filter(|message| message.pointer("/target/name").and_then(Value::as_str) == Some(bench))
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .with_context(|| format!("cargo built no bench {bench}"))
 }
 
 /// The service, built for release.

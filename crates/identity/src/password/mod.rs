@@ -2,6 +2,7 @@
 
 pub mod argon2;
 pub mod blocklist;
+pub mod breach;
 pub mod calibrate;
 pub mod foreign;
 pub mod policy;
@@ -15,6 +16,7 @@ use vutf_kernel::{Class, PortError, Secret};
 pub use self::{
     argon2::{Argon2Params, Argon2Scheme, ParamsError},
     blocklist::{Blocklist, BlocklistError},
+    breach::{BreachRanges, RangePrefix},
     foreign::{HashFormatError, ImportedHash},
     policy::{PasswordContext, PasswordError, PasswordPolicy},
     strength::{Assess, Strength},

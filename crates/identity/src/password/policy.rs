@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use unicode_normalization::UnicodeNormalization;
 use vutf_kernel::{Class, Secret};
 
-use super::blocklist::Blocklist;
+use super::{blocklist::Blocklist, breach::BreachRanges};
 use crate::{DisplayName, Email, Username};
 
 /// Longer passwords are refused, never cut. ASVS 5.0 §6.2.9 asks for at least 64 characters; 1 KiB is ample for a passphrase.
@@ -21,11 +21,23 @@ const SHORTEST_UNIT: usize = 3;
 const PRODUCT: &str = "violentutf";
 
 /// What a password must be like.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PasswordPolicy {
     min_length: usize,
     lists: Arc<[Blocklist]>,
     words: Arc<[String]>,
+    ranges: Option<Arc<dyn BreachRanges>>,
+}
+
+impl fmt::Debug for PasswordPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordPolicy")
+            .field("min_length", &self.min_length)
+            .field("lists", &self.lists.len())
+            .field("words", &self.words.len())
+            .field("ranges", &self.ranges.is_some())
+            .finish()
+    }
 }
 
 /// Why a password was refused: a stable code and a sentence that says what would be accepted.
@@ -119,6 +131,7 @@ impl Default for PasswordPolicy {
             min_length: 15,
             lists: Arc::new([Blocklist::built_in()]),
             words: Arc::new([]),
+            ranges: None,
         }
     }
 }
@@ -147,6 +160,18 @@ impl PasswordPolicy {
     pub fn with_words(self, words: impl IntoIterator<Item = String>) -> Self {
         let words = words.into_iter().map(|word| word.to_lowercase()).collect();
         Self { words, ..self }
+    }
+    /// With a corpus of breached passwords that is asked by range.
+    #[must_use]
+    pub fn asking(self, ranges: Arc<dyn BreachRanges>) -> Self {
+        Self {
+            ranges: Some(ranges),
+            ..self
+        }
+    }
+    /// Where breached passwords are asked for, if anywhere.
+    pub fn ranges(&self) -> Option<&dyn BreachRanges> {
+        self.ranges.as_deref()
     }
     /// The minimum length in code points.
     pub fn min_length(&self) -> usize {

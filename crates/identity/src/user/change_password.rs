@@ -119,6 +119,7 @@ async fn attempt(
         let detail = "it is the present one; choose another";
         return Err(PasswordError::new("password_unchanged", detail).into());
     }
+    id.refuse_breached::<ChangePasswordError>(ctx, &new).await?;
     let attempt = id.run(ctx, new.clone(), |work| Box::pin(admit(work))).await?;
     let phc = prove(id, &*permit, &attempt, &current, &new).await?;
     drop(permit);
@@ -192,6 +193,11 @@ async fn apply(mut work: Work<'_, Renewal>) -> Result<PasswordChanged, ChangePas
     let key = GuardKey::password_of(user.id);
     // One change at a time: the counter's row is the lock.
     work.tx.guards().lock(organization, &key, now).await?;
+    // Whoever ended the session since it was looked at may have meant whoever is in it.
+    let session = work.tx.sessions().find(organization, renewal.session_id).await?;
+    session
+        .filter(|session| session.revoked_at.is_none() && session.epoch == user.epoch)
+        .ok_or(ChangePasswordError::NotSignedIn)?;
     let stored = work.tx.passwords().find(organization, user.id).await?;
     // A sign-in may have hashed the same password anew: that keeps `changed_at`.
     let stored = stored

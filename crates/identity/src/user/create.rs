@@ -73,6 +73,7 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: CreateUser) -> Result<User, 
     let phc = match &command.password {
         Some(password) => {
             id.settings.password.check(password, context)?;
+            id.refuse_breached::<CreateError>(ctx, password).await?;
             Some(id.hash_password(password).await?)
         }
         None => None,

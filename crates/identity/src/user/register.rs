@@ -70,6 +70,7 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: Register) -> Result<User, Re
     } = command;
     let context = PasswordContext::new(&username, &email);
     id.settings.password.check(&password, context)?;
+    id.refuse_breached::<RegisterError>(ctx, &password).await?;
     let account = NewAccount {
         kind: UserKind::Person,
         phc: Some(id.hash_password(&password).await?),

@@ -67,6 +67,7 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: ResetPassword) -> Result<Use
     let ResetPassword { token, password } = command;
     let asked = (token.clone(), password.clone());
     id.run(ctx, asked, |work| Box::pin(admit(work))).await?;
+    id.refuse_breached::<ResetPasswordError>(ctx, &password).await?;
     let phc = id.hash_password(&password).await?;
     id.run(ctx, Renewal { token, phc }, |work| Box::pin(apply(work)))
         .await

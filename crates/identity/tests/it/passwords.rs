@@ -133,6 +133,22 @@ async fn what_the_policy_refuses_costs_no_attempt_and_the_same_again_is_refused(
     assert_eq!(error.code(), "not_signed_in");
 }
 
+/// The request passed the guard, and the owner ended its session before the new password was written.
+#[tokio::test]
+async fn a_session_that_ended_meanwhile_changes_nothing() {
+    let world = World::new();
+    world.user("ada", &[]).await;
+    let late = world.ctx(&world.login("ada").await).await;
+    let own = world.ctx(&world.login("ada").await).await;
+    vutf_identity::session::revoke::revoke_others(&own, &world.id)
+        .await
+        .unwrap();
+    let error = change(&world, &late, PASSWORD, NEXT).await.unwrap_err();
+    assert_eq!(error.code(), "not_signed_in");
+    assert_eq!(world.refusals("password.change"), ["not_signed_in"]);
+    world.try_login("ada", PASSWORD).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_parallel_changes_one_holds() {
     let world = std::sync::Arc::new(World::new());

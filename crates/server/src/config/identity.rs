@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::macros::{choice, settings};
+use super::{
+    HttpUrl,
+    macros::{choice, settings},
+};
 
 choice! {
     /// Who may create an account.
@@ -73,6 +76,8 @@ settings! {
         api_keys: ApiKeys,
         /// Mailed links.
         links: Links,
+        /// Passwords that came to light elsewhere.
+        breaches: Breaches,
     }
 }
 
@@ -89,6 +94,17 @@ settings! {
         max_overlap: Duration = DAY * 7, ceiling = DAY * 7, source = "NIST SP 800-57 part 1, section 5.3.4";
         /// Live keys of one account; one that was rotated and lives on counts with its successor.
         per_owner: u16 = 20, floor = 1, ceiling = 100;
+    }
+}
+
+settings! {
+    /// Passwords that came to light in breaches of others, beside the lists that are here.
+    pub struct Breaches("identity.breaches.") {
+        /// Where ranges of their hashes are asked for, such as `https://api.pwnedpasswords.com/range`; nobody is asked when unset. Five
+        /// digits of a hash are sent, and nothing else. When there is no answer the lists decide alone, and the log says so.
+        range_url: Option<HttpUrl> = None, source = "NIST SP 800-63B-4, 3.1.1.2; Have I Been Pwned, range API";
+        /// How long whoever sets a password waits for the answer.
+        timeout: Duration = Duration::from_secs(2), floor = Duration::from_millis(100), ceiling = Duration::from_secs(10);
     }
 }
 

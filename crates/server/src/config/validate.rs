@@ -7,7 +7,10 @@ use tracing_subscriber::EnvFilter;
 use vutf_audit::tlog::KeyName;
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, HeadPlace, alerts, export, mail, production, providers, witness};
+use super::{
+    Cidr, Config, ConfigError, HeadPlace, alerts, export, mail, private::is_local, production, providers,
+    witness,
+};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
@@ -18,6 +21,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     mail::check(config, errors, warnings);
     argon2(config, errors);
     passwords(config, errors);
+    breaches(config, errors);
     lifetimes(config, errors);
     proxies(config, errors);
     listeners(config, errors);
@@ -128,6 +132,17 @@ fn passwords(config: &Config, errors: &mut Vec<ConfigError>) {
             "identity.password_words",
             "names a word that is shorter than 4 characters, or longer than 64",
             "leave it out: what is so short occurs in good passwords",
+        ));
+    }
+}
+
+fn breaches(config: &Config, errors: &mut Vec<ConfigError>) {
+    let url = config.identity.breaches.range_url.as_ref();
+    if url.is_some_and(|url| !url.is_https() && !is_local(url.as_str()) && !config.private_network) {
+        errors.push(ConfigError::new(
+            "identity.breaches.range_url",
+            "it reaches another machine in the clear",
+            "use https://, or set private_network = true if only this deployment can reach that network",
         ));
     }
 }

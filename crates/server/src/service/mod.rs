@@ -7,6 +7,7 @@ mod alerts;
 mod analysis;
 mod audit_head;
 mod bootstrap;
+mod breaches;
 mod cache;
 mod checks;
 mod data_dir;

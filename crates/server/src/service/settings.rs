@@ -14,7 +14,7 @@ use vutf_identity::{
     session::{Lifetime, SessionPolicy},
 };
 
-use super::StartError;
+use super::{StartError, breaches};
 use crate::config::{Config, MailDelivery, Registration};
 
 pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
@@ -96,7 +96,10 @@ fn passwords(config: &Config) -> Result<PasswordPolicy, StartError> {
     let identity = &config.identity;
     let policy = PasswordPolicy::new(usize::from(identity.min_password_length))
         .map_err(|error| StartError::Hashing(error.to_string()))?;
-    let policy = policy.with_words(identity.password_words.iter().cloned());
+    let mut policy = policy.with_words(identity.password_words.iter().cloned());
+    if let Some(ranges) = breaches::ranges(config)? {
+        policy = policy.asking(ranges);
+    }
     let Some(path) = &identity.password_blocklist else {
         return Ok(policy);
     };

@@ -14,6 +14,7 @@ use crate::world::World;
 on_both!(
     a_link_that_somebody_else_made_is_refused,
     a_letter_that_was_moved_is_not_read,
+    a_row_that_was_changed_holds_nothing_up,
     an_invitation_to_other_roles_is_refused
 );
 
@@ -99,6 +100,42 @@ async fn a_letter_that_was_moved_is_not_read(world: World) {
     let due = world.store.due(factory.now(), 10).await.unwrap();
     assert_eq!(due.len(), 2);
     assert!(due.iter().all(|letter| letter.content.is_none()));
+}
+
+/// Whatever is written into a row, what waits behind it is found.
+async fn a_row_that_was_changed_holds_nothing_up(world: World) {
+    let mut factory = Factory::new(0x3FB4);
+    let user = person(&world, &mut factory).await;
+    let blob = if world.is_postgres() {
+        "'\\x00'::bytea"
+    } else {
+        "X'00'"
+    };
+    let changes = [
+        (format!("content_ct = {blob}"), 2),
+        ("request_id = 'two words'".to_owned(), 2),
+        ("attempts = -1".to_owned(), 2),
+        ("kind = 'nothing'".to_owned(), 1),
+    ];
+    for (change, found) in changes {
+        let good = factory.letter(Some(&user), MailKind::PasswordChanged);
+        let mut unit = world.unit().await;
+        unit.mail().remove_of(HOME, user.id).await.unwrap();
+        let bad = factory.letter(Some(&user), MailKind::Reset);
+        for letter in [&bad, &good] {
+            unit.mail().push(letter).await.unwrap();
+        }
+        unit.commit().await.unwrap();
+        let id = world.id(bad.id.as_uuid());
+        world
+            .sql(&format!("UPDATE mail_outbox SET {change} WHERE id = {id}"))
+            .await;
+        let due = world.store.due(factory.now(), 10).await.unwrap();
+        assert_eq!(due.len(), found, "{change}");
+        for letter in due {
+            assert_eq!(letter.content.is_some(), letter.id == good.id, "{change}");
+        }
+    }
 }
 
 async fn an_invitation_to_other_roles_is_refused(world: World) {

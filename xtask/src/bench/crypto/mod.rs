@@ -3,13 +3,13 @@
 
 mod site;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use self::site::{Ours, Scenario, Site, Transit};
-use crate::{client, output::say, workspace::output_of};
+use crate::{bench::cpu::Clock, client, output::say};
 
 /// How it is measured.
 #[derive(Debug, clap::Args)]
@@ -103,7 +103,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn measure(site: &dyn Site, scenario: Scenario, options: &Options, figures: &mut Figures) -> Result<()> {
     let (request, expected) = site.request(scenario)?;
-    let ticks = clock_ticks()?;
+    let clock = Clock::new()?;
     let mut before = 0.0;
     let ran = client::run(
         &request,
@@ -112,12 +112,12 @@ fn measure(site: &dyn Site, scenario: Scenario, options: &Options, figures: &mut
         Duration::from_secs(1),
         Duration::from_secs(options.seconds),
         || {
-            before = cpu_seconds(site.process(), ticks)?;
+            before = clock.seconds(site.process())?;
             Ok(())
         },
     )
     .with_context(|| format!("{}: {}", site.name(), scenario.name()))?;
-    figures.cpu += cpu_seconds(site.process(), ticks)? - before;
+    figures.cpu += clock.seconds(site.process())? - before;
     let items = ran.latencies.len() * scenario.items();
     figures.items += f64::from(u32::try_from(items)?);
     figures.seconds += ran.took.as_secs_f64();
@@ -157,37 +157,5 @@ impl Figures {
 
     fn cpu_per_item(&self) -> f64 {
         self.cpu / self.items
-    }
-}
-
-/// User and system time of a process, in seconds.
-fn cpu_seconds(process: u32, ticks: f64) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let used = ticks_of(&stat).context("/proc/PID/stat has no times")?;
-    Ok(f64::from(used) / ticks)
-}
-
-/// Fields 14 and 15 of proc(5); the second, the name, may hold anything but ends with the last parenthesis.
-fn ticks_of(stat: &str) -> Option<u32> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let user: u32 = fields.next()?.parse().ok()?;
-    let system: u32 = fields.next()?.parse().ok()?;
-    Some(user + system)
-}
-
-fn clock_ticks() -> Result<f64> {
-    let text = output_of(std::process::Command::new("getconf").arg("CLK_TCK"))?;
-    Ok(text.trim().parse()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_past_any_name() {
-        let stat = "42 (a ) b) S 1 42 42 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 9 0 1000 1 1";
-        assert_eq!(ticks_of(stat), Some(300));
     }
 }

@@ -3,6 +3,7 @@
 
 mod enumeration;
 mod logins;
+mod requests;
 mod storm;
 
 use std::{path::PathBuf, time::Duration};
@@ -27,7 +28,7 @@ pub(crate) struct Options {
     /// The service's binary, instead of a release build.
     #[arg(long)]
     program: Option<PathBuf>,
-    /// Only `enumeration`, `storm` or `logins`.
+    /// Only `requests`, `logins`, `storm` or `enumeration`.
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -38,8 +39,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         None => super::release()?,
     };
     let wants = |part: &str| part.contains(&options.only);
+    if wants("requests") {
+        requests::measure(Duration::from_secs(options.seconds))?;
+    }
     let home = tempfile::Builder::new().prefix("vutf-bench-").tempdir()?;
-    let service = Service::start(&program, home.path(), None)?;
+    let service = Service::start_with(&program, home.path(), None, &ONE_ADDRESS)?;
     if wants("logins") {
         logins::measure(&service, Duration::from_secs(options.seconds))?;
     }
@@ -51,6 +55,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     Ok(())
 }
+
+/// All wrong guesses come from one address here, and each kind is to be refused for its own reason.
+const ONE_ADDRESS: [(&str, &str); 2] = [
+    ("VUTF__IDENTITY__LOCKOUT__ADDRESS_FAILURES", "1000000"),
+    ("VUTF__IDENTITY__LOCKOUT__NETWORK_FAILURES", "1000000"),
+];
 
 const PASSWORD: &str = "seven quiet lanterns over the harbour";
 

@@ -6,6 +6,8 @@ mod aborts;
 mod api_keys;
 mod audit_modes;
 mod bad_start;
+mod breaches;
+mod crowd;
 mod database_outage;
 mod erasure;
 mod export;

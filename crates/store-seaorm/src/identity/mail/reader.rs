@@ -22,6 +22,8 @@ impl MailReader for SeaStore {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Letter>, PortError> {
         let query = Entity::find()
             .filter(Column::DueAt.lte(now.as_micros()))
+            // Of any other nobody could say what is to become of it: it waits, and is seen in the gauge.
+            .filter(Column::Kind.is_in(MailKind::ALL.iter().map(|kind| kind.as_str())))
             .order_by_asc(Column::DueAt)
             .order_by_asc(Column::Id)
             .limit(u64::from(limit));
@@ -57,20 +59,24 @@ pub(super) fn place<'a>(keyring: &'a Keyring, letter: &Letter) -> Place<'a> {
 
 fn letter(row: &Model, keyring: &Keyring, keys: &SubjectKeys) -> Result<Letter, PortError> {
     let broken = |column, problem| corrupt(TABLE, column, row.id, problem);
-    let attempts = u32::try_from(row.attempts);
+    let (request_id, attempts) = (RequestId::parse(&row.request_id), u32::try_from(row.attempts));
+    let is_whole = request_id.is_some() && attempts.is_ok();
     let mut letter = Letter {
         id: MailId::from_uuid(row.id),
         organization_id: OrganizationId::from_uuid(row.organization_id),
         user_id: row.user_id.map(UserId::from_uuid),
         kind: MailKind::parse(&row.kind).ok_or_else(|| broken("kind", "not a known kind"))?,
-        request_id: RequestId::parse(&row.request_id)
-            .ok_or_else(|| broken("request_id", "not a request id"))?,
+        request_id: request_id.unwrap_or_else(|| RequestId::from_uuid(row.id)),
         content: None,
-        attempts: attempts.map_err(|_| broken("attempts", "not a count"))?,
+        attempts: attempts.unwrap_or(u32::MAX),
         due_at: Timestamp::from_micros(row.due_at),
         expires_at: Timestamp::from_micros(row.expires_at),
         created_at: Timestamp::from_micros(row.created_at),
     };
+    if !is_whole {
+        tracing::error!(mail = %row.id, "a mail's row was changed; it is given up");
+        return Ok(letter);
+    }
     letter.content = match place(keyring, &letter).open(Column::ContentCt, keys, &row.content_ct) {
         Ok(Some(MailContent(text))) => content(&letter, &text),
         Ok(None) => None,
