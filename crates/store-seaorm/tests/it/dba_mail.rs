@@ -114,7 +114,7 @@ async fn a_row_that_was_changed_holds_nothing_up(world: World) {
     let changes = [
         (format!("content_ct = {blob}"), 2),
         ("request_id = 'two words'".to_owned(), 2),
-        ("attempts = -1".to_owned(), 2),
+        ("attempts = 9000000000".to_owned(), 2),
         ("kind = 'nothing'".to_owned(), 1),
     ];
     for (change, found) in changes {
