@@ -7,7 +7,9 @@ use tracing_subscriber::EnvFilter;
 use vutf_audit::tlog::KeyName;
 use vutf_identity::password::Argon2Params;
 
-use super::{Cidr, Config, ConfigError, HeadPlace, alerts, export, mail, production, providers, witness};
+use super::{
+    Cidr, Config, ConfigError, HeadPlace, alerts, export, mail, passkeys, production, providers, witness,
+};
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
@@ -16,6 +18,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     providers::check(config, errors, warnings);
     alerts::check(config, errors);
     mail::check(config, errors, warnings);
+    passkeys::check(config, errors);
     argon2(config, errors);
     passwords(config, errors);
     lifetimes(config, errors);

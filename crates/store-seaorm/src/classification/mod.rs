@@ -2,10 +2,8 @@
 //! column that is not here, a sealed one that does not hold bytes, and one whose name sounds personal and that says neither
 //! that it is sealed nor why it need not be.
 
-use self::{
-    ColumnClass::{Hash, Index, IndexVersion, Mac, Sealed, SealedElsewhere, Time, Tolerated, Wrapped},
-    tables::tables,
-};
+use self::ColumnClass::{Hash, Index, IndexVersion, Mac, Sealed, SealedElsewhere, Time, Tolerated, Wrapped};
+pub use self::tables::tables;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,5 +165,6 @@ mod tests {
         always(|row: &entity::api_keys::Model| &row.name_ct);
         always(|row: &entity::passwords::Model| &row.phc_ct);
         always(|row: &entity::totp_factors::Model| &row.secret_ct);
+        always(|row: &entity::passkeys::Model| &row.name_ct);
     }
 }

@@ -150,7 +150,18 @@ fn first_rows(world: &World) -> Vec<String> {
         ),
         mail_rows(&home, &one, &two, &blob),
         format!("UPDATE sessions SET idle_expires_at = 1, cookie_hash = {blob}, network_tag = {blob}, moved_at = 1 WHERE id = {two}"),
+        passkey_rows(&home, &one, &two, &blob, stamps),
     ]
+}
+
+fn passkey_rows(home: &str, one: &str, two: &str, blob: &str, stamps: &str) -> String {
+    format!(
+        "INSERT INTO passkeys (id, organization_id, user_id, credential_id, public_key, name_ct, transports, sign_count, \
+           backup_eligible, backed_up, {stamps}) \
+           VALUES ({two}, {home}, {one}, {blob}, {blob}, {blob}, 'internal', 1, TRUE, FALSE, 1, 1, 1);
+         INSERT INTO passkey_challenges (challenge_hash, organization_id, purpose, user_id, session_id, expires_at, created_at) \
+           VALUES ({blob}, {home}, 'register', {one}, {two}, 2, 1)"
+    )
 }
 
 fn mail_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
