@@ -36,6 +36,10 @@ impl EnrolmentPolicy {
         }
         self.roles.iter().any(|known| known == role)
     }
+    /// Whether whoever holds `roles` must have one, sooner or later: the last one is not removed.
+    pub(crate) fn demands(&self, roles: &[String]) -> bool {
+        roles.iter().any(|role| self.demanded_by(role))
+    }
     /// When whoever was given `roles` at these times must have one; `None`: never.
     pub(crate) fn due<'a>(
         &self,

@@ -10,12 +10,8 @@ use super::{
     own,
 };
 use crate::{
-    Identity, RuleError, action,
-    mail::MailKind,
-    refusal::use_case_error,
-    role::{self, permission},
-    session::list::others,
-    work::Work,
+    Identity, RuleError, action, mail::MailKind, refusal::use_case_error, role::permission,
+    session::list::others, work::Work,
 };
 
 use_case_error! {
@@ -57,7 +53,7 @@ async fn apply(mut work: Work<'_, ()>) -> Result<usize, RemoveError> {
     work.tx.mfa().remove_totp(organization, user).await?;
     if before.passkeys == 0 {
         let roles = work.tx.roles().of_user(organization, user).await?;
-        if role::demands_second_factor(&roles) {
+        if work.id.settings.enrolment.demands(&roles) {
             return Err(RemoveError::Demanded);
         }
         codes = without_codes(&mut work, user).await?;

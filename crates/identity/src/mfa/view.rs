@@ -3,7 +3,7 @@
 use vutf_kernel::{Ctx, Timestamp};
 
 use super::own;
-use crate::{Identity, RuleError, action, refusal::use_case_error, role, role::permission, work::Work};
+use crate::{Identity, RuleError, action, refusal::use_case_error, role::permission, work::Work};
 
 /// One's own second factors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,6 @@ async fn apply(mut work: Work<'_, ()>) -> Result<SecondFactors, ViewMfaError> {
         totp_confirmed_at: factor.and_then(|factor| factor.confirmed_at),
         passkeys,
         backup_codes_left,
-        demanded: role::demands_second_factor(&roles),
+        demanded: work.id.settings.enrolment.demands(&roles),
     })
 }

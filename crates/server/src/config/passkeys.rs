@@ -31,7 +31,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>) {
             errors.push(ConfigError::new("identity.second_factor.roles", problem, mend));
         }
     }
-    let (rp_id, _) = config.passkey_site();
+    let (rp_id, origins) = config.passkey_site();
     if !matches!(Host::parse(&rp_id), Ok(Host::Domain(domain)) if domain == rp_id) {
         let problem = format!("`{rp_id}` is no domain in lower case");
         let mend = "name a domain such as example.org, without scheme and port";
@@ -50,10 +50,11 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>) {
             errors.push(ConfigError::new("identity.passkeys.origins", problem, mend));
         }
     }
-    let outside = config.server.public_url.as_ref();
-    let outside = outside.filter(|url| !url.is_of_domain(&rp_id));
-    if config.identity.passkeys.origins.is_empty() && outside.is_some() {
-        let problem = format!("is empty, and `server.public_url` is not of `{rp_id}`");
+    let public = config.server.public_url.as_ref();
+    let outside = public.is_some_and(|url| url.domain().is_some() && !url.is_of_domain(&rp_id));
+    let nowhere = origins.is_empty() && rp_id != LOCALHOST;
+    if config.identity.passkeys.origins.is_empty() && (outside || nowhere) {
+        let problem = format!("is empty, and `server.public_url` is no page of `{rp_id}`");
         let mend = "name the pages on which passkeys are used";
         errors.push(ConfigError::new("identity.passkeys.origins", problem, mend));
     }
@@ -114,6 +115,8 @@ mod tests {
             &[rp, ("identity.passkeys.origins", "https://badexample.org")],
             &[rp, ("identity.passkeys.origins", "http://example.org")],
             &[rp, ("server.public_url", "https://example.com")],
+            &[rp, ("server.public_url", "http://192.0.2.1")],
+            &[rp],
             &[("identity.second_factor.roles", "admni")],
         ] {
             let refused = site(pairs).unwrap_err();
