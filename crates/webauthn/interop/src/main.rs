@@ -6,7 +6,11 @@ use std::io::{BufRead as _, Write as _, stdin, stdout};
 use passkey::{
     authenticator::{Authenticator, UiHint, UserCheck, UserValidationMethod},
     client::{Client, DefaultClientData},
-    types::{Passkey, ctap2::{Aaguid, Ctap2Error}},
+    crypto::rust_crypto::RustCryptoBackend,
+    types::{
+        Passkey,
+        ctap2::{Aaguid, Ctap2Error},
+    },
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -27,7 +31,10 @@ impl UserValidationMethod for Person {
         if matches!(hint, UiHint::InformExcludedCredentialFound(_)) {
             return Err(Ctap2Error::CredentialExcluded);
         }
-        Ok(UserCheck { presence, verification })
+        Ok(UserCheck {
+            presence,
+            verification,
+        })
     }
     fn is_presence_enabled(&self) -> bool {
         true
@@ -44,7 +51,7 @@ async fn main() -> Result<(), Failure> {
     let origin = std::env::args().nth(1).ok_or("name the page's origin")?;
     let origin = Url::parse(&origin)?;
     let store: Option<Passkey> = None;
-    let mut authenticator = Authenticator::new(Aaguid::new_empty(), store, Person);
+    let mut authenticator = Authenticator::new(Aaguid::new_empty(), store, Person, RustCryptoBackend);
     authenticator.set_make_credentials_with_signature_counter(true);
     let mut client = Client::new(authenticator).allows_insecure_localhost(true);
     for line in stdin().lock().lines() {
@@ -53,11 +60,11 @@ async fn main() -> Result<(), Failure> {
         let done = if asked["do"] == "create" {
             let options = serde_json::from_value(options)?;
             let made = client.register(&origin, options, DefaultClientData).await;
-            made.map(|made| serde_json::to_value(made))
+            made.map(serde_json::to_value)
         } else {
             let options = serde_json::from_value(options)?;
             let made = client.authenticate(&origin, options, DefaultClientData).await;
-            made.map(|made| serde_json::to_value(made))
+            made.map(serde_json::to_value)
         };
         let answer = match done {
             Ok(credential) => json!({"credential": credential?}),
