@@ -104,7 +104,7 @@ async fn with_second_factor(
     let challenge = challenged.challenge;
     let command = Verify {
         challenge,
-        factor,
+        factor: factor.into(),
         client: Client::default(),
     };
     match verify(ctx, id, command).await? {

@@ -36,6 +36,8 @@ pub trait HousekeepingRepo: Send {
     async fn remove_tokens(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes sign-ins that waited for a second factor until before `before`; how many, and at most `limit`.
     async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
+    /// Removes ceremonies of passkeys that were over before `before`; how many, and at most `limit`.
+    async fn remove_ceremonies(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes API keys that ended or expired before `before`; how many, and at most `limit`.
     async fn remove_api_keys(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError>;
     /// Removes links that were over before `before`; how many, and at most `limit`.
@@ -71,6 +73,8 @@ pub struct Swept {
     pub sessions: u64,
     /// Sign-ins that waited for a second factor in vain.
     pub challenges: u64,
+    /// Ceremonies of passkeys that nobody finished.
+    pub ceremonies: u64,
     /// API keys.
     pub api_keys: u64,
     /// Mailed links that nobody used in time.
@@ -107,15 +111,26 @@ async fn apply(mut work: Work<'_, Sweep>) -> Result<Swept, SweepError> {
     let sessions = repo.remove_sessions(before, limit).await?;
     // They live for minutes, and tell nothing that their events do not.
     let challenges = repo.remove_challenges(now, limit).await?;
+    let ceremonies = repo.remove_ceremonies(now, limit).await?;
     let api_keys = repo.remove_api_keys(before, limit).await?;
     let links = repo.remove_links(now, limit).await?;
     let invitations = repo.remove_invitations(now, limit).await?;
-    let counted = [guards, tokens, sessions, challenges, api_keys, links, invitations];
+    let counted = [
+        guards,
+        tokens,
+        sessions,
+        challenges,
+        ceremonies,
+        api_keys,
+        links,
+        invitations,
+    ];
     let swept = Swept {
         guards,
         tokens,
         sessions,
         challenges,
+        ceremonies,
         api_keys,
         links,
         invitations,
@@ -123,6 +138,7 @@ async fn apply(mut work: Work<'_, Sweep>) -> Result<Swept, SweepError> {
     };
     let counts = [
         ("api_keys", api_keys),
+        ("ceremonies", ceremonies),
         ("challenges", challenges),
         ("guards", guards),
         ("invitations", invitations),

@@ -14,6 +14,7 @@ pub mod mail;
 pub mod memory;
 pub mod mfa;
 pub mod network;
+pub mod passkey;
 pub mod password;
 pub mod refresh;
 mod refusal;

@@ -15,6 +15,7 @@ use crate::{
     link::LinkRepo,
     mail::MailRepo,
     mfa::repo::MfaRepo,
+    passkey::PasskeyRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     session::{Ends, Place, used::Used},
 };
@@ -249,7 +250,7 @@ pub trait RoleRepo: Send {
     /// Names of a user's roles, sorted.
     async fn of_user(&mut self, organization: OrganizationId, user: UserId)
     -> Result<Vec<String>, PortError>;
-    /// Replaces a user's roles.
+    /// Replaces a user's roles; those that stay were given when they were given.
     async fn assign(
         &mut self,
         organization: OrganizationId,
@@ -308,6 +309,8 @@ pub trait IdentityTx: Send {
     fn refresh(&mut self) -> &mut dyn RefreshRepo;
     /// Second factors.
     fn mfa(&mut self) -> &mut dyn MfaRepo;
+    /// Passkeys.
+    fn passkeys(&mut self) -> &mut dyn PasskeyRepo;
     /// API keys.
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo;
     /// Links that were mailed.

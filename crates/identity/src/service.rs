@@ -10,7 +10,9 @@ use crate::{
     device::DevicePolicy,
     guard::{GuardPolicy, KeyedHash},
     mail::MailSettings,
+    mfa::EnrolmentPolicy,
     network::NetworkPolicy,
+    passkey::{Ceremonies, PasskeyPolicy},
     password::{HashError, PasswordHasher, PasswordPolicy},
     session::{SessionPolicy, SessionStatusCache},
     token::{TokenSigner, VerifiedTokens},
@@ -50,6 +52,10 @@ pub struct Settings {
     pub sessions: SessionPolicy,
     /// How long API keys live, and how many there may be.
     pub api_keys: ApiKeyPolicy,
+    /// Who must have a second factor.
+    pub enrolment: EnrolmentPolicy,
+    /// For which site passkeys are.
+    pub passkeys: PasskeyPolicy,
     /// Mails and links.
     pub mail: MailSettings,
 }
@@ -74,6 +80,8 @@ impl Settings {
             devices: DevicePolicy::default(),
             sessions: SessionPolicy::default(),
             api_keys: ApiKeyPolicy::default(),
+            enrolment: EnrolmentPolicy::default(),
+            passkeys: PasskeyPolicy::default(),
             mail: MailSettings::default(),
         }
     }
@@ -100,6 +108,8 @@ pub struct Identity {
     pub names: Arc<dyn KeyedHash>,
     /// Vouches for known browsers.
     pub devices: Arc<dyn KeyedHash>,
+    /// Checks what authenticators answer.
+    pub ceremonies: Arc<dyn Ceremonies>,
     /// Time and randomness.
     pub ambient: Ambient,
     /// Numbers.

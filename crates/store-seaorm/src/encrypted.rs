@@ -7,7 +7,7 @@ use sea_orm::{
     ColIdx, QueryResult, TryGetError, TryGetable, Value,
     sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr},
 };
-use vutf_identity::{DisplayName, Email, Phone, Username, api_key::ApiKeyName};
+use vutf_identity::{DisplayName, Email, Phone, Username, api_key::ApiKeyName, passkey::PasskeyName};
 use vutf_kernel::Secret;
 
 /// The ciphertext of a `T`.
@@ -52,7 +52,7 @@ macro_rules! sealed {
     )+};
 }
 
-sealed!(Username, Email, DisplayName, Phone, ApiKeyName);
+sealed!(Username, Email, DisplayName, Phone, ApiKeyName, PasskeyName);
 
 /// A password in PHC string format.
 pub(crate) struct Phc(pub(crate) Secret<String>);

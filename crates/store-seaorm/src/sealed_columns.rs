@@ -37,7 +37,7 @@ const fn table(name: &'static str, columns: &'static [SealedColumn]) -> SealedTa
 }
 
 /// The tables, with their columns of ciphertexts.
-pub(crate) static SEALED_TABLES: [SealedTable; 9] = [
+pub(crate) static SEALED_TABLES: [SealedTable; 10] = [
     table(
         "users",
         &[
@@ -58,6 +58,7 @@ pub(crate) static SEALED_TABLES: [SealedTable; 9] = [
             personal("last_used_ip_ct"),
         ],
     ),
+    table("passkeys", &[personal("name_ct")]),
     table("account_links", &[personal("address_ct")]),
     table("invitations", &[column("email_ct")]),
     // Of a letter under its person's key, of a request under the table's: that is the one that rotates.
@@ -84,7 +85,9 @@ pub(crate) fn columns_of(table: &str) -> Option<Columns> {
         // Of whom an invitation is, nobody knows.
         "users" | "invitations" => ("id", "id"),
         "passwords" => ("user_id", "user_id"),
-        "sessions" | "totp_factors" | "api_keys" | "account_links" | "mail_outbox" => ("id", "user_id"),
+        "sessions" | "totp_factors" | "passkeys" | "api_keys" | "account_links" | "mail_outbox" => {
+            ("id", "user_id")
+        }
         "audit_intake" => ("id", "actor_id"),
         _ => return None,
     };

@@ -15,6 +15,7 @@ use vutf_identity::{
     link::LinkRepo,
     mail::MailRepo,
     mfa::MfaRepo,
+    passkey::PasskeyRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
 use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Receipts, Transaction};
@@ -80,6 +81,9 @@ impl IdentityTx for Tx {
         self
     }
     fn mfa(&mut self) -> &mut dyn MfaRepo {
+        self
+    }
+    fn passkeys(&mut self) -> &mut dyn PasskeyRepo {
         self
     }
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {

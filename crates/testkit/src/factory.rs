@@ -21,6 +21,9 @@ use vutf_identity::{
     link::{Link, LinkPurpose},
     mail::{Content, Letter, MailKind},
     mfa::{BackupCode, CHALLENGE_LIFE, MfaChallenge, TotpFactor, TotpSecret},
+    passkey::{
+        Backup, CEREMONY_LIFE, CredentialId, Passkey, PasskeyChallenge, PasskeyName, Purpose, Transport,
+    },
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::PasswordRecord,
     session::{Place, Settled},
@@ -205,6 +208,45 @@ impl Factory {
     /// Backup codes.
     pub fn backup_codes(&mut self) -> Vec<BackupCode> {
         BackupCode::generate_set(&mut self.dice)
+    }
+
+    /// A passkey of `user` that counts; its key is none.
+    ///
+    /// # Panics
+    /// Never: the id has 32 bytes.
+    #[expect(clippy::expect_used, reason = "32 bytes are an id")]
+    pub fn passkey(&mut self, user: &User) -> Passkey {
+        let (id, key): ([u8; 32], [u8; 32]) = (self.bytes(), self.bytes());
+        Passkey {
+            id: FactorId::from_uuid(self.id()),
+            organization_id: user.organization_id,
+            user_id: user.id,
+            credential_id: CredentialId::new(id.to_vec()).expect("32 bytes are an id"),
+            public_key: key.to_vec(),
+            name: PasskeyName::from_store(format!("phone of {}", user.username.expose())),
+            transports: vec![Transport::Hybrid, Transport::Internal],
+            sign_count: 4,
+            backup: Backup {
+                eligible: true,
+                present: false,
+            },
+            password_changed_at: Some(self.now()),
+            last_used_at: None,
+            stamps: Stamps::new(Some(user.id), self.now()),
+        }
+    }
+
+    /// A registration that `user` began, for five minutes.
+    pub fn ceremony(&mut self, user: &User) -> PasskeyChallenge {
+        let now = self.now();
+        PasskeyChallenge {
+            hash: TokenHash(self.bytes()),
+            organization_id: user.organization_id,
+            purpose: Purpose::Register,
+            session: Some((user.id, SessionId::from_uuid(self.id()))),
+            expires_at: now.plus(CEREMONY_LIFE),
+            created_at: now,
+        }
     }
 
     /// A sign-in of `user` that waits for its second factor for five minutes.

@@ -10,6 +10,7 @@ pub mod contracts;
 #[cfg(feature = "stores")]
 pub mod factory;
 pub mod mailbox;
+pub mod passkey;
 pub mod process;
 pub mod random;
 pub mod servers;

@@ -15,3 +15,9 @@ pub fn hex<const N: usize>() -> String {
             text
         })
 }
+
+/// Random bytes, for a key or an id.
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let entropy: &mut dyn Entropy = &mut OsEntropy;
+    entropy.bytes::<N>()
+}

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, process::ExitCode};
 
 use anyhow::{Result, ensure};
 
-use super::{browser, guessing, mail, site::Site, tokens};
+use super::{browser, guessing, mail, passkeys, site::Site, tokens};
 use crate::{
     output::say,
     workspace::{build, root},
@@ -33,7 +33,7 @@ pub(super) struct Stood {
 type Attack = (&'static str, &'static str, fn(&Site) -> Result<Stood>);
 
 /// What it is called, what the attacker does, and the attack.
-const ATTACKS: [Attack; 16] = [
+const ATTACKS: [Attack; 18] = [
     (
         "Password spraying",
         "one frequent password tried on 30 accounts from one address",
@@ -53,6 +53,16 @@ const ATTACKS: [Attack; 16] = [
         "Lockout as denial of service",
         "30 wrong passwords from 30 networks, so that the owner is locked out; the owner has a device cookie",
         guessing::denial_of_service,
+    ),
+    (
+        "Lockout against a passkey",
+        "30 wrong passwords from 30 networks, and 10 signatures of somebody else's; the owner has a passkey, and no browser that is known",
+        passkeys::denial_of_service,
+    ),
+    (
+        "Copied passkey",
+        "a copy of the key, made before its owner's last sign-in; an answer sent twice; one that was given to another page",
+        passkeys::copied,
     ),
     (
         "Guessing the second factor",

@@ -5,6 +5,7 @@ mod browser;
 mod guessing;
 mod identity;
 mod mail;
+mod passkeys;
 mod site;
 mod tokens;
 

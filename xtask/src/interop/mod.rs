@@ -1,7 +1,10 @@
 //! `cargo xtask interop WHAT`: what this service writes, judged by programs that others wrote.
 
 mod audit;
+mod chromium;
 mod identity;
+mod passkey_rs;
+mod passkeys;
 
 use std::{
     path::Path,
@@ -23,8 +26,8 @@ pub(crate) enum Interop {
     /// Checkpoints, inclusion and consistency of a running service's log, and of a bundle of it, by tlog-scales; and a log that
     /// tlog-scales wrote, by `audit verify --bundle`. On SQLite and on PostgreSQL.
     Audit(Options),
-    /// Codes by pyotp at sign-in, access tokens by pyseto with the published keys, and imported accounts with hashes by
-    /// argon2-cffi. On SQLite and on PostgreSQL.
+    /// Codes by pyotp at sign-in, access tokens by pyseto with the published keys, imported accounts with hashes by argon2-cffi,
+    /// and passkeys by Chromium and passkey-rs. On SQLite and on PostgreSQL.
     Identity(Options),
 }
 

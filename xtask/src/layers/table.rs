@@ -27,6 +27,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vutf-cache-redis", &["vutf-kernel"]),
     ("vutf-kms", &["vutf-kernel", "vutf-crypto-keys"]),
     ("vutf-mail-smtp", &["vutf-kernel"]),
+    ("vutf-webauthn", &["vutf-identity"]),
     ("vutf-migration", &[]),
     (
         "vutf-server",
@@ -41,6 +42,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "vutf-cache-redis",
             "vutf-kms",
             "vutf-mail-smtp",
+            "vutf-webauthn",
         ],
     ),
     (
@@ -141,6 +143,7 @@ pub(super) const HOMES: &[Home] = &[
     home("aws-config", &["vutf-kms"]),
     home("aws-smithy-*", &["vutf-kms"]),
     home("lettre", &["vutf-mail-smtp"]),
+    home("ciborium*", &["vutf-webauthn"]),
     home("anyhow", &[TESTKIT, "xtask"]),
     home("clap*", &["vutf-server", "xtask"]),
     Home {

@@ -235,14 +235,32 @@ fn noticed(kind: MailKind) -> Option<Words> {
         MailKind::FactorRemoved => notice(
             "Your second factor was removed",
             &[
-                "The authenticator app and the backup codes of your account were removed.",
+                "The authenticator app of your account was removed, and the backup codes if it was the last factor.",
                 ACT,
+            ],
+        ),
+        MailKind::PasskeyAdded => notice(
+            "A passkey was added",
+            &[
+                "A passkey was added to your account. Whoever has it can sign in.",
+                ACT,
+            ],
+        ),
+        MailKind::PasskeyRemoved => notice(
+            "A passkey was removed",
+            &["One of the passkeys of your account was removed.", ACT],
+        ),
+        MailKind::PasskeyCopied => notice(
+            "A passkey was refused",
+            &[
+                "A sign-in with one of your passkeys was refused: its counter went backwards, as it does when there is a copy of it.",
+                "Remove the passkey, register your authenticator anew, and end the other sessions.",
             ],
         ),
         MailKind::FactorReset => notice(
             "Your second factor was reset",
             &[
-                "An administrator removed the second factor of your account. All sessions have ended.",
+                "An administrator removed the authenticator app, the passkeys and the backup codes of your account. All sessions have ended.",
                 ACT,
             ],
         ),

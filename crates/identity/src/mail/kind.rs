@@ -51,6 +51,12 @@ kinds! {
     FactorEnrolled = "factor_enrolled",
     #[doc = "Notice: the second factor was removed."]
     FactorRemoved = "factor_removed",
+    #[doc = "Notice: a passkey was added."]
+    PasskeyAdded = "passkey_added",
+    #[doc = "Notice: a passkey was removed."]
+    PasskeyRemoved = "passkey_removed",
+    #[doc = "Notice: a passkey was refused because there may be a copy of it."]
+    PasskeyCopied = "passkey_copied",
     #[doc = "Notice: an administrator removed the second factor."]
     FactorReset = "factor_reset",
 }

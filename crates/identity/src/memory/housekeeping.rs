@@ -72,6 +72,18 @@ impl HousekeepingRepo for MemoryTx {
         Ok(count(&old))
     }
 
+    async fn remove_ceremonies(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let ceremonies = self.state.ceremonies.values();
+        let over = ceremonies
+            .filter(|one| one.expires_at < before)
+            .map(|one| one.hash);
+        let old: Vec<_> = over.take(limit as usize).collect();
+        for hash in &old {
+            self.write().ceremonies.remove(hash);
+        }
+        Ok(count(&old))
+    }
+
     async fn remove_api_keys(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         let over = self
             .state

@@ -155,6 +155,13 @@ impl MfaRepo for MemoryTx {
         Ok(self.write().challenges.remove(hash).is_some())
     }
 
+    async fn remove_totp(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
+        let factors = &mut self.write().factors;
+        let before = factors.len();
+        factors.retain(|_, known| known.organization_id != organization || known.user_id != user);
+        Ok(count(before, factors.len()))
+    }
+
     async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<Removed, PortError> {
         let state = self.write();
         let before = (state.factors.len(), state.codes.len(), state.challenges.len());

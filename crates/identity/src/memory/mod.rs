@@ -5,6 +5,7 @@ mod housekeeping;
 mod invitations;
 mod mail;
 mod mfa;
+mod passkeys;
 mod sessions;
 mod signer;
 mod users;
@@ -30,6 +31,7 @@ use crate::{
     link::{Link, LinkRepo},
     mail::{Letter, MailRepo},
     mfa::{MfaChallenge, MfaRepo, TotpFactor},
+    passkey::{NoCeremonies, Passkey, PasskeyChallenge, PasskeyRepo},
     password::{
         Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
         Verification,
@@ -56,11 +58,15 @@ struct State {
     /// Whose they are, by their hashes.
     codes: HashMap<[u8; 32], Tenant<UserId>>,
     challenges: HashMap<TokenHash, MfaChallenge>,
+    passkeys: BTreeMap<FactorId, Passkey>,
+    ceremonies: HashMap<TokenHash, PasskeyChallenge>,
     api_keys: BTreeMap<ApiKeyId, ApiKey>,
     links: HashMap<TokenHash, Link>,
     invitations: BTreeMap<InvitationId, Invitation>,
     letters: BTreeMap<MailId, Letter>,
     roles: HashMap<Tenant<UserId>, Vec<String>>,
+    /// When a role was given.
+    given: HashMap<(OrganizationId, UserId, String), Timestamp>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
     events: Vec<Event>,
 }
@@ -183,11 +189,8 @@ impl IdentityRead for MemoryStore {
             assurance: session.assurance.clone(),
             cookie: session.cookie,
             settled: session.settled,
-            roles: state
-                .roles
-                .get(&(session.organization_id, user.id))
-                .cloned()
-                .unwrap_or_default(),
+            roles: state.roles_of(session.organization_id, user.id),
+            roles_since: state.roles_since(session.organization_id, user.id),
         }))
     }
 
@@ -216,6 +219,9 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn mfa(&mut self) -> &mut dyn MfaRepo {
+        self
+    }
+    fn passkeys(&mut self) -> &mut dyn PasskeyRepo {
         self
     }
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {
@@ -360,6 +366,7 @@ impl Identity {
             sessions: Arc::new(MokaSessionCache::default()),
             names: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             devices: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
+            ceremonies: Arc::new(NoCeremonies),
             ambient,
             settings: Arc::new(settings),
         }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use vutf_kernel::{Fault, OrganizationId, Page, PageRequest, PortError, Timestamp, UserId};
 
-use super::MemoryTx;
+use super::{MemoryTx, State};
 use crate::{
     LoginName, User,
     refresh::TokenHash,
@@ -150,6 +150,23 @@ impl PasswordRepo for MemoryTx {
     }
 }
 
+impl State {
+    pub(super) fn roles_of(&self, organization: OrganizationId, user: UserId) -> Vec<String> {
+        let found = self.roles.get(&(organization, user));
+        let mut roles = found.cloned().unwrap_or_default();
+        roles.sort_unstable();
+        roles
+    }
+    /// In the order of [`Self::roles_of`].
+    pub(super) fn roles_since(&self, organization: OrganizationId, user: UserId) -> Vec<Timestamp> {
+        let roles = self.roles_of(organization, user).into_iter();
+        let since = roles.map(|role| self.given.get(&(organization, user, role)).copied());
+        since
+            .map(|since| since.unwrap_or(Timestamp::from_secs(0)))
+            .collect()
+    }
+}
+
 #[async_trait]
 impl RoleRepo for MemoryTx {
     async fn of_user(
@@ -157,14 +174,7 @@ impl RoleRepo for MemoryTx {
         organization: OrganizationId,
         user: UserId,
     ) -> Result<Vec<String>, PortError> {
-        let mut roles = self
-            .state
-            .roles
-            .get(&(organization, user))
-            .cloned()
-            .unwrap_or_default();
-        roles.sort_unstable();
-        Ok(roles)
+        Ok(self.state.roles_of(organization, user))
     }
 
     async fn assign(
@@ -173,9 +183,17 @@ impl RoleRepo for MemoryTx {
         user: UserId,
         roles: &[String],
         _: Option<UserId>,
-        _: Timestamp,
+        at: Timestamp,
     ) -> Result<(), PortError> {
-        self.write().roles.insert((organization, user), roles.to_vec());
+        let state = self.write();
+        state.given.retain(|(tenant, whose, role), _| {
+            *tenant != organization || *whose != user || roles.contains(role)
+        });
+        for role in roles {
+            let key = (organization, user, role.clone());
+            state.given.entry(key).or_insert(at);
+        }
+        state.roles.insert((organization, user), roles.to_vec());
         Ok(())
     }
 

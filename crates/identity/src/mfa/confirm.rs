@@ -3,7 +3,7 @@
 use vutf_kernel::{Aal, Ctx, Detail, Outcome, PortError, Secret, SessionId, UserId};
 
 use super::{
-    BackupCode, InsufficientAuthentication, Method,
+    BackupCode, InsufficientAuthentication, Method, factors,
     freshness::{FRESH, FRESH_SECOND_FACTOR, raised},
     own, prove,
 };
@@ -72,8 +72,8 @@ async fn apply(mut work: Work<'_, Confirm>) -> Result<(Confirmed, SessionId), Co
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     FRESH.check(&work.ctx, now)?;
-    let before = work.tx.mfa().confirmed(organization, user_id).await?;
-    if before.is_some() {
+    let before = factors(&mut work, user_id).await?;
+    if before.any() {
         FRESH_SECOND_FACTOR.check(&work.ctx, now)?;
     }
     let pending = work.tx.mfa().pending(organization, user_id).await?;
@@ -89,12 +89,13 @@ async fn apply(mut work: Work<'_, Confirm>) -> Result<(Confirmed, SessionId), Co
         .mfa()
         .put_codes(organization, user_id, &codes, now)
         .await?;
-    forget_failures(&mut work, user_id, &Method::ALL).await?;
-    let ends = raise_session(&mut work, session_id).await?;
+    forget_failures(&mut work, user_id, &Method::GUESSABLE).await?;
+    let ends = raise_session(&mut work, session_id, prove::AMR).await?;
+    let ends = ends.ok_or(ConfirmError::NotSignedIn)?;
     let cookie = cookie::renew(&mut work, session_id).await?;
     let cookie = cookie.map(|cookie| (cookie, ends));
     super::notify(&mut work, user_id, MailKind::FactorEnrolled).await?;
-    let replaced = Detail::Bool(before.is_some());
+    let replaced = Detail::Bool(before.totp);
     let about = own(action::MFA_CONFIRM, &work.ctx);
     work.raise(&about, Outcome::Success, |event| {
         event.detail("replaced", replaced)
@@ -109,7 +110,7 @@ async fn apply(mut work: Work<'_, Confirm>) -> Result<(Confirmed, SessionId), Co
 }
 
 /// What is bound anew has not been guessed at yet.
-pub(super) async fn forget_failures<C>(
+pub(crate) async fn forget_failures<C>(
     work: &mut Work<'_, C>,
     user: UserId,
     methods: &[Method],
@@ -123,22 +124,23 @@ pub(super) async fn forget_failures<C>(
     Ok(())
 }
 
-/// The password was proved lately, and the code just now.
-async fn raise_session(work: &mut Work<'_, Confirm>, session: SessionId) -> Result<Ends, ConfirmError> {
+/// The password was proved lately, and the factor just now. `None` when the session is over.
+pub(crate) async fn raise_session<C>(
+    work: &mut Work<'_, C>,
+    session: SessionId,
+    method: &str,
+) -> Result<Option<Ends>, PortError> {
     let (now, organization) = (work.now(), work.ctx.organization_id);
-    let found = work.tx.sessions().find(organization, session).await?;
-    let found = found.ok_or(ConfirmError::NotSignedIn)?;
+    let Some(found) = work.tx.sessions().find(organization, session).await? else {
+        return Ok(None);
+    };
     let before = found.assurance;
-    let after = raised(&before, Aal::Aal2, prove::AMR, before.auth_time);
+    let after = raised(&before, Aal::Aal2, method, before.auth_time);
     let ends = work.id.settings.ends(found.stamps.created_at, &after, now);
     let live = work
         .tx
         .sessions()
         .reauthenticate(organization, session, &after, ends, now)
         .await?;
-    if live {
-        Ok(ends)
-    } else {
-        Err(ConfirmError::NotSignedIn)
-    }
+    Ok(live.then_some(ends))
 }

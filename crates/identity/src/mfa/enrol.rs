@@ -5,7 +5,7 @@ use std::time::Duration;
 use vutf_kernel::{Ctx, FactorId, Secret, Stamps};
 
 use super::{
-    ENROLMENT_LIFE, InsufficientAuthentication, TotpFactor, TotpSecret,
+    ENROLMENT_LIFE, InsufficientAuthentication, TotpFactor, TotpSecret, factors,
     freshness::{FRESH, FRESH_SECOND_FACTOR},
     own, totp,
 };
@@ -46,7 +46,7 @@ async fn apply(mut work: Work<'_, ()>) -> Result<Enrolment, EnrolError> {
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     FRESH.check(&work.ctx, now)?;
-    if work.tx.mfa().confirmed(organization, user).await?.is_some() {
+    if factors(&mut work, user).await?.any() {
         FRESH_SECOND_FACTOR.check(&work.ctx, now)?;
     }
     let account = work.tx.users().find(organization, user).await?;

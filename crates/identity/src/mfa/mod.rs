@@ -1,11 +1,14 @@
-//! The second factor: time-based codes (RFC 6238) and backup codes, their enrolment, and what they prove.
+//! The second factor: time-based codes (RFC 6238), backup codes and passkeys ([`crate::passkey`]), their enrolment, and what they
+//! prove.
 //!
 //! A factor goes from made over confirmed to removed. Only a confirmed one is asked for, and only the code that an app shows
 //! confirms it. A code is good once: whoever sees it over a shoulder comes too late.
 
+pub mod adoption;
 pub mod backup;
 pub mod confirm;
 pub mod enrol;
+pub mod enrolment;
 pub mod freshness;
 pub(crate) mod prove;
 pub mod regenerate;
@@ -21,11 +24,13 @@ use vutf_kernel::{Action, Ctx, PortError, Secret, UserId};
 
 use crate::{
     mail::{self, MailKind},
+    passkey::Assertion,
     work::{About, Work},
 };
 
 pub use self::{
     backup::BackupCode,
+    enrolment::EnrolmentPolicy,
     freshness::{Demand, InsufficientAuthentication},
     repo::{MfaChallenge, MfaRepo, TotpFactor},
     totp::TotpSecret,
@@ -43,17 +48,22 @@ pub enum Method {
     Totp,
     /// One of the codes that were written down.
     BackupCode,
+    /// A key of an authenticator.
+    Passkey,
 }
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Totp, Self::BackupCode];
+    pub const ALL: [Self; 3] = [Self::Totp, Self::BackupCode, Self::Passkey];
+    /// Those that somebody could guess, so that attempts are counted.
+    pub(crate) const GUESSABLE: [Self; 2] = [Self::Totp, Self::BackupCode];
 
     /// The stable word for the wire and the counters against guessing.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
             Self::BackupCode => "backup_code",
+            Self::Passkey => "passkey",
         }
     }
     /// Reads the stable word.
@@ -62,17 +72,55 @@ impl Method {
     }
 }
 
-/// What somebody presents as their second factor.
+/// A code that somebody presents as their second factor.
 #[derive(Clone, Debug)]
 pub struct Presented {
-    /// Which kind.
+    /// Which kind. A passkey is no code.
     pub method: Method,
     /// As typed.
     pub code: Secret<String>,
 }
 
+/// What somebody presents as their second factor.
+#[derive(Clone, Debug)]
+pub enum Factor {
+    /// A code.
+    Code(Presented),
+    /// The answer of an authenticator.
+    Passkey(Assertion),
+}
+
+impl From<Presented> for Factor {
+    fn from(presented: Presented) -> Self {
+        Self::Code(presented)
+    }
+}
+
+/// Which factors somebody has, beside the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Factors {
+    pub(crate) totp: bool,
+    pub(crate) passkeys: u64,
+}
+
+impl Factors {
+    /// Whether a sign-in with a password asks for one.
+    pub(crate) fn any(&self) -> bool {
+        self.totp || self.passkeys > 0
+    }
+}
+
+/// Which factors `user` has.
+pub(crate) async fn factors<C>(work: &mut Work<'_, C>, user: UserId) -> Result<Factors, PortError> {
+    let organization = work.ctx.organization_id;
+    Ok(Factors {
+        totp: work.tx.mfa().confirmed(organization, user).await?.is_some(),
+        passkeys: work.tx.passkeys().count_of(organization, user).await?,
+    })
+}
+
 /// What an action on one's own factors is about.
-fn own(action: Action, ctx: &Ctx) -> About {
+pub(crate) fn own(action: Action, ctx: &Ctx) -> About {
     match ctx.actor.user_id() {
         Some(user) => About::user(action, user),
         None => About::kind(action),
@@ -80,7 +128,7 @@ fn own(action: Action, ctx: &Ctx) -> About {
 }
 
 /// Has somebody told what became of their factor.
-async fn notify<C>(work: &mut Work<'_, C>, user: UserId, kind: MailKind) -> Result<(), PortError> {
+pub(crate) async fn notify<C>(work: &mut Work<'_, C>, user: UserId, kind: MailKind) -> Result<(), PortError> {
     if !work.id.settings.mail.enabled {
         return Ok(());
     }

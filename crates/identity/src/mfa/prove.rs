@@ -5,7 +5,7 @@
 
 use vutf_kernel::{OrganizationId, PortError, UserId};
 
-use super::{BackupCode, Method, Presented};
+use super::{BackupCode, Method, Presented, factors};
 use crate::{
     guard::{Barred, GuardKey, GuardState, count},
     work::Work,
@@ -30,6 +30,7 @@ pub(crate) async fn prove<C>(
     let taken = match presented.method {
         Method::Totp => use_totp(work, organization, user, presented).await?,
         Method::BackupCode => use_backup(work, organization, user, presented).await?,
+        Method::Passkey => Err("not_a_code"),
     };
     if taken.is_ok() {
         let clear = GuardState::CLEAR;
@@ -63,7 +64,7 @@ async fn use_backup<C>(
     presented: &Presented,
 ) -> Result<Result<(), &'static str>, PortError> {
     // Backup codes stand in for the factor that was lost: without one they prove nothing.
-    if work.tx.mfa().confirmed(organization, user).await?.is_none() {
+    if !factors(work, user).await?.any() {
         return Ok(Err("not_enrolled"));
     }
     let Some(code) = BackupCode::parse(&presented.code) else {

@@ -5,6 +5,7 @@ use vutf_kernel::Ctx;
 use super::{
     BackupCode, InsufficientAuthentication, Method,
     confirm::forget_failures,
+    factors,
     freshness::{FRESH, FRESH_SECOND_FACTOR},
     own,
 };
@@ -36,7 +37,7 @@ async fn apply(mut work: Work<'_, ()>) -> Result<Vec<BackupCode>, RegenerateErro
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     FRESH.check(&work.ctx, now)?;
-    if work.tx.mfa().confirmed(organization, user).await?.is_none() {
+    if !factors(&mut work, user).await?.any() {
         return Err(RegenerateError::NotEnrolled);
     }
     FRESH_SECOND_FACTOR.check(&work.ctx, now)?;

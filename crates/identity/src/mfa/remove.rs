@@ -1,20 +1,17 @@
-//! Removes one's own second factor.
+//! Removes one's own authenticator app.
 
-use vutf_kernel::{Ctx, Detail, Outcome};
+use vutf_kernel::{Ctx, Detail, Outcome, PortError, UserId};
 
 use super::{
     InsufficientAuthentication, Method,
     confirm::forget_failures,
+    factors,
     freshness::{FRESH, FRESH_SECOND_FACTOR},
     own,
 };
 use crate::{
-    Identity, RuleError, action,
-    mail::MailKind,
-    refusal::use_case_error,
-    role::{self, permission},
-    session::list::others,
-    work::Work,
+    Identity, RuleError, action, mail::MailKind, refusal::use_case_error, role::permission,
+    session::list::others, work::Work,
 };
 
 use_case_error! {
@@ -34,7 +31,7 @@ use_case_error! {
     }
 }
 
-/// Removes the factor and the backup codes; answers how many other sessions there are.
+/// Removes the app, and the backup codes if it was the last factor; answers how many other sessions there are.
 pub async fn remove(ctx: &Ctx, id: &Identity) -> Result<usize, RemoveError> {
     let done = id.run(ctx, (), |work| Box::pin(apply(work))).await;
     id.audited(ctx, own(action::MFA_REMOVE, ctx), done).await
@@ -45,22 +42,37 @@ async fn apply(mut work: Work<'_, ()>) -> Result<usize, RemoveError> {
     work.require(&permission::SELF_MANAGE)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     FRESH.check(&work.ctx, now)?;
-    if work.tx.mfa().confirmed(organization, user).await?.is_none() {
+    // One at a time: two that remove the last two see one another.
+    work.tx.api_keys().lock_owner(organization, user).await?;
+    let before = factors(&mut work, user).await?;
+    if !before.totp {
         return Err(RemoveError::NotEnrolled);
     }
     FRESH_SECOND_FACTOR.check(&work.ctx, now)?;
-    let roles = work.tx.roles().of_user(organization, user).await?;
-    if role::demands_second_factor(&roles) {
-        return Err(RemoveError::Demanded);
+    let mut codes = 0;
+    work.tx.mfa().remove_totp(organization, user).await?;
+    if before.passkeys == 0 {
+        let roles = work.tx.roles().of_user(organization, user).await?;
+        if work.id.settings.enrolment.demands(&roles) {
+            return Err(RemoveError::Demanded);
+        }
+        codes = without_codes(&mut work, user).await?;
     }
-    let removed = work.tx.mfa().remove_of(organization, user).await?;
-    forget_failures(&mut work, user, &Method::ALL).await?;
+    forget_failures(&mut work, user, &[Method::Totp]).await?;
     super::notify(&mut work, user, MailKind::FactorRemoved).await?;
-    let codes = Detail::Number(i64::try_from(removed.codes).unwrap_or(i64::MAX));
+    let codes = Detail::Number(i64::try_from(codes).unwrap_or(i64::MAX));
     let about = own(action::MFA_REMOVE, &work.ctx);
     work.raise(&about, Outcome::Success, |event| {
         event.detail("backup_codes", codes)
     })
     .await?;
     Ok(others(&mut work).await?)
+}
+
+/// Removes what stands in for a factor, with the last one, and sign-ins that wait for it; how many codes that were.
+pub(crate) async fn without_codes<C>(work: &mut Work<'_, C>, user: UserId) -> Result<u64, PortError> {
+    let organization = work.ctx.organization_id;
+    let removed = work.tx.mfa().remove_of(organization, user).await?;
+    forget_failures(work, user, &[Method::BackupCode]).await?;
+    Ok(removed.codes)
 }

@@ -137,6 +137,8 @@ pub trait MfaRepo: Send {
         organization: OrganizationId,
         hash: &TokenHash,
     ) -> Result<bool, PortError>;
+    /// Removes a user's authenticator app, confirmed or not; how many rows that were.
+    async fn remove_totp(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError>;
     /// Removes all of these of a user.
     async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<Removed, PortError>;
 }

@@ -34,7 +34,7 @@ use_case_error! {
     }
 }
 
-/// Removes the factor, the backup codes and sign-ins under way, and ends all sessions: whoever comes next has the password at
+/// Removes the app, all passkeys, the backup codes and sign-ins under way, and ends all sessions: whoever comes next has the password at
 /// least. Nobody does it to themself, which would be a way around [`super::remove`].
 pub async fn reset(ctx: &Ctx, id: &Identity, command: ResetMfa) -> Result<User, ResetMfaError> {
     let about = About::user(action::MFA_RESET, command.user_id);
@@ -51,10 +51,11 @@ async fn apply(mut work: Work<'_, ResetMfa>) -> Result<User, ResetMfaError> {
     not_self(&work, user_id)?;
     FRESH.check(&work.ctx, work.now())?;
     let removed = work.tx.mfa().remove_of(organization, user_id).await?;
-    if removed.factors == 0 {
+    let passkeys = work.tx.passkeys().remove_of(organization, user_id).await?;
+    if removed.factors == 0 && passkeys == 0 {
         return Err(ResetMfaError::NotEnrolled);
     }
-    forget_failures(&mut work, user_id, &Method::ALL).await?;
+    forget_failures(&mut work, user_id, &Method::GUESSABLE).await?;
     super::notify(&mut work, user_id, MailKind::FactorReset).await?;
     let user = user.changed(work.by(), work.now()).end_sessions();
     save_and_end_sessions(&mut work, &About::written(action::MFA_RESET, &user), &user).await?;

@@ -3,13 +3,15 @@
 use vutf_kernel::{Ctx, Timestamp};
 
 use super::own;
-use crate::{Identity, RuleError, action, refusal::use_case_error, role, role::permission, work::Work};
+use crate::{Identity, RuleError, action, refusal::use_case_error, role::permission, work::Work};
 
 /// One's own second factors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SecondFactors {
     /// When the authenticator app was confirmed; `None` without one.
     pub totp_confirmed_at: Option<Timestamp>,
+    /// Passkeys.
+    pub passkeys: u64,
     /// Backup codes that were not used.
     pub backup_codes_left: u64,
     /// Whether a role of the account demands a second factor.
@@ -39,11 +41,13 @@ async fn apply(mut work: Work<'_, ()>) -> Result<SecondFactors, ViewMfaError> {
     let organization = work.ctx.organization_id;
     let factor = work.tx.mfa().confirmed(organization, user).await?;
     let backup_codes_left = work.tx.mfa().codes_left(organization, user).await?;
+    let passkeys = work.tx.passkeys().count_of(organization, user).await?;
     let roles = work.tx.roles().of_user(organization, user).await?;
     work.done(&own(action::MFA_READ, &work.ctx)).await?;
     Ok(SecondFactors {
         totp_confirmed_at: factor.and_then(|factor| factor.confirmed_at),
+        passkeys,
         backup_codes_left,
-        demanded: role::demands_second_factor(&roles),
+        demanded: work.id.settings.enrolment.demands(&roles),
     })
 }

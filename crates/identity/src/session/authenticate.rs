@@ -9,7 +9,7 @@ use vutf_kernel::{
 };
 
 use super::{SessionStatus, Settled, cookie, used::Used};
-use crate::{Identity, refresh::TokenHash, refusal::use_case_error, token::TokenError};
+use crate::{Identity, refresh::TokenHash, refusal::use_case_error, role, token::TokenError};
 
 /// How far another replica's clock may run ahead. FAPI 2.0 Security Profile §5.3.2.1: 10 s.
 const CLOCK_LEEWAY: Duration = Duration::from_secs(10);
@@ -38,8 +38,10 @@ pub struct Caller {
     pub actor: Actor,
     /// What the session has proved.
     pub assurance: Assurance,
-    /// What the user's roles grant now.
+    /// What the user's roles grant now; of a session that may do nothing but enrol a second factor, one's own account.
     pub grants: Grants,
+    /// Whether it may do nothing but that: [`crate::mfa::enrolment`].
+    pub confined: bool,
     /// Names of the roles that the user has now.
     pub roles: Vec<String>,
     /// When the access token expires, or the session of a cookie.
@@ -116,6 +118,7 @@ pub async fn authenticate_cookie(
 }
 
 fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Caller {
+    let confined = id.settings.enrolment.confines(status, now);
     Caller {
         organization_id: status.organization_id,
         user_id: status.user_id,
@@ -125,7 +128,12 @@ fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Caller {
             session_id: status.id,
         },
         assurance: status.assurance.clone(),
-        grants: status.grants(),
+        grants: if confined {
+            [role::permission::SELF_MANAGE].into_iter().collect()
+        } else {
+            status.grants()
+        },
+        confined,
         roles: status.roles.clone(),
         access_expires_at: status.expires_at,
         cookie: None,

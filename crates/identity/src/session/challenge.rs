@@ -9,6 +9,7 @@ use vutf_kernel::{Entropy, PortError, Secret, Timestamp, UserId};
 use crate::{
     User, action,
     mfa::{CHALLENGE_LIFE, Method, MfaChallenge},
+    passkey::{Challenge, RequestOptions},
     refresh::TokenHash,
     work::{About, Work},
 };
@@ -23,6 +24,8 @@ pub struct Challenged {
     pub challenge: Secret<String>,
     /// What may be presented.
     pub methods: Vec<Method>,
+    /// How to answer with a passkey, of whoever has one.
+    pub passkey: Option<RequestOptions>,
     /// How long it waits.
     pub expires_in: Duration,
     /// Who signs in.
@@ -47,13 +50,28 @@ pub(super) async fn challenge<C>(
         created_at: now,
     };
     work.tx.mfa().open_challenge(&waiting).await?;
-    let mut methods = vec![Method::Totp];
+    let passkeys = work.tx.passkeys().of_user(organization, user.id).await?;
+    let mut methods = Vec::with_capacity(3);
+    if !passkeys.is_empty() {
+        methods.push(Method::Passkey);
+    }
+    if work.tx.mfa().confirmed(organization, user.id).await?.is_some() {
+        methods.push(Method::Totp);
+    }
     if work.tx.mfa().codes_left(organization, user.id).await? > 0 {
         methods.push(Method::BackupCode);
     }
     work.done(&About::user(action::MFA_CHALLENGE, user.id)).await?;
+    // The password was proved: that somebody has the authenticator is the second factor.
+    let asked = RequestOptions::of(
+        &work.id.settings.passkeys,
+        Challenge::of_sign_in(&secret),
+        &passkeys,
+        false,
+    );
     Ok(Challenged {
         challenge: secret,
+        passkey: (!passkeys.is_empty()).then_some(asked),
         methods,
         expires_in: CHALLENGE_LIFE,
         user_id: user.id,

@@ -17,6 +17,7 @@ use crate::{
     device::{self, DeviceId},
     guard::{Barred, GuardKey, GuardPolicy, GuardState, count_by, counted_by},
     mail::{self, MailKind},
+    mfa::factors,
     network,
     password::{HashError, HashPermit, foreign::scheme_of},
     refusal::use_case_error,
@@ -333,7 +334,7 @@ async fn sign_in(mut work: Work<'_, Proof>) -> Result<LoggedIn, Loss> {
     let user = work.tx.users().find(organization, user_id).await?;
     let user = user.ok_or(Loss::Refused("deleted"))?;
     let password_changed_at = settle(&mut work, &user).await?;
-    if work.tx.mfa().confirmed(organization, user.id).await?.is_some() {
+    if factors(&mut work, user.id).await?.any() {
         let challenged = challenge(&mut work, &user, password_changed_at).await?;
         return Ok(LoggedIn::Challenged(challenged));
     }

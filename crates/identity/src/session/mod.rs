@@ -10,6 +10,7 @@ pub mod list;
 pub mod login;
 pub mod logout;
 mod open;
+pub mod passkey;
 pub mod place;
 pub mod refresh;
 pub mod revoke;
@@ -105,6 +106,8 @@ pub struct SessionStatus {
     pub settled: Settled,
     /// Names of the user's roles now.
     pub roles: Vec<String>,
+    /// When each of them was given, in the same order.
+    pub roles_since: Vec<Timestamp>,
 }
 
 impl SessionStatus {

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     Identity, User, action,
     guard::{Barred, GuardKey, count},
-    mfa::{Presented, freshness::raised, prove},
+    mfa::{Presented, factors, freshness::raised, prove},
+    passkey::{self, Assertion, Purpose, RequestOptions, prove::Demanded},
     password::HashError,
     refusal::use_case_error,
     work::{About, Work},
@@ -28,6 +29,8 @@ pub enum StepUp {
     Password(Secret<String>),
     /// The second factor.
     SecondFactor(Presented),
+    /// The answer of an authenticator to the challenge of [`begin`].
+    Passkey(Assertion),
 }
 
 /// The new proof, and by what the session is held from now on. A refresh token stays as it is.
@@ -75,6 +78,16 @@ use_case_error! {
     }
 }
 
+use_case_error! {
+    /// Why nothing is asked of an authenticator.
+    BeginStepUpError {
+        /// The caller is in no session.
+        NotSignedIn => Unauthenticated, "not_signed_in", "sign in first";
+        /// There is nothing to ask.
+        NoPasskey => Conflict, "no_passkey", "this account has no passkey";
+    } {}
+}
+
 /// Why nothing was proved, for the log. It is committed: the attempt counts.
 type Reason = &'static str;
 
@@ -84,6 +97,11 @@ pub async fn step_up(ctx: &Ctx, id: &Identity, command: StepUp) -> Result<Steppe
         StepUp::Password(password) => by_password(ctx, id, password).await,
         StepUp::SecondFactor(presented) => {
             let done = id.run(ctx, presented, |work| Box::pin(by_factor(work)));
+            done.await
+                .and_then(|done| done.map_err(|_recorded| StepUpError::Refused))
+        }
+        StepUp::Passkey(assertion) => {
+            let done = id.run(ctx, assertion, |work| Box::pin(by_passkey(work)));
             done.await
                 .and_then(|done| done.map_err(|_recorded| StepUpError::Refused))
         }
@@ -118,6 +136,81 @@ async fn by_factor(mut work: Work<'_, Presented>) -> Result<Result<SteppedUp, Re
     raise(&mut work, session_id, Aal::Aal2, prove::AMR).await.map(Ok)
 }
 
+async fn by_passkey(mut work: Work<'_, Assertion>) -> Result<Result<SteppedUp, Reason>, StepUpError> {
+    let Actor::User { user_id, session_id } = work.ctx.actor else {
+        return Err(StepUpError::NotSignedIn);
+    };
+    if let Err(reason) = assertion_holds(&mut work, user_id).await? {
+        let about = about(&work.ctx);
+        work.raise(&about, Outcome::refused(reason), |event| event)
+            .await?;
+        return Ok(Err(reason));
+    }
+    raise(&mut work, session_id, Aal::Aal2, passkey::AMR)
+        .await
+        .map(Ok)
+}
+
+async fn assertion_holds(
+    work: &mut Work<'_, Assertion>,
+    user: UserId,
+) -> Result<Result<(), Reason>, StepUpError> {
+    let presented = work.command.clone();
+    let closed = passkey::prove::close(work, Purpose::StepUp, &presented.client_data).await?;
+    let challenge = match closed {
+        Ok(challenge) => challenge,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let demanded = Demanded {
+        challenge,
+        user: Some(user),
+        user_verification: must_verify(&work.ctx),
+        beside: None,
+    };
+    let proved = passkey::prove::prove(work, &presented, &demanded).await?;
+    Ok(proved.map(|_| ()).map_err(|(_, reason)| reason))
+}
+
+/// Beside a password that this session proved, it is enough that somebody has the authenticator. Who signed in with a passkey
+/// alone shows again that it is they who have it.
+fn must_verify(ctx: &Ctx) -> bool {
+    let proved = ctx.assurance.as_ref().map(|assurance| &assurance.amr);
+    !proved.is_some_and(|amr| amr.iter().any(|method| method == "pwd"))
+}
+
+/// Says what an authenticator is to sign for [`StepUp::Passkey`].
+pub async fn begin(ctx: &Ctx, id: &Identity) -> Result<RequestOptions, BeginStepUpError> {
+    let done = id.run(ctx, (), |work| Box::pin(ask(work))).await;
+    let about = match ctx.actor {
+        Actor::User { user_id, session_id } => {
+            About::session(action::PASSKEY_CHALLENGE, session_id).of(user_id)
+        }
+        _ => About::kind(action::PASSKEY_CHALLENGE),
+    };
+    id.audited(ctx, about, done).await
+}
+
+async fn ask(mut work: Work<'_, ()>) -> Result<RequestOptions, BeginStepUpError> {
+    let Actor::User { user_id, session_id } = work.ctx.actor else {
+        return Err(BeginStepUpError::NotSignedIn);
+    };
+    let organization = work.ctx.organization_id;
+    let passkeys = work.tx.passkeys().of_user(organization, user_id).await?;
+    if passkeys.is_empty() {
+        return Err(BeginStepUpError::NoPasskey);
+    }
+    let challenge = passkey::prove::open(&mut work, Purpose::StepUp).await?;
+    let about = About::session(action::PASSKEY_CHALLENGE, session_id).of(user_id);
+    work.done(&about).await?;
+    let verify = must_verify(&work.ctx);
+    Ok(RequestOptions::of(
+        &work.id.settings.passkeys,
+        challenge,
+        &passkeys,
+        verify,
+    ))
+}
+
 /// As a sign-in: counted before the slow check, which is outside any transaction, and looked at again after it.
 async fn by_password(ctx: &Ctx, id: &Identity, password: Secret<String>) -> Result<SteppedUp, StepUpError> {
     let permit = id.hasher.permit().await?;
@@ -139,7 +232,7 @@ async fn by_password(ctx: &Ctx, id: &Identity, password: Secret<String>) -> Resu
 async fn admit(mut work: Work<'_, ()>) -> Result<Attempt, StepUpError> {
     let user = work.signed_in().ok_or(StepUpError::NotSignedIn)?;
     let organization = work.ctx.organization_id;
-    if work.tx.mfa().confirmed(organization, user).await?.is_some() {
+    if factors(&mut work, user).await?.any() {
         return Err(StepUpError::FactorDemanded);
     }
     let found = find(&mut work, user).await?;

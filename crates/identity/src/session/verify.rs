@@ -9,16 +9,21 @@ use super::{
 use crate::{
     Identity, User, action, device,
     guard::GuardKey,
-    mfa::{MfaChallenge, Presented, prove},
+    mfa::{Factor, MfaChallenge, prove},
+    passkey::{self, Challenge, prove::Demanded},
     refresh::TokenHash,
     refusal::use_case_error,
     work::{About, Work},
 };
 
 const ACTION: vutf_kernel::Action = action::SESSION_LOGIN;
-const PROVED: Proved = Proved {
+const BY_CODE: Proved = Proved {
     aal: Aal::Aal2,
     amr: &["pwd", prove::AMR],
+};
+const BY_PASSKEY: Proved = Proved {
+    aal: Aal::Aal2,
+    amr: &["pwd", passkey::AMR],
 };
 
 /// Somebody presents their second factor.
@@ -27,7 +32,7 @@ pub struct Verify {
     /// As the first step gave it.
     pub challenge: Secret<String>,
     /// The factor.
-    pub factor: Presented,
+    pub factor: Factor,
     /// With what.
     pub client: Client,
 }
@@ -79,18 +84,42 @@ async fn apply(work: &mut Work<'_, Verify>) -> Result<Result<Opened, Loss>, Port
         Ok(user) => user,
         Err(reason) => return Ok(Err(Loss::Challenge(about, reason))),
     };
-    let factor = work.command.factor.clone();
-    if let Err(reason) = prove::prove(work, user.id, &factor).await? {
-        return Ok(Err(Loss::Code(about, reason)));
-    }
+    let proved = match factor_holds(work, &user, &waiting).await? {
+        Ok(proved) => proved,
+        Err(reason) => return Ok(Err(Loss::Code(about, reason))),
+    };
     if !work.tx.mfa().close_challenge(organization, &hash).await? {
         return Ok(Err(Loss::Challenge(about, "used_challenge")));
     }
     let client = work.command.client.clone();
-    let opened = open(work, ACTION, &user, &PROVED, client.kind).await?;
+    let opened = open(work, ACTION, &user, proved, client.kind).await?;
     let (proved, presented) = (waiting.password_changed_at, client.device.as_ref());
     let device = device::recognise(work, &user, proved, presented).await?;
     Ok(Ok(opened.known_by(device)))
+}
+
+/// What was proved by it, or why nothing.
+async fn factor_holds(
+    work: &mut Work<'_, Verify>,
+    user: &User,
+    waiting: &MfaChallenge,
+) -> Result<Result<&'static Proved, &'static str>, PortError> {
+    match work.command.factor.clone() {
+        Factor::Code(presented) => {
+            let proved = prove::prove(work, user.id, &presented).await?;
+            Ok(proved.map(|()| &BY_CODE))
+        }
+        Factor::Passkey(assertion) => {
+            let demanded = Demanded {
+                challenge: Challenge::of_sign_in(&work.command.challenge),
+                user: Some(user.id),
+                user_verification: false,
+                beside: Some(waiting.password_changed_at),
+            };
+            let proved = passkey::prove::prove(work, &assertion, &demanded).await?;
+            Ok(proved.map(|_| &BY_PASSKEY).map_err(|(_, reason)| reason))
+        }
+    }
 }
 
 /// The account, if what the first step found is still so; else why not.

@@ -131,6 +131,7 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
     let origins = work.tx.sessions().forget_origins(organization, user).await?;
     let passwords = work.tx.passwords().remove(organization, user).await?;
     let mfa = work.tx.mfa().remove_of(organization, user).await?;
+    let passkeys = work.tx.passkeys().remove_of(organization, user).await?;
     let keys = work.tx.api_keys().remove_of(organization, user).await?;
     let links = work.tx.links().end(organization, user, &LinkPurpose::ALL).await?;
     let letters = work.tx.mail().remove_of(organization, user).await?;
@@ -146,6 +147,7 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
         ("totp_factors", mfa.factors),
         ("backup_codes", mfa.codes),
         ("mfa_challenges", mfa.challenges),
+        ("passkeys", passkeys),
         ("api_keys", keys),
         ("account_links", links),
         ("mail_outbox", letters),

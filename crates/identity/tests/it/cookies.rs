@@ -168,7 +168,8 @@ async fn the_second_factor_opens_the_kind_of_session_that_is_asked_for() {
         factor: Presented {
             method: Method::Totp,
             code: app.code(world.now()),
-        },
+        }
+        .into(),
         client: BROWSER,
     };
     let Opened::Cookie(session) = verify(&anonymous(), &world.id, command).await.unwrap() else {

@@ -28,6 +28,12 @@ use vutf_identity::{
         reset::{ResetMfa, reset},
         view::view as view_mfa,
     },
+    passkey::{
+        self, Assertion, CredentialId, PasskeyName, Registration,
+        register::{RegisterPasskey, register as register_passkey},
+        remove::RemovePasskey,
+        rename::RenamePasskey,
+    },
     records_refusal,
     repo::UserFilter,
     role::{
@@ -39,6 +45,7 @@ use vutf_identity::{
         csrf::hand_out,
         login::{Client, Login, login},
         logout::logout,
+        passkey::PasskeyLogin,
         refresh::{Refresh, refresh},
         revoke::{RevokeSession, revoke, revoke_others},
         step_up::{StepUp, step_up},
@@ -71,7 +78,7 @@ use vutf_identity::{
     },
 };
 use vutf_kernel::{
-    Actor, ApiKeyId, Ctx, InvitationId, MailId, Origin, Outcome, PageRequest, SessionId, UserId,
+    Actor, ApiKeyId, Ctx, FactorId, InvitationId, MailId, Origin, Outcome, PageRequest, SessionId, UserId,
 };
 
 use super::support::{World, anonymous, email, request, secret, username};
@@ -138,6 +145,8 @@ async fn every_use_case_records_that_it_refused() {
     administration(&mut all, &ctx).await;
     second_factors(&mut all, &ctx).await;
     second_factors(&mut all, &nobody).await;
+    passkeys(&mut all, &ctx).await;
+    passkeys(&mut all, &nobody).await;
     strangers(&mut all, &nobody).await;
     api_keys(&mut all, &ctx).await;
     api_keys(&mut all, &nobody).await;
@@ -327,6 +336,43 @@ async fn administration(all: &mut Refused, ctx: &Ctx) {
     refused!(all, USER_REVOKE_SESSIONS, revoke_sessions(ctx, &id, command));
 }
 
+async fn passkeys(all: &mut Refused, ctx: &Ctx) {
+    let id = all.world.id.clone();
+    let key = FactorId::from_uuid(user_id().as_uuid());
+    let name = PasskeyName::parse("phone").unwrap();
+    refused!(all, PASSKEY_LIST, passkey::list::list(ctx, &id));
+    refused!(all, PASSKEY_BEGIN, passkey::begin::begin(ctx, &id));
+    let command = RegisterPasskey {
+        name: name.clone(),
+        answer: Registration {
+            credential_id: vec![1],
+            client_data: Vec::new(),
+            attestation_object: Vec::new(),
+            transports: Vec::new(),
+        },
+    };
+    refused!(all, PASSKEY_REGISTER, register_passkey(ctx, &id, command));
+    let command = RenamePasskey { id: key, name };
+    refused!(all, PASSKEY_RENAME, passkey::rename::rename(ctx, &id, command));
+    let command = RemovePasskey { id: key };
+    refused!(all, PASSKEY_REMOVE, passkey::remove::remove(ctx, &id, command));
+    refused!(all, PASSKEY_CHALLENGE, session::step_up::begin(ctx, &id));
+    let assertion = || Assertion {
+        credential_id: CredentialId::new(vec![1]).unwrap(),
+        client_data: Vec::new(),
+        authenticator_data: Vec::new(),
+        signature: Vec::new(),
+        user_handle: None,
+    };
+    let command = PasskeyLogin {
+        assertion: assertion(),
+        client: Client::default(),
+    };
+    refused!(all, SESSION_LOGIN, session::passkey::login(ctx, &id, command));
+    let command = StepUp::Passkey(assertion());
+    refused!(all, SESSION_STEP_UP, step_up(ctx, &id, command));
+}
+
 async fn second_factors(all: &mut Refused, ctx: &Ctx) {
     let id = all.world.id.clone();
     let code = secret("000000");
@@ -358,7 +404,7 @@ async fn second_factors(all: &mut Refused, ctx: &Ctx) {
     let challenge = secret("vutf_mc_wrong");
     let command = Verify {
         challenge,
-        factor,
+        factor: factor.into(),
         client: Client::default(),
     };
     refused!(all, SESSION_LOGIN, verify(ctx, &id, command));

@@ -78,6 +78,10 @@ settings! {
         links: Links,
         /// Passwords that came to light elsewhere.
         breaches: Breaches,
+        /// Passkeys.
+        passkeys: Passkeys,
+        /// Who must have a second factor.
+        second_factor: SecondFactor,
     }
 }
 
@@ -105,6 +109,32 @@ settings! {
         range_url: Option<HttpUrl> = None, source = "NIST SP 800-63B-4, 3.1.1.2; Have I Been Pwned, range API";
         /// How long whoever sets a password waits for the answer.
         timeout: Duration = Duration::from_secs(2), floor = Duration::from_millis(100), ceiling = Duration::from_secs(10);
+    }
+}
+
+settings! {
+    /// Who must have a second factor. After the grace period a session of one factor may do nothing but enrol one.
+    pub struct SecondFactor("identity.second_factor.") {
+        /// Roles whose holders must; all but `user` and `crypto_user` when empty.
+        roles: Vec<String> = Vec::new(), source = "NIST SP 800-63B-4, 2.2; OWASP ASVS 5.0, 6.3.3";
+        /// How long after such a role was given its holder may go on without.
+        grace: Duration = DAY * 7, ceiling = DAY * 30;
+    }
+}
+
+settings! {
+    /// Passkeys (Web Authentication Level 2).
+    pub struct Passkeys("identity.passkeys.") {
+        /// The domain that passkeys belong to; the host of `server.public_url` when unset, else `localhost`. Whoever changes it makes
+        /// all passkeys useless.
+        rp_id: Option<String> = None, source = "WebAuthn Level 2, section 5.1.2";
+        /// What browsers show of the site; the domain when unset.
+        rp_name: Option<String> = None;
+        /// Pages on which passkeys may be used, each of the domain or of one below it; that of `server.public_url` when empty, and
+        /// without one any port of `http://localhost`.
+        origins: Vec<HttpUrl> = Vec::new(), source = "WebAuthn Level 2, section 13.4.9";
+        /// Passkeys of one account.
+        max_per_user: u16 = 10, floor = 2, ceiling = 100;
     }
 }
 

@@ -21,6 +21,7 @@ mod layers;
 mod macros;
 mod mail;
 mod nearest;
+mod passkeys;
 pub(crate) mod private;
 mod production;
 mod providers;
@@ -47,7 +48,10 @@ pub use alerts::{Alerts, MildestAlert};
 pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
 pub use export::{Export, FileSink, HostPort, HttpSink, OtlpSink, SyslogSink, SyslogTransport};
-pub use identity::{Argon2, Breaches, EmailVerification, Identity, Links, Lockout, Registration, Sessions};
+pub use identity::{
+    Argon2, Breaches, EmailVerification, Identity, Links, Lockout, Passkeys, Registration, SecondFactor,
+    Sessions,
+};
 pub use mail::{Mail, MailDelivery, MailSecurity};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};

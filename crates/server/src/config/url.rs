@@ -113,6 +113,19 @@ impl HttpUrl {
     }
 }
 
+impl HttpUrl {
+    /// The host, unless it is an address.
+    pub fn domain(&self) -> Option<String> {
+        self.0.domain().map(str::to_owned)
+    }
+    /// Whether the host is `domain` or one below it.
+    pub fn is_of_domain(&self, domain: &str) -> bool {
+        let host = self.0.domain();
+        host.and_then(|host| host.strip_suffix(domain))
+            .is_some_and(|below| below.is_empty() || below.ends_with('.'))
+    }
+}
+
 impl Setting for HttpUrl {
     const KIND: &'static str = "http(s) URL";
     fn parse(value: &Value) -> Result<Self, String> {

@@ -8,8 +8,8 @@ use vutf_audit::tlog::KeyName;
 use vutf_identity::password::Argon2Params;
 
 use super::{
-    Cidr, Config, ConfigError, HeadPlace, alerts, export, mail, private::is_local, production, providers,
-    witness,
+    Cidr, Config, ConfigError, HeadPlace, alerts, export, mail, passkeys, private::is_local, production,
+    providers, witness,
 };
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
@@ -19,6 +19,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     providers::check(config, errors, warnings);
     alerts::check(config, errors);
     mail::check(config, errors, warnings);
+    passkeys::check(config, errors);
     argon2(config, errors);
     passwords(config, errors);
     breaches(config, errors);

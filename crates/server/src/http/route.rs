@@ -124,12 +124,15 @@ const OTHER_ACTIONS: [(&str, Action); 6] = [
 
 /// Routes that demand more of the session than that it lives, and how much (RFC 9470). The use cases demand it themselves, and
 /// more of whoever has a second factor.
-pub const DEMANDS: [(Method, &str, Demand); 10] = [
+pub const DEMANDS: [(Method, &str, Demand); 13] = [
     (Method::Post, "/api/v1/me/email", FRESH),
     (Method::Post, "/api/v1/me/mfa/totp", FRESH),
     (Method::Delete, "/api/v1/me/mfa/totp", FRESH),
     (Method::Post, "/api/v1/me/mfa/totp/confirm", FRESH),
     (Method::Post, "/api/v1/me/mfa/backup-codes", FRESH),
+    (Method::Post, "/api/v1/me/mfa/passkeys/register/begin", FRESH),
+    (Method::Post, "/api/v1/me/mfa/passkeys/register/finish", FRESH),
+    (Method::Delete, "/api/v1/me/mfa/passkeys/{id}", FRESH),
     (Method::Post, "/api/v1/users/{id}/reset-mfa", FRESH),
     (Method::Post, "/api/v1/me/api-keys", FRESH),
     (Method::Post, "/api/v1/me/api-keys/{id}/rotate", FRESH),
@@ -140,6 +143,23 @@ pub const DEMANDS: [(Method, &str, Demand); 10] = [
 /// What of one's own an API key may see. Whatever else belongs to a session is for the person in it: a key that could change a
 /// password, a factor or a session, or make a key, would be a way around all of them.
 const OWN_OPEN_TO_KEYS: [(Method, &str); 1] = [(Method::Get, "/api/v1/me")];
+
+/// What a session may do whose holder must have a second factor and has not proved one: enrol one, prove it, look, and leave.
+const FOR_ENROLMENT: [(Method, &str); 13] = [
+    (Method::Get, "/api/v1/me"),
+    (Method::Get, "/api/v1/me/mfa"),
+    (Method::Post, "/api/v1/me/mfa/totp"),
+    (Method::Post, "/api/v1/me/mfa/totp/confirm"),
+    (Method::Get, "/api/v1/me/mfa/passkeys"),
+    (Method::Post, "/api/v1/me/mfa/passkeys/register/begin"),
+    (Method::Post, "/api/v1/me/mfa/passkeys/register/finish"),
+    (Method::Post, "/api/v1/auth/step-up"),
+    (Method::Post, "/api/v1/auth/step-up/passkey"),
+    (Method::Post, "/api/v1/auth/logout"),
+    (Method::Delete, "/api/v1/auth/session"),
+    (Method::Get, "/api/v1/auth/csrf"),
+    (Method::Post, "/api/v1/me/sessions/revoke-others"),
+];
 
 /// What takes a second person: whoever holds keys of two people is not two people.
 const FOR_PERSONS: [(Method, &str); 3] = [
@@ -195,6 +215,11 @@ impl Endpoint {
             Access::Session => OWN_OPEN_TO_KEYS.iter().any(names_this),
             Access::Permission(_) => self.demand().is_none() && !FOR_PERSONS.iter().any(names_this),
         }
+    }
+    /// Whether a session may call it that must enrol a second factor first.
+    pub fn is_for_enrolment(&self) -> bool {
+        let names_this = |(method, path): &(Method, &str)| *method == self.method && *path == self.path;
+        self.access == Access::Anonymous || FOR_ENROLMENT.iter().any(names_this)
     }
     /// Whether it takes an id from its path.
     pub fn takes_id(&self) -> bool {

@@ -12,6 +12,7 @@ use vutf_crypto_keys::{
     ApprovalState, Keks, KeyReader as _, KeyRecord, KeyState, Keyset, LifecycleReader as _, Posture, due,
     job::{Job, JobReader as _, JobState},
 };
+use vutf_identity::mfa::adoption::AdoptionReader as _;
 use vutf_kernel::{Class, OrganizationId, PortError, Timestamp};
 
 use super::{SequencerStatus, Service, probes};
@@ -53,8 +54,21 @@ pub(super) fn spawn(
             {
                 tracing::warn!(error = %error.chain(), "the figures about keys could not be read; trying again later");
             }
+            if round.is_multiple_of(rounds_between_keys) {
+                persons(&service, &metrics).await;
+            }
         }
     })
+}
+
+/// Who has which second factors.
+async fn persons(service: &Service, metrics: &Metrics) {
+    match service.store.adoption().await {
+        Ok(adoption) => metrics.factors().set(adoption),
+        Err(error) => {
+            tracing::warn!(error = %error.chain(), "second factors could not be counted; trying again later");
+        }
+    }
 }
 
 /// What cannot be read now is read later; what somebody else has written is for an operator to mend.

@@ -143,6 +143,7 @@ impl Service {
             sessions: Arc::new(vutf_identity::session::status::MokaSessionCache::default()),
             names: Arc::new(KeyringHash::names(Arc::clone(&keyring))),
             devices: Arc::new(KeyringHash::devices(Arc::clone(&keyring))),
+            ceremonies: Arc::new(vutf_webauthn::WebAuthn),
             ambient: ambient.clone(),
             settings: Arc::new(settings::identity(&config)?),
         };

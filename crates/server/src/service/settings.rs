@@ -9,7 +9,9 @@ use vutf_identity::{
     device::DevicePolicy,
     guard::GuardPolicy,
     mail::MailSettings,
+    mfa::EnrolmentPolicy,
     network::NetworkPolicy,
+    passkey::PasskeyPolicy,
     password::{Blocklist, PasswordPolicy},
     session::{Lifetime, SessionPolicy},
 };
@@ -53,6 +55,11 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
             disable_at: identity.lockout.device_disable_after.into(),
         },
         sessions: sessions(config),
+        enrolment: EnrolmentPolicy {
+            grace: identity.second_factor.grace,
+            roles: identity.second_factor.roles.clone(),
+        },
+        passkeys: passkeys(config),
         mail: mail(config),
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
@@ -71,6 +78,18 @@ fn sessions(config: &Config) -> SessionPolicy {
             idle: sessions.aal3_idle,
         },
         max_per_user: sessions.max_per_user.into(),
+    }
+}
+
+/// For which site passkeys are.
+fn passkeys(config: &Config) -> PasskeyPolicy {
+    let (rp_id, origins) = config.passkey_site();
+    let passkeys = &config.identity.passkeys;
+    PasskeyPolicy {
+        rp_name: passkeys.rp_name.clone().unwrap_or_else(|| rp_id.clone()),
+        rp_id,
+        origins,
+        per_user: passkeys.max_per_user.into(),
     }
 }
 

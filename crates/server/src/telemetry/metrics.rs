@@ -10,8 +10,8 @@ use vutf_kernel::BreakerState;
 
 use super::{
     analysis::AnalysisMetrics, audit::AuditMetrics, audit_export::AuditExportMetrics,
-    erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, mail::MailMetrics, process::ProcessFacts,
-    retention::RetentionMetrics, witnesses::WitnessMetrics,
+    erasure::ErasureMetrics, factors::FactorMetrics, group::GroupMetrics, keys::KeyMetrics,
+    mail::MailMetrics, process::ProcessFacts, retention::RetentionMetrics, witnesses::WitnessMetrics,
 };
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
@@ -55,6 +55,7 @@ pub struct Metrics {
     keys: KeyMetrics,
     analysis: AnalysisMetrics,
     erasures: ErasureMetrics,
+    factors: FactorMetrics,
     mail: MailMetrics,
     retention: RetentionMetrics,
     witnesses: WitnessMetrics,
@@ -115,6 +116,7 @@ impl Metrics {
             keys: KeyMetrics::new(&registry)?,
             analysis: AnalysisMetrics::new(&registry)?,
             erasures: ErasureMetrics::new(&registry)?,
+            factors: FactorMetrics::new(&registry)?,
             mail: MailMetrics::new(&registry)?,
             retention: RetentionMetrics::new(&registry)?,
             witnesses: WitnessMetrics::new(&registry)?,
@@ -228,6 +230,10 @@ impl Metrics {
     /// What is told about erasures.
     pub fn erasures(&self) -> &ErasureMetrics {
         &self.erasures
+    }
+    /// What is told about second factors.
+    pub fn factors(&self) -> &FactorMetrics {
+        &self.factors
     }
     /// What is told about witnesses.
     pub fn witnesses(&self) -> &WitnessMetrics {

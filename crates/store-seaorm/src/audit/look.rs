@@ -11,6 +11,7 @@ use vutf_identity::{
     link::LinkRepo,
     mail::MailRepo,
     mfa::MfaRepo,
+    passkey::PasskeyRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
 use vutf_kernel::{Event, EventRecorder, EventSink, PortError, Transaction, Units};
@@ -94,6 +95,9 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn mfa(&mut self) -> &mut dyn MfaRepo {
+        &mut self.tx
+    }
+    fn passkeys(&mut self) -> &mut dyn PasskeyRepo {
         &mut self.tx
     }
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {

@@ -166,5 +166,6 @@ mod tests {
         always(|row: &entity::api_keys::Model| &row.name_ct);
         always(|row: &entity::passwords::Model| &row.phc_ct);
         always(|row: &entity::totp_factors::Model| &row.secret_ct);
+        always(|row: &entity::passkeys::Model| &row.name_ct);
     }
 }

@@ -29,6 +29,8 @@ pub(crate) mod leases;
 pub(crate) mod login_guards;
 pub(crate) mod mail_outbox;
 pub(crate) mod mfa_challenges;
+pub(crate) mod passkey_challenges;
+pub(crate) mod passkeys;
 pub(crate) mod passwords;
 pub(crate) mod refresh_families;
 pub(crate) mod refresh_tokens;

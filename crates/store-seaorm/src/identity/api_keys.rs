@@ -309,7 +309,7 @@ impl SeaStore {
             revoked_at: key.revoked_at,
             owner_status,
             owner_deleted: owner.deleted_at.is_some(),
-            roles,
+            roles: roles.into_iter().map(|row| row.role).collect(),
         }))
     }
 }

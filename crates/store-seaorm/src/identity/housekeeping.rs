@@ -16,6 +16,9 @@ const GUARDS: &str = "DELETE FROM login_guards WHERE (organization_id, account, 
 const CHALLENGES: &str = "DELETE FROM mfa_challenges WHERE challenge_hash IN \
      (SELECT challenge_hash FROM mfa_challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
 
+const CEREMONIES: &str = "DELETE FROM passkey_challenges WHERE challenge_hash IN \
+     (SELECT challenge_hash FROM passkey_challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
 const API_KEYS: &str = "DELETE FROM api_keys WHERE id IN (SELECT o.id FROM (SELECT id FROM api_keys WHERE expires_at < $1 \
      UNION SELECT id FROM api_keys WHERE revoked_at < $1) o LIMIT $2)";
 
@@ -57,6 +60,11 @@ impl HousekeepingRepo for Tx {
     async fn remove_challenges(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
         let values = [before.as_micros().into(), i64::from(limit).into()];
         self.remove("housekeeping.challenges", CHALLENGES, values).await
+    }
+
+    async fn remove_ceremonies(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {
+        let values = [before.as_micros().into(), i64::from(limit).into()];
+        self.remove("housekeeping.ceremonies", CEREMONIES, values).await
     }
 
     async fn remove_api_keys(&mut self, before: Timestamp, limit: u32) -> Result<u64, PortError> {

@@ -6,6 +6,7 @@ mod guards;
 mod housekeeping;
 mod mail;
 mod mfa;
+mod passkeys;
 mod passwords;
 mod refresh;
 mod roles;

@@ -45,19 +45,25 @@ impl RoleRepo for Tx {
         user_roles::Entity::delete_many()
             .filter(user_roles::Column::UserId.eq(user.as_uuid()))
             .filter(user_roles::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(user_roles::Column::Role.is_not_in(roles))
             .exec(&self.db)
             .await
             .map_err(port("roles.clear"))?;
-        if roles.is_empty() {
+        // What is kept was given when it was given.
+        let kept = self.of_user(organization, user).await?;
+        let mut rows = Vec::with_capacity(roles.len());
+        for role in roles.iter().filter(|role| !kept.contains(role)) {
+            rows.push(user_roles::ActiveModel {
+                user_id: Set(user.as_uuid()),
+                role: Set(role.clone()),
+                organization_id: Set(organization.as_uuid()),
+                granted_at: Set(at.as_micros()),
+                granted_by: person(by),
+            });
+        }
+        if rows.is_empty() {
             return Ok(());
         }
-        let rows = roles.iter().map(|role| user_roles::ActiveModel {
-            user_id: Set(user.as_uuid()),
-            role: Set(role.clone()),
-            organization_id: Set(organization.as_uuid()),
-            granted_at: Set(at.as_micros()),
-            granted_by: person(by),
-        });
         user_roles::Entity::insert_many(rows)
             .exec_without_returning(&self.db)
             .await

@@ -23,7 +23,7 @@ const STATUS: &str = "SELECT s.organization_id, s.user_id, s.epoch AS session_ep
      s.browser_tag, s.moved_at, s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
      u.version AS user_version, u.kind AS user_kind, u.email_verified_at, u.erased_at, u.pii_mac, u.row_mac \
      FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
-const ROLES: &str = "SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role";
+const ROLES: &str = "SELECT role, granted_at FROM user_roles WHERE user_id = $1 ORDER BY role";
 
 #[derive(FromQueryResult)]
 struct StatusRow {
@@ -53,8 +53,9 @@ struct StatusRow {
 }
 
 #[derive(FromQueryResult)]
-struct RoleRow {
-    role: String,
+pub(super) struct RoleRow {
+    pub(super) role: String,
+    granted_at: i64,
 }
 
 impl StatusRow {
@@ -102,18 +103,17 @@ impl IdentityRead for SeaStore {
     }
 }
 
-/// Names of a user's roles.
+/// A user's roles, by name.
 pub(super) async fn roles_of(
     db: &DatabaseConnection,
     backend: DbBackend,
     user: Uuid,
-) -> Result<Vec<String>, DbErr> {
+) -> Result<Vec<RoleRow>, DbErr> {
     let statement = Statement::from_sql_and_values(backend, ROLES, [user.into()]);
-    let rows = RoleRow::find_by_statement(statement).all(db).await?;
-    Ok(rows.into_iter().map(|row| row.role).collect())
+    RoleRow::find_by_statement(statement).all(db).await
 }
 
-fn status(id: SessionId, row: &StatusRow, roles: Vec<String>) -> Result<SessionStatus, PortError> {
+fn status(id: SessionId, row: &StatusRow, roles: Vec<RoleRow>) -> Result<SessionStatus, PortError> {
     Ok(SessionStatus {
         id,
         organization_id: OrganizationId::from_uuid(row.organization_id),
@@ -138,7 +138,11 @@ fn status(id: SessionId, row: &StatusRow, roles: Vec<String>) -> Result<SessionS
             row.moved_at,
             id,
         )?,
-        roles,
+        roles_since: roles
+            .iter()
+            .map(|row| Timestamp::from_micros(row.granted_at))
+            .collect(),
+        roles: roles.into_iter().map(|row| row.role).collect(),
     })
 }
 

@@ -22,7 +22,7 @@ on_both!(
 
 const HOME: OrganizationId = OrganizationId::DEFAULT;
 
-async fn person(world: &World, factory: &mut Factory) -> (User, TotpFactor) {
+pub(crate) async fn person(world: &World, factory: &mut Factory) -> (User, TotpFactor) {
     let user = factory.user();
     let pending = factory.totp_factor(&user);
     let confirmed = TotpFactor {
@@ -51,6 +51,9 @@ pub(crate) async fn credentials(unit: &mut dyn UnitOfWork, factory: &mut Factory
     let opened = unit.mfa().open_challenge(&factory.mfa_challenge(user)).await;
     opened.unwrap();
     unit.api_keys().insert(&factory.api_key(user)).await.unwrap();
+    unit.passkeys().insert(&factory.passkey(user)).await.unwrap();
+    let opened = unit.passkeys().open_challenge(&factory.ceremony(user)).await;
+    opened.unwrap();
 }
 
 /// The refusal names table, column and row.

@@ -338,6 +338,7 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
             ("login_guards", 0),
             ("mail_outbox", 1),
             ("mfa_challenges", 1),
+            ("passkeys", 1),
             ("passwords", 1),
             ("sessions_emptied", 1),
             ("sessions_ended", 1),

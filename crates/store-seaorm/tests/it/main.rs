@@ -52,6 +52,7 @@ mod look;
 mod migrations;
 mod mixin;
 mod names;
+mod passkeys;
 mod queries;
 mod retention;
 mod retry;

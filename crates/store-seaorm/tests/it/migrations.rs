@@ -48,7 +48,9 @@ async fn empty_postgres() -> Option<World> {
 
 /// Rows for the tables of each migration, in their order; a later one writes a function of its own.
 fn rows(world: &World) -> Vec<String> {
-    first_rows(world)
+    let mut rows = first_rows(world);
+    rows.push(passkey_rows(world));
+    rows
 }
 
 /// Of the first eighteen.
@@ -151,6 +153,18 @@ fn first_rows(world: &World) -> Vec<String> {
         mail_rows(&home, &one, &two, &blob),
         format!("UPDATE sessions SET idle_expires_at = 1, cookie_hash = {blob}, network_tag = {blob}, moved_at = 1 WHERE id = {two}"),
     ]
+}
+
+fn passkey_rows(world: &World) -> String {
+    let [home, one, two] = [0x7000_8000_0000_0000_0001, 1, 2].map(|n| world.id(Uuid::from_u128(n)));
+    let blob = world.bytes(b"blob");
+    format!(
+        "INSERT INTO passkeys (id, organization_id, user_id, credential_id, public_key, name_ct, transports, sign_count, \
+           backup_eligible, backed_up, created_at, updated_at, version) \
+           VALUES ({two}, {home}, {one}, {blob}, {blob}, {blob}, 'internal', 1, TRUE, FALSE, 1, 1, 1);
+         INSERT INTO passkey_challenges (challenge_hash, organization_id, purpose, user_id, session_id, expires_at, created_at) \
+           VALUES ({blob}, {home}, 'register', {one}, {two}, 2, 1)"
+    )
 }
 
 fn mail_rows(home: &str, one: &str, two: &str, blob: &str) -> String {

@@ -3,7 +3,7 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 34] = [
+const WITHOUT_MIXIN: [&str; 35] = [
     "account_links",
     "approvals",
     "audit_alerts",
@@ -36,6 +36,7 @@ const WITHOUT_MIXIN: [&str; 34] = [
     "login_guards",
     "mail_outbox",
     "mfa_challenges",
+    "passkey_challenges",
     "refresh_tokens",
     "user_roles",
 ];

@@ -62,6 +62,23 @@ pub fn identity_judges() -> Result<PathBuf> {
     venv::installed(&venv::IDENTITY).context("pyotp, pyseto and argon2-cffi were not installed")
 }
 
+/// Chromium, and the program that drives it, which are installed unless they are there.
+///
+/// # Errors
+/// The last lines of apt, for example without a network; or when this user may not install packages.
+pub fn chromium() -> Result<(PathBuf, PathBuf)> {
+    let found = || Some((on_path("chromium")?, on_path("chromedriver")?));
+    if found().is_none() && can_install() {
+        let _services_stay_down = ServicePolicy::forbid()?;
+        let packages = ["chromium", "chromium-driver"];
+        if apt_install(&packages).is_err() {
+            apt(&["update", "-qq"])?;
+            apt_install(&packages)?;
+        }
+    }
+    found().context("install Debian's packages chromium and chromium-driver")
+}
+
 fn install_packages(components: &[Component]) -> Result<()> {
     if components.is_empty() {
         return Ok(());

@@ -25,7 +25,7 @@ pub use components::{Moto, OpenBao, OpenBaoAccess, SoftHsm};
 #[cfg(feature = "stores")]
 pub use database::TestDatabase;
 pub use home::{Account, Home, Place};
-pub use install::{can_install, identity_judges, install, tlog_scales};
+pub use install::{can_install, chromium, identity_judges, install, tlog_scales};
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::{Process, Signal};
 pub use redis::{Redis, RedisOptions};

@@ -4,10 +4,13 @@ use super::{
     code::{Code, code, generic, joined},
     key_codes::API_KEYS,
     mail_codes::MAIL,
+    passkey_codes::PASSKEYS,
 };
 
 /// All codes.
-pub const CODES: &[Code] = &joined::<{ OWN.len() + MAIL.len() }>(OWN, MAIL);
+pub const CODES: &[Code] = &joined::<{ OLDER.len() + PASSKEYS.len() }>(OLDER, PASSKEYS);
+
+const OLDER: &[Code] = &joined::<{ OWN.len() + MAIL.len() }>(OWN, MAIL);
 
 const OWN: &[Code] = &joined::<{ TABLE.len() + API_KEYS.len() }>(TABLE, API_KEYS);
 

@@ -8,6 +8,7 @@ mod codes;
 mod field;
 mod key_codes;
 mod mail_codes;
+mod passkey_codes;
 mod reference;
 mod render;
 

@@ -7,6 +7,7 @@ mod log;
 mod log_scenes;
 mod mail_scenes;
 mod mfa_scenes;
+mod passkey_scenes;
 mod scenes;
 mod stage;
 mod table;

@@ -5,7 +5,7 @@ use vutf_server::http::route::{Access, Endpoint, Method};
 use vutf_testkit::client::{Answer, ApiClient, Person};
 
 use super::{
-    AGENT, UNKNOWN, key_scenes, log_scenes, mail_scenes, mfa_scenes,
+    AGENT, UNKNOWN, key_scenes, log_scenes, mail_scenes, mfa_scenes, passkey_scenes,
     stage::{Browser, Caller, Stage},
 };
 
@@ -188,6 +188,12 @@ pub(super) async fn wish(stage: &mut Stage, endpoint: &Endpoint, status: u16) ->
 async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
     let what = (endpoint.method.as_str(), endpoint.path);
     let wish = match what.1 {
+        path if path.starts_with("/api/v1/auth/passkey") || path == "/api/v1/auth/step-up/passkey" => {
+            return passkey_scenes::auth(stage, what, status).await;
+        }
+        path if path.starts_with("/api/v1/me/mfa/passkeys") => {
+            return passkey_scenes::own(stage, what, status).await;
+        }
         path if path.starts_with("/api/v1/auth/") => return auth(stage, what, status).await,
         path if path.starts_with("/api/v1/me/mfa") => return mfa_scenes::own(stage, what, status).await,
         path if path.starts_with("/api/v1/me/api-keys") => return key_scenes::own(stage, what, status).await,

@@ -156,6 +156,12 @@ impl Stage {
         self.made(&name, &[]).await
     }
 
+    /// The same with a role that demands a second factor.
+    pub(super) async fn auditor(&mut self) -> Caller {
+        let name = format!("auditor{}", self.next());
+        self.made(&name, &["auditor"]).await
+    }
+
     /// Somebody new, who is signed in by a cookie.
     pub(super) async fn browser(&mut self) -> Browser {
         let caller = self.someone().await;

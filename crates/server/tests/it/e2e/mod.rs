@@ -26,6 +26,7 @@ mod load;
 mod mail;
 mod mfa;
 mod needles;
+mod passkeys;
 #[cfg(feature = "vault-transit")]
 mod providers;
 mod races;

@@ -3,10 +3,12 @@
 mod access;
 mod api_keys;
 mod cookies;
+mod enrolment;
 mod flow;
 mod limits;
 mod mfa;
 mod neighbour;
+mod passkeys;
 mod passwords;
 mod probes;
 mod protocol;

@@ -217,7 +217,10 @@ fn identity(store: &MemoryStore) -> Identity {
         verified_at_once: true,
         ..Settings::new("https://test.example", "test")
     };
-    Identity::over_memory(store.clone(), Ambient::system(), settings)
+    Identity {
+        ceremonies: Arc::new(vutf_webauthn::WebAuthn),
+        ..Identity::over_memory(store.clone(), Ambient::system(), settings)
+    }
 }
 
 async fn keys() -> (Keyring, MemoryWrapper) {

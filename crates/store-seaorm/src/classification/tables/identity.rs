@@ -80,6 +80,31 @@ pub(super) const TABLES: &[(&str, ColumnClasses)] = &[
         ],
     ),
     (
+        "passkeys",
+        stamped![
+            ("id", Id),
+            ("organization_id", Id),
+            ("user_id", Pseudonym),
+            ("credential_id", Pseudonym),
+            ("public_key", Pseudonym),
+            ("name_ct", Sealed),
+            ("transports", Word),
+            ("sign_count", Count),
+            ("backup_eligible", Word),
+            ("backed_up", Word),
+            ("password_changed_at", Time),
+            ("last_used_at", Time),
+            ("row_mac", Mac),
+        ],
+    ),
+    (
+        "passkey_challenges",
+        columns! {
+            Hash "challenge_hash"; Id "organization_id" "session_id"; Word "purpose"; Pseudonym "user_id";
+            Time "expires_at" "created_at";
+        },
+    ),
+    (
         "api_keys",
         stamped![
             ("id", Id),

@@ -1,5 +1,6 @@
 //! Second factors, backup codes, and sign-ins that wait for one.
 
+mod adoption;
 mod challenges;
 mod codes;
 mod factors;
@@ -94,11 +95,15 @@ impl MfaRepo for Tx {
         self.spend_challenge(organization, hash).await
     }
 
-    async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<Removed, PortError> {
+    async fn remove_totp(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
         let confirmed = self.remove_factor(organization, user, true).await?;
         let pending = self.remove_factor(organization, user, false).await?;
+        Ok(confirmed + pending)
+    }
+
+    async fn remove_of(&mut self, organization: OrganizationId, user: UserId) -> Result<Removed, PortError> {
         Ok(Removed {
-            factors: confirmed + pending,
+            factors: self.remove_totp(organization, user).await?,
             codes: self.remove_codes(organization, user).await?,
             challenges: self.remove_challenges_of(organization, user).await?,
         })

@@ -22,6 +22,7 @@ mod api_keys;
 mod housekeeping;
 mod mail;
 mod mfa;
+mod passkeys;
 mod races;
 mod refresh;
 mod roles;
@@ -55,6 +56,7 @@ pub async fn identity_contract(store: Arc<dyn IdentityStore>) {
     sessions::contract(&store, &mut factory).await;
     refresh::contract(&store, &mut factory).await;
     mfa::contract(&store, &mut factory).await;
+    passkeys::contract(&store, &mut factory).await;
     api_keys::contract(&store, &mut factory).await;
     roles::contract(&store, &mut factory).await;
     tenants::contract(&store, &mut factory).await;

@@ -2,11 +2,12 @@
 
 use vutf_identity::refresh::TokenHash;
 
-use super::{HOME, Store, stored_user};
+use super::{HOME, Store, sessions::stored_session, stored_user};
 use crate::factory::Factory;
 
 pub(super) async fn contract(store: &Store, factory: &mut Factory) {
     roles_are_replaced_as_a_whole(store, factory).await;
+    a_role_that_stays_was_given_when_it_was_given(store, factory).await;
     only_active_users_count_as_holders(store, factory).await;
     the_bootstrap_secret_can_be_replaced_until_it_is_used(store, factory).await;
 }
@@ -29,6 +30,18 @@ async fn roles_are_replaced_as_a_whole(store: &Store, factory: &mut Factory) {
         sorted.sort_unstable();
         assert_eq!(once!(store, roles.of_user(HOME, user.id)).unwrap(), sorted);
     }
+}
+
+async fn a_role_that_stays_was_given_when_it_was_given(store: &Store, factory: &mut Factory) {
+    let user = stored_user(store, factory).await;
+    let session = stored_session(store, factory, &user).await;
+    let (first, second) = (factory.now(), factory.now());
+    for (roles, at) in [(&["auditor", "user"][..], first), (&["admin", "auditor"], second)] {
+        once!(store, roles.assign(HOME, user.id, &names(roles), None, at)).unwrap();
+    }
+    let status = store.session_status(session.id).await.unwrap().unwrap();
+    assert_eq!(status.roles, names(&["admin", "auditor"]));
+    assert_eq!(status.roles_since, [second, first]);
 }
 
 async fn only_active_users_count_as_holders(store: &Store, factory: &mut Factory) {

@@ -10,7 +10,7 @@ use vutf_identity::{
 };
 use vutf_kernel::Secret;
 
-use super::{TokensBody, refused};
+use super::{TokensBody, passkey::RequestOptionsBody, refused};
 use crate::http::{
     cookies,
     problem::Problem,
@@ -64,9 +64,12 @@ pub(crate) struct MfaRequiredBody {
     status: &'static str,
     /// Good for one sign-in.
     challenge: String,
-    /// What may be presented: `totp`, `backup_code`.
+    /// What may be presented: `passkey`, `totp`, `backup_code`.
     #[schema(example = json!(["totp", "backup_code"]))]
     methods: Vec<&'static str>,
+    /// For `PublicKeyCredential.parseRequestOptionsFromJSON`, of whoever has a passkey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passkey: Option<RequestOptionsBody>,
     /// How long it waits, in seconds.
     #[schema(example = 300)]
     expires_in: u64,
@@ -79,6 +82,7 @@ impl From<Challenged> for MfaRequiredBody {
             status: "mfa_required",
             challenge: challenged.challenge.expose().clone(),
             methods: challenged.methods.into_iter().map(mfa::Method::as_str).collect(),
+            passkey: challenged.passkey.map(RequestOptionsBody::from),
             expires_in: challenged.expires_in.as_secs(),
         }
     }

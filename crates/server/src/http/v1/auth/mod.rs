@@ -5,11 +5,13 @@ pub(crate) mod email;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod mfa;
+pub(crate) mod passkey;
 pub(crate) mod password;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod session;
 pub(crate) mod step_up;
+pub(crate) mod step_up_begin;
 pub(crate) mod unlock;
 
 use serde::{Deserialize, Serialize};

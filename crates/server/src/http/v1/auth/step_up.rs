@@ -9,6 +9,7 @@ use vutf_identity::{
 };
 use vutf_kernel::Secret;
 
+use super::passkey::AssertionBody;
 use crate::http::{
     cookies,
     problem::Problem,
@@ -51,6 +52,11 @@ pub(crate) enum StepUpRequest {
         #[schema(value_type = String, format = Password, write_only)]
         code: Secret<String>,
     },
+    /// With a passkey.
+    Passkey {
+        /// The answer to `POST /api/v1/auth/step-up/passkey`, as the browser made it.
+        credential: Box<AssertionBody>,
+    },
 }
 
 /// The new proof, with a token that tells of it, or in a new cookie.
@@ -85,7 +91,7 @@ pub(crate) async fn handle(
     caller: Caller,
     body: Json<StepUpRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let stepped_up = step_up(&caller, &state.identity, body.0.into()).await?;
+    let stepped_up = step_up(&caller, &state.identity, body.0.command()?).await?;
     let mut answer = HttpResponse::Ok();
     let mut body = SteppedUpBody::of(&stepped_up);
     match stepped_up.credential {
@@ -104,14 +110,15 @@ pub(crate) async fn handle(
     Ok(answer.json(body))
 }
 
-impl From<StepUpRequest> for StepUp {
-    fn from(request: StepUpRequest) -> Self {
-        let factor = |method, code| Self::SecondFactor(Presented { method, code });
-        match request {
-            StepUpRequest::Password { password } => Self::Password(password),
-            StepUpRequest::Totp { code } => factor(mfa::Method::Totp, code),
-            StepUpRequest::BackupCode { code } => factor(mfa::Method::BackupCode, code),
-        }
+impl StepUpRequest {
+    fn command(self) -> Result<StepUp, Problem> {
+        let factor = |method, code| StepUp::SecondFactor(Presented { method, code });
+        Ok(match self {
+            Self::Password { password } => StepUp::Password(password),
+            Self::Totp { code } => factor(mfa::Method::Totp, code),
+            Self::BackupCode { code } => factor(mfa::Method::BackupCode, code),
+            Self::Passkey { credential } => StepUp::Passkey(credential.parse()?),
+        })
     }
 }
 

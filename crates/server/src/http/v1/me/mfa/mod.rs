@@ -1,6 +1,7 @@
 //! One's own second factors.
 
 pub(crate) mod backup_codes;
+pub(crate) mod passkeys;
 pub(crate) mod totp;
 pub(crate) mod view;
 

@@ -28,6 +28,9 @@ pub(crate) struct SecondFactorsBody {
     /// Since when.
     #[schema(value_type = Option<String>, format = DateTime)]
     totp_confirmed_at: Option<String>,
+    /// Passkeys.
+    #[schema(example = 2)]
+    passkeys: u64,
     /// Backup codes that were not used.
     #[schema(example = 10)]
     backup_codes_left: u64,
@@ -40,6 +43,7 @@ pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result
     Ok(HttpResponse::Ok().json(SecondFactorsBody {
         totp: factors.totp_confirmed_at.is_some(),
         totp_confirmed_at: factors.totp_confirmed_at.map(Timestamp::rfc3339),
+        passkeys: factors.passkeys,
         backup_codes_left: factors.backup_codes_left,
         demanded_by_role: factors.demanded,
     }))

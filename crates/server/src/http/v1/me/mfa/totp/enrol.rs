@@ -6,6 +6,7 @@ use vutf_identity::{
     mfa::enrol::{Enrolment, enrol},
 };
 
+use super::qr;
 use crate::http::{
     problem::Problem,
     request::Caller,
@@ -37,6 +38,10 @@ pub(crate) struct EnrolmentBody {
         example = "otpauth://totp/id.example.org:grace?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=id.example.org"
     )]
     otpauth_uri: String,
+    /// The same as a QR code, to be scanned: an SVG picture with neither script nor link. Absent when the names are too long for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "<svg …></svg>")]
+    qr_svg: Option<String>,
     /// How long it waits for `POST /api/v1/me/mfa/totp/confirm`, in seconds.
     #[schema(example = 600)]
     expires_in: u64,
@@ -48,6 +53,7 @@ impl From<Enrolment> for EnrolmentBody {
         Self {
             secret: made.secret.expose().clone(),
             otpauth_uri: made.otpauth_uri.expose().clone(),
+            qr_svg: qr::svg(&made.otpauth_uri),
             expires_in: made.expires_in.as_secs(),
         }
     }

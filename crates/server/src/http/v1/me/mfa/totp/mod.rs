@@ -2,4 +2,5 @@
 
 pub(crate) mod confirm;
 pub(crate) mod enrol;
+mod qr;
 pub(crate) mod remove;

@@ -17,9 +17,12 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Session,
     action: action::MFA_REMOVE,
     rate: RateClass::Default,
-    doc: Doc::new("me", "Remove one's own authenticator app and backup codes")
-        .answers::<RemovedBody>(200)
-        .refuses(&[409]),
+    doc: Doc::new(
+        "me",
+        "Remove one's own authenticator app, and the backup codes with the last factor",
+    )
+    .answers::<RemovedBody>(200)
+    .refuses(&[409]),
 };
 
 /// The factor is gone.
@@ -30,7 +33,15 @@ pub(crate) struct RemovedBody {
     other_sessions: OtherSessionsBody,
 }
 
+impl From<usize> for RemovedBody {
+    fn from(others: usize) -> Self {
+        Self {
+            other_sessions: others.into(),
+        }
+    }
+}
+
 pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let other_sessions = remove(&caller, &state.identity).await?.into();
-    Ok(HttpResponse::Ok().json(RemovedBody { other_sessions }))
+    let others = remove(&caller, &state.identity).await?;
+    Ok(HttpResponse::Ok().json(RemovedBody::from(others)))
 }

@@ -1,0 +1,98 @@
+//! Who must have a second factor, and from when. NIST SP 800-63B-4 §2.2 asks two of whoever reaches others' data; OWASP ASVS 5.0
+//! §6.3.3.
+//!
+//! A session of one factor, of somebody whose role has demanded a second one for longer than the grace period, may do nothing but
+//! enrol one or prove the one that there is. It is asked at each request and not at the sign-in: a role that is given today counts
+//! in the sessions that are there.
+
+use std::time::Duration;
+
+use vutf_kernel::{Aal, Timestamp};
+
+use crate::{role, session::SessionStatus};
+
+/// Defaults and sources: docs/configuration.md, section `identity.second_factor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrolmentPolicy {
+    /// How long after a role was given its holder may go on without a second factor; default 7 d.
+    pub grace: Duration,
+    /// The roles that demand one; empty: all that reach beyond one's own account.
+    pub roles: Vec<String>,
+}
+
+impl Default for EnrolmentPolicy {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_hours(7 * 24),
+            roles: Vec::new(),
+        }
+    }
+}
+
+impl EnrolmentPolicy {
+    fn demanded_by(&self, role: &str) -> bool {
+        if self.roles.is_empty() {
+            return role::demands_second_factor(&[role.to_owned()]);
+        }
+        self.roles.iter().any(|known| known == role)
+    }
+    /// Whether whoever holds `roles` must have one, sooner or later: the last one is not removed.
+    pub(crate) fn demands(&self, roles: &[String]) -> bool {
+        roles.iter().any(|role| self.demanded_by(role))
+    }
+    /// When whoever was given `roles` at these times must have one; `None`: never.
+    pub(crate) fn due<'a>(
+        &self,
+        roles: impl IntoIterator<Item = (&'a String, &'a Timestamp)>,
+    ) -> Option<Timestamp> {
+        let demanding = roles.into_iter().filter(|(role, _)| self.demanded_by(role));
+        let since = demanding.map(|(_, since)| *since).min();
+        since.map(|since| since.plus(self.grace))
+    }
+    /// Whether a session may do nothing but enrol.
+    pub(crate) fn confines(&self, status: &SessionStatus, now: Timestamp) -> bool {
+        let due = || self.due(status.roles.iter().zip(&status.roles_since));
+        status.assurance.aal == Aal::Aal1 && due().is_some_and(|due| now >= due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIVEN: Timestamp = Timestamp::from_secs(1_000);
+
+    fn due(policy: &EnrolmentPolicy, roles: &[(&str, Timestamp)]) -> Option<Timestamp> {
+        let (names, since): (Vec<String>, Vec<Timestamp>) =
+            roles.iter().map(|(name, at)| ((*name).to_owned(), *at)).unzip();
+        policy.due(names.iter().zip(&since))
+    }
+
+    #[test]
+    fn it_is_due_a_grace_period_after_the_first_role_that_demands_it() {
+        let policy = EnrolmentPolicy::default();
+        let (later, week) = (GIVEN.plus(Duration::from_hours(1)), policy.grace);
+        assert_eq!(due(&policy, &[]), None);
+        assert_eq!(due(&policy, &[("user", GIVEN), ("crypto_user", GIVEN)]), None);
+        for role in ["super_admin", "admin", "auditor", "a_role_that_nobody_knows"] {
+            assert_eq!(
+                due(&policy, &[("user", GIVEN), (role, later)]),
+                Some(later.plus(week))
+            );
+        }
+        assert_eq!(
+            due(&policy, &[("admin", later), ("auditor", GIVEN)]),
+            Some(GIVEN.plus(week))
+        );
+    }
+
+    #[test]
+    fn roles_that_are_named_demand_it_and_no_others() {
+        let policy = EnrolmentPolicy {
+            grace: Duration::ZERO,
+            roles: vec!["user".to_owned()],
+        };
+        assert_eq!(due(&policy, &[("super_admin", GIVEN)]), None);
+        assert_eq!(due(&policy, &[("user", GIVEN)]), Some(GIVEN));
+    }
+}

@@ -1,0 +1,4 @@
+//! A new passkey.
+
+pub(crate) mod begin;
+pub(crate) mod finish;
