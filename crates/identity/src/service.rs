@@ -7,11 +7,13 @@ use vutf_kernel::{Ambient, BoxFuture, Env, EventRecorder, Secret, Units, UseCase
 use crate::{
     IdentityStore, IdentityUnit,
     api_key::ApiKeyPolicy,
+    consent::SystemUse,
     device::DevicePolicy,
     guard::{GuardPolicy, KeyedHash},
     mail::MailSettings,
     network::NetworkPolicy,
     password::{HashError, PasswordHasher, PasswordPolicy},
+    presence::InactivityPolicy,
     session::{SessionPolicy, SessionStatusCache},
     token::{TokenSigner, VerifiedTokens},
 };
@@ -52,6 +54,12 @@ pub struct Settings {
     pub api_keys: ApiKeyPolicy,
     /// Mails and links.
     pub mail: MailSettings,
+    /// What everybody agrees to who signs in.
+    pub system_use: SystemUse,
+    /// Who has not been there for long.
+    pub inactivity: InactivityPolicy,
+    /// How long somebody may think better of it who asked to be erased; default 7 d.
+    pub erasure_delay: Duration,
 }
 
 impl Settings {
@@ -75,6 +83,9 @@ impl Settings {
             sessions: SessionPolicy::default(),
             api_keys: ApiKeyPolicy::default(),
             mail: MailSettings::default(),
+            system_use: SystemUse::default(),
+            inactivity: InactivityPolicy::default(),
+            erasure_delay: Duration::from_secs(7 * DAY),
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Caller {
     pub grants: Grants,
     /// Names of the roles that the user has now.
     pub roles: Vec<String>,
+    /// Whether nothing may be done but to change the password.
+    pub password_due: bool,
     /// When the access token expires, or the session of a cookie.
     pub access_expires_at: Timestamp,
     /// Of the cookie that the request carried; `None` for an access token.
@@ -126,7 +128,8 @@ fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Caller {
         },
         assurance: status.assurance.clone(),
         grants: status.grants(),
-        roles: status.roles.clone(),
+        roles: status.roles_in_force(),
+        password_due: status.password_due_at.is_some(),
         access_expires_at: status.expires_at,
         cookie: None,
         settled: status.settled,

@@ -17,6 +17,7 @@ mod lifetimes;
 mod login;
 mod mfa;
 mod passwords;
+mod people;
 mod programs;
 mod recovery;
 mod redaction;

@@ -47,7 +47,10 @@ pub use alerts::{Alerts, MildestAlert};
 pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
 pub use export::{Export, FileSink, HostPort, HttpSink, OtlpSink, SyslogSink, SyslogTransport};
-pub use identity::{Argon2, EmailVerification, Identity, Links, Lockout, Registration, Sessions};
+pub use identity::{
+    Argon2, EmailVerification, Identity, Inactive, Inactivity, Links, Lockout, Registration, Sessions,
+    SystemUse,
+};
 pub use mail::{Mail, MailDelivery, MailSecurity};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};

@@ -98,6 +98,8 @@ pub(super) async fn recognise(state: &AppState, request: &HttpRequest) -> Option
 struct Signed {
     ctx: Ctx,
     cookie: Option<TokenHash>,
+    /// Whether nothing may be done but to change the password.
+    password_due: bool,
 }
 
 async fn admit(
@@ -113,6 +115,7 @@ async fn admit(
             arrival.origin.clone(),
         ),
         cookie: None,
+        password_due: false,
     };
     let (signed, found) = match &endpoint.access {
         Access::Anonymous => (stranger(), Ok(())),
@@ -128,7 +131,7 @@ async fn admit(
     let spent = rate::spend(state, endpoint.rate, &signed.ctx).await;
     let admitted = match spent.as_ref().and_then(Spent::refusal) {
         Some(refusal) => Err(refusal),
-        None => found.and_then(|()| permitted(endpoint, &signed.ctx)),
+        None => found.and_then(|()| permitted(endpoint, &signed)),
     };
     let (signed, admitted) = match (admitted, endpoint.demand()) {
         (Ok(()), Some(demand)) => proved(state, request, arrival, signed, demand).await,
@@ -162,7 +165,11 @@ async fn proved(
     }
 }
 
-fn permitted(endpoint: &Endpoint, ctx: &Ctx) -> Result<(), Problem> {
+fn permitted(endpoint: &Endpoint, signed: &Signed) -> Result<(), Problem> {
+    let ctx = &signed.ctx;
+    if signed.password_due && !endpoint.is_open_while_password_due() {
+        return Err(Problem::new(Class::Forbidden, "password_change_required"));
+    }
     if matches!(ctx.actor, Actor::ApiKey { .. }) && !endpoint.is_open_to_keys() {
         return Err(Problem::new(Class::Forbidden, "session_needed"));
     }
@@ -199,6 +206,7 @@ async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -
     Ok(Signed {
         ctx: Ctx { moved, ..ctx },
         cookie: caller.cookie,
+        password_due: caller.password_due,
     })
 }
 
@@ -206,7 +214,11 @@ async fn by_key(state: &AppState, key: &Secret<String>, arrival: &Arrival) -> Re
     let found = api_key::authenticate(&state.identity, key.expose(), arrival.origin.ip).await?;
     let ctx = found.ctx(arrival.request_id.clone(), arrival.origin.clone());
     state.key_uses.note(&state.identity, &ctx);
-    Ok(Signed { ctx, cookie: None })
+    Ok(Signed {
+        ctx,
+        cookie: None,
+        password_due: false,
+    })
 }
 
 async fn by_token(

@@ -22,6 +22,7 @@ mod kek;
 mod log_keys;
 mod lone_events;
 mod mail;
+mod people;
 mod probes;
 mod reload;
 mod retention;

@@ -6,11 +6,13 @@ use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{
     Settings,
     api_key::ApiKeyPolicy,
+    consent::SystemUse,
     device::DevicePolicy,
     guard::GuardPolicy,
     mail::MailSettings,
     network::NetworkPolicy,
     password::{Blocklist, PasswordPolicy},
+    presence::InactivityPolicy,
     session::{Lifetime, SessionPolicy},
 };
 
@@ -54,6 +56,17 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         },
         sessions: sessions(config),
         mail: mail(config),
+        system_use: SystemUse {
+            text: identity.system_use.text.clone(),
+            version: identity.system_use.version.clone(),
+            required: identity.system_use.required,
+        },
+        inactivity: InactivityPolicy {
+            enabled: config.disables_inactive(),
+            after: identity.inactivity.after,
+            warning: identity.inactivity.warning,
+        },
+        erasure_delay: config.erasure.delay,
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
 }

@@ -10,8 +10,8 @@ use vutf_kernel::BreakerState;
 
 use super::{
     analysis::AnalysisMetrics, audit::AuditMetrics, audit_export::AuditExportMetrics,
-    erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, mail::MailMetrics, process::ProcessFacts,
-    retention::RetentionMetrics, witnesses::WitnessMetrics,
+    erasure::ErasureMetrics, group::GroupMetrics, keys::KeyMetrics, mail::MailMetrics, people::PeopleMetrics,
+    process::ProcessFacts, retention::RetentionMetrics, witnesses::WitnessMetrics,
 };
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
@@ -57,6 +57,7 @@ pub struct Metrics {
     erasures: ErasureMetrics,
     mail: MailMetrics,
     retention: RetentionMetrics,
+    people: PeopleMetrics,
     witnesses: WitnessMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
@@ -117,6 +118,7 @@ impl Metrics {
             erasures: ErasureMetrics::new(&registry)?,
             mail: MailMetrics::new(&registry)?,
             retention: RetentionMetrics::new(&registry)?,
+            people: PeopleMetrics::new(&registry)?,
             witnesses: WitnessMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
@@ -163,6 +165,11 @@ impl Metrics {
     /// Of the audit log's sinks.
     pub fn audit_export(&self) -> &AuditExportMetrics {
         &self.audit_export
+    }
+
+    /// Of accounts that nobody uses, and of erasures that persons asked for.
+    pub fn people(&self) -> &PeopleMetrics {
+        &self.people
     }
 
     /// Of pruning the audit log.

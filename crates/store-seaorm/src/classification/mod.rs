@@ -2,10 +2,7 @@
 //! column that is not here, a sealed one that does not hold bytes, and one whose name sounds personal and that says neither
 //! that it is sealed nor why it need not be.
 
-use self::{
-    ColumnClass::{Hash, Index, IndexVersion, Mac, Sealed, SealedElsewhere, Time, Tolerated, Wrapped},
-    tables::tables,
-};
+use self::ColumnClass::{Hash, Index, IndexVersion, Mac, Sealed, SealedElsewhere, Time, Tolerated, Wrapped};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +58,8 @@ macro_rules! columns {
 }
 
 mod tables;
+
+pub(crate) use self::tables::tables;
 
 /// What a column holds; `None` for one that nobody has thought about.
 pub fn class_of(table: &str, column: &str) -> Option<ColumnClass> {

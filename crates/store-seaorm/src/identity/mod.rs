@@ -7,6 +7,7 @@ mod housekeeping;
 mod mail;
 mod mfa;
 mod passwords;
+mod people;
 mod refresh;
 mod roles;
 mod sessions;

@@ -4,12 +4,15 @@ use super::{
     code::{Code, code, generic, joined},
     key_codes::API_KEYS,
     mail_codes::MAIL,
+    people_codes::PEOPLE,
 };
 
 /// All codes.
 pub const CODES: &[Code] = &joined::<{ OWN.len() + MAIL.len() }>(OWN, MAIL);
 
-const OWN: &[Code] = &joined::<{ TABLE.len() + API_KEYS.len() }>(TABLE, API_KEYS);
+const OWN: &[Code] = &joined::<{ PERSONS.len() + API_KEYS.len() }>(PERSONS, API_KEYS);
+
+const PERSONS: &[Code] = &joined::<{ TABLE.len() + PEOPLE.len() }>(TABLE, PEOPLE);
 
 /// By status; those of one subject may have a file of their own.
 const TABLE: &[Code] = &[

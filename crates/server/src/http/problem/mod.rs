@@ -8,6 +8,7 @@ mod codes;
 mod field;
 mod key_codes;
 mod mail_codes;
+mod people_codes;
 mod reference;
 mod render;
 
@@ -101,6 +102,20 @@ impl Problem {
     #[must_use]
     pub fn errors(self, errors: Vec<FieldError>) -> Self {
         Self { errors, ..self }
+    }
+
+    /// The same of a part of the request: what is wrong stands under `pointer`.
+    #[must_use]
+    pub fn under(self, pointer: &str) -> Self {
+        let errors = self.errors.into_iter();
+        let errors = errors.map(|error| FieldError {
+            pointer: format!("{pointer}{}", error.pointer),
+            ..error
+        });
+        Self {
+            errors: errors.collect(),
+            ..self
+        }
     }
 
     /// When to come back.

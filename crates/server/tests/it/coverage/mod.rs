@@ -7,6 +7,7 @@ mod log;
 mod log_scenes;
 mod mail_scenes;
 mod mfa_scenes;
+mod people_scenes;
 mod scenes;
 mod stage;
 mod table;

@@ -8,6 +8,7 @@ mod limits;
 mod mfa;
 mod neighbour;
 mod passwords;
+mod people;
 mod probes;
 mod protocol;
 mod recorded;

@@ -22,6 +22,7 @@ mod api_keys;
 mod housekeeping;
 mod mail;
 mod mfa;
+mod people;
 mod races;
 mod refresh;
 mod roles;
@@ -59,6 +60,7 @@ pub async fn identity_contract(store: Arc<dyn IdentityStore>) {
     roles::contract(&store, &mut factory).await;
     tenants::contract(&store, &mut factory).await;
     races::contract(&store, &mut factory).await;
+    people::contract(&store, &mut factory).await;
     housekeeping::contract(&store, &mut factory).await;
 }
 
