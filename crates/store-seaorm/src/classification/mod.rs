@@ -2,6 +2,8 @@
 //! column that is not here, a sealed one that does not hold bytes, and one whose name sounds personal and that says neither
 //! that it is sealed nor why it need not be.
 
+pub use self::tables::tables;
+
 use self::ColumnClass::{Hash, Index, IndexVersion, Mac, Sealed, SealedElsewhere, Time, Tolerated, Wrapped};
 
 /// What a column holds.
@@ -58,8 +60,6 @@ macro_rules! columns {
 }
 
 mod tables;
-
-pub(crate) use self::tables::tables;
 
 /// What a column holds; `None` for one that nobody has thought about.
 pub fn class_of(table: &str, column: &str) -> Option<ColumnClass> {

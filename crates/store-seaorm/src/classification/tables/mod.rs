@@ -7,7 +7,7 @@ mod keys;
 use super::ColumnClasses;
 
 /// Every table and its columns.
-pub(crate) fn tables() -> impl Iterator<Item = &'static (&'static str, ColumnClasses)> {
+pub fn tables() -> impl Iterator<Item = &'static (&'static str, ColumnClasses)> {
     [identity::TABLES, audit::TABLES, keys::TABLES]
         .into_iter()
         .flatten()
