@@ -12,13 +12,13 @@ use super::world::{Answer, PASSWORD, World, bearer, get, post, world};
 const NEW: &str = "seven quiet copper lanterns";
 
 impl World {
-    async fn account(&self, admin: &str, name: &str) -> String {
+    async fn somebody(&self, admin: &str, name: &str) -> String {
         let account = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
         let made = self.send(bearer(post("/api/v1/users", &account), admin)).await;
         assert_eq!(made.status, 201, "{}", made.json());
         made.json()["id"].as_str().unwrap().to_owned()
     }
-    async fn sign_in(&self, body: &Value) -> Answer {
+    async fn sign_in_with(&self, body: &Value) -> Answer {
         self.send(post("/api/v1/auth/login", body)).await
     }
 }
@@ -27,13 +27,13 @@ impl World {
 async fn a_password_that_is_due_is_changed_before_anything_else() {
     let world = world(&[]).await;
     let admin = world.admin().await;
-    let id = world.account(&admin, "grace").await;
+    let id = world.somebody(&admin, "grace").await;
     let path = format!("/api/v1/users/{id}/require-password-change");
     let done = world.send(bearer(post(&path, &json!({})), &admin)).await;
     assert_eq!(done.status, 200, "{}", done.json());
 
     let body = json!({"username": "grace", "password": PASSWORD});
-    let signed_in = world.sign_in(&body).await.json();
+    let signed_in = world.sign_in_with(&body).await.json();
     assert_eq!(signed_in["password_change_required"], true);
     let token = signed_in["access_token"].as_str().unwrap();
     for request in [
@@ -56,7 +56,7 @@ async fn a_password_that_is_due_is_changed_before_anything_else() {
     assert_eq!(world.send(bearer(get("/api/v1/me"), token)).await.status, 200);
     let body = json!({"username": "grace", "password": NEW});
     assert_eq!(
-        world.sign_in(&body).await.json()["password_change_required"],
+        world.sign_in_with(&body).await.json()["password_change_required"],
         false
     );
 }
@@ -65,7 +65,7 @@ async fn a_password_that_is_due_is_changed_before_anything_else() {
 async fn the_notice_is_shown_and_agreed_to() {
     let mut world = world(&[]).await;
     let admin = world.admin().await;
-    world.account(&admin, "grace").await;
+    world.somebody(&admin, "grace").await;
     let none = world.send(get("/api/v1/system-use")).await.json();
     assert_eq!(none, json!({"text": null, "version": null, "required": false}));
     let mut settings = (*world.state.identity.settings).clone();
@@ -82,21 +82,21 @@ async fn the_notice_is_shown_and_agreed_to() {
         json!({"text": "For work alone.", "version": "2", "required": true})
     );
     let without = json!({"username": "grace", "password": PASSWORD});
-    let refused = world.sign_in(&without).await;
+    let refused = world.sign_in_with(&without).await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
         (403, "VUTF_SYSTEM_USE_NOT_ACCEPTED")
     );
     assert_eq!(refused.json()["detail"], "version 2: For work alone.");
     let with = json!({"username": "grace", "password": PASSWORD, "accept_system_use": "2"});
-    assert_eq!(world.sign_in(&with).await.status, 200);
+    assert_eq!(world.sign_in_with(&with).await.status, 200);
 }
 
 #[actix_web::test]
 async fn a_batch_answers_for_each_and_names_what_is_wrong() {
     let world = world(&[]).await;
     let admin = world.admin().await;
-    let id = world.account(&admin, "grace").await;
+    let id = world.somebody(&admin, "grace").await;
     let send = async |body: &Value| {
         world
             .send(bearer(post("/api/v1/users:batch", body), &admin))

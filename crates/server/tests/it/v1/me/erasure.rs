@@ -5,10 +5,7 @@ use vutf_app::statement::{Subject, read};
 use vutf_audit::tlog::VerifierKey;
 use vutf_testkit::client::{ApiClient, Person, Tokens};
 
-use crate::e2e::{
-    eventually,
-    world::{Admin, World, signed_in},
-};
+use crate::e2e::world::{Admin, World, eventually, signed_in};
 
 async fn asked(api: &ApiClient, tokens: &Tokens) -> String {
     let call = api.post("/api/v1/me/erasure").bearer(&tokens.access);
