@@ -3,6 +3,7 @@
 mod checkpoint;
 pub mod crypto;
 pub mod erasure;
+pub mod export;
 pub mod jobs;
 pub mod kek;
 pub mod kek_age;
@@ -12,6 +13,7 @@ pub mod keys;
 mod ledger;
 mod names;
 mod signer;
+pub mod statement;
 mod unit;
 
 pub use checkpoint::{KeyringCheckpointSigner, default_origin};

@@ -217,6 +217,7 @@ async fn account(
         display_name: None,
         phone: None,
         verified: true,
+        must_change: false,
         roles: vec![role::SUPER_ADMIN.to_owned()],
     })
 }

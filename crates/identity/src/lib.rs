@@ -4,7 +4,9 @@
 pub mod action;
 pub mod api_key;
 pub mod bootstrap;
+pub mod consent;
 pub mod device;
+pub mod erasure_request;
 pub mod guard;
 pub mod housekeeping;
 pub mod invitation;
@@ -16,6 +18,7 @@ pub mod mfa;
 pub mod network;
 pub mod passkey;
 pub mod password;
+pub mod presence;
 pub mod refresh;
 mod refusal;
 pub mod repo;

@@ -9,6 +9,8 @@ use vutf_kernel::{
 use crate::{
     LoginName, Session, SessionStatus, User, UserKind, UserStatus,
     api_key::{ApiKeyRepo, ApiKeyStatus, Lookup},
+    consent::ConsentRepo,
+    erasure_request::ErasureRequestRepo,
     guard::{GuardKey, GuardState},
     housekeeping::HousekeepingRepo,
     invitation::InvitationRepo,
@@ -16,6 +18,7 @@ use crate::{
     mail::MailRepo,
     mfa::repo::MfaRepo,
     passkey::PasskeyRepo,
+    presence::PresenceRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     session::{Ends, Place, used::Used},
 };
@@ -27,6 +30,8 @@ pub struct UserFilter {
     pub status: Option<UserStatus>,
     /// Only these.
     pub kind: Option<UserKind>,
+    /// Only who was not seen since then: [`User::last_seen_at`], or when the account was made.
+    pub inactive_since: Option<Timestamp>,
 }
 
 /// Users. "Not found" is `None`; a deleted user is found only where the method says so.
@@ -61,7 +66,7 @@ pub trait UserRepo: Send {
         by: Option<UserId>,
         at: Timestamp,
     ) -> Result<bool, PortError>;
-    /// Notes a sign-in; no new version, as nothing that a client may edit changes.
+    /// Notes a sign-in, which is a sign of life; no new version, as nothing that a client may edit changes.
     async fn note_login(&mut self, id: UserId, at: Timestamp) -> Result<(), PortError>;
     /// Users that are not deleted, by ascending id.
     async fn list(
@@ -83,6 +88,8 @@ pub struct PasswordRecord {
     pub phc: Secret<String>,
     /// When it was set. A rehash of the same password keeps it.
     pub changed_at: Timestamp,
+    /// Since when its owner has to choose another one before anything else.
+    pub must_change_at: Option<Timestamp>,
     /// Audit mixin.
     pub stamps: Stamps,
 }
@@ -156,7 +163,7 @@ pub trait SessionRepo: Send {
         keep: u32,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, PortError>;
-    /// Notes a use; `false`, with nothing changed, when the session was over by then, is of another level, or a later use than
+    /// Notes a use, which is a sign of life of its person; `false`, with nothing changed, when the session was over by then, is of another level, or a later use than
     /// `unless_since` is noted.
     async fn touch(&mut self, used: &Used) -> Result<bool, PortError>;
     /// Notes what was proved anew within a session, which is a use, and when it ends now; `false` when it was ended before or is
@@ -217,6 +224,12 @@ pub trait SessionRepo: Send {
         by: Option<UserId>,
         at: Timestamp,
     ) -> Result<Vec<SessionId>, PortError>;
+    /// Lifts from a user's sessions that their password is to be changed first.
+    async fn clear_password_due(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<(), PortError>;
     /// Removes from all sessions of a user, ended ones included, where they were used and with what; how many sessions had
     /// either.
     async fn forget_origins(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError>;
@@ -323,6 +336,12 @@ pub trait IdentityTx: Send {
     fn roles(&mut self) -> &mut dyn RoleRepo;
     /// The bootstrap secret.
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo;
+    /// Who has not been there for long.
+    fn presence(&mut self) -> &mut dyn PresenceRepo;
+    /// What persons agreed to.
+    fn consents(&mut self) -> &mut dyn ConsentRepo;
+    /// Who asked to be erased.
+    fn erasure_requests(&mut self) -> &mut dyn ErasureRequestRepo;
     /// What is old.
     fn housekeeping(&mut self) -> &mut dyn HousekeepingRepo;
     /// The audit log.

@@ -7,6 +7,7 @@ use vutf_kernel::{Ambient, BoxFuture, Env, EventRecorder, Secret, Units, UseCase
 use crate::{
     IdentityStore, IdentityUnit,
     api_key::ApiKeyPolicy,
+    consent::SystemUse,
     device::DevicePolicy,
     guard::{GuardPolicy, KeyedHash},
     mail::MailSettings,
@@ -14,6 +15,7 @@ use crate::{
     network::NetworkPolicy,
     passkey::{Ceremonies, PasskeyPolicy},
     password::{HashError, PasswordHasher, PasswordPolicy},
+    presence::InactivityPolicy,
     session::{SessionPolicy, SessionStatusCache},
     token::{TokenSigner, VerifiedTokens},
 };
@@ -58,6 +60,12 @@ pub struct Settings {
     pub passkeys: PasskeyPolicy,
     /// Mails and links.
     pub mail: MailSettings,
+    /// What everybody agrees to who signs in.
+    pub system_use: SystemUse,
+    /// Who has not been there for long.
+    pub inactivity: InactivityPolicy,
+    /// How long somebody may think better of it who asked to be erased; default 7 d.
+    pub erasure_delay: Duration,
 }
 
 impl Settings {
@@ -83,6 +91,9 @@ impl Settings {
             enrolment: EnrolmentPolicy::default(),
             passkeys: PasskeyPolicy::default(),
             mail: MailSettings::default(),
+            system_use: SystemUse::default(),
+            inactivity: InactivityPolicy::default(),
+            erasure_delay: Duration::from_secs(7 * DAY),
         }
     }
 }

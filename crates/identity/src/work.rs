@@ -28,6 +28,19 @@ pub(crate) struct Work<'a, C> {
 }
 
 impl<C> Work<'_, C> {
+    /// The same attempt, at another use case.
+    pub(crate) fn nested<D>(&mut self, command: D) -> Work<'_, D> {
+        Work {
+            tx: &mut *self.tx,
+            env: Env {
+                clock: self.env.clock,
+                entropy: &mut *self.env.entropy,
+            },
+            ctx: Arc::clone(&self.ctx),
+            id: self.id.clone(),
+            command: Arc::new(command),
+        }
+    }
     pub(crate) fn now(&self) -> Timestamp {
         self.env.now()
     }

@@ -15,6 +15,7 @@ mod jobs;
 mod keys;
 mod leases;
 mod migrate;
+mod personal;
 mod purposes;
 mod retry;
 mod row;

@@ -43,6 +43,7 @@ pub(crate) struct Password<'a> {
     pub(crate) organization: Uuid,
     pub(crate) user: Uuid,
     pub(crate) changed_at: Timestamp,
+    pub(crate) must_change_at: Option<Timestamp>,
     pub(crate) phc: &'a str,
 }
 
@@ -184,7 +185,12 @@ impl Authenticated for Password<'_> {
         self.user
     }
     fn message(&self) -> Message {
-        Message::new("vutf/row/passwords/v1")
+        // One that is to be changed has a message of its own; the others are what they were before there were such.
+        let message = match self.must_change_at {
+            None => Message::new("vutf/row/passwords/v1"),
+            Some(since) => Message::new("vutf/row/passwords/due/v1").part(&since.as_micros().to_be_bytes()),
+        };
+        message
             .part(self.organization.as_bytes())
             .part(self.user.as_bytes())
             .part(&self.changed_at.as_micros().to_be_bytes())
@@ -298,7 +304,7 @@ impl Message {
         self.0.extend_from_slice(bytes);
         self
     }
-    fn optional(self, bytes: Option<impl AsRef<[u8]>>) -> Self {
+    pub(crate) fn optional(self, bytes: Option<impl AsRef<[u8]>>) -> Self {
         match bytes {
             Some(bytes) => self.part(&[1]).part(bytes.as_ref()),
             None => self.part(&[0]),

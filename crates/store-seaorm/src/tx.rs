@@ -10,12 +10,15 @@ use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
     IdentityTx,
     api_key::ApiKeyRepo,
+    consent::ConsentRepo,
+    erasure_request::ErasureRequestRepo,
     housekeeping::HousekeepingRepo,
     invitation::InvitationRepo,
     link::LinkRepo,
     mail::MailRepo,
     mfa::MfaRepo,
     passkey::PasskeyRepo,
+    presence::PresenceRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
 use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Receipts, Transaction};
@@ -102,6 +105,15 @@ impl IdentityTx for Tx {
         self
     }
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {
+        self
+    }
+    fn presence(&mut self) -> &mut dyn PresenceRepo {
+        self
+    }
+    fn consents(&mut self) -> &mut dyn ConsentRepo {
+        self
+    }
+    fn erasure_requests(&mut self) -> &mut dyn ErasureRequestRepo {
         self
     }
     fn housekeeping(&mut self) -> &mut dyn HousekeepingRepo {

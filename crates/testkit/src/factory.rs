@@ -111,6 +111,7 @@ impl Factory {
             email_verified_at: Some(now),
             epoch: 0,
             last_login_at: None,
+            last_seen_at: None,
             stamps: Stamps::new(None, now),
         }
     }
@@ -125,6 +126,7 @@ impl Factory {
                 "$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHRzYWx0${tag:032x}"
             )),
             changed_at: self.now(),
+            must_change_at: None,
             stamps: Stamps::new(Some(user.id), self.now()),
         }
     }
@@ -158,6 +160,7 @@ impl Factory {
                 moved_at: None,
             },
             previous_login_at: None,
+            password_due_at: None,
             stamps: Stamps::new(Some(user.id), now),
         }
     }

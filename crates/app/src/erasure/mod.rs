@@ -6,9 +6,13 @@
 //! [`Erasure::replay`] erases again whoever has come back.
 
 mod certified;
+mod receipt;
+mod requested;
 mod view;
 
 pub use certified::{Certified, certified};
+pub use receipt::RequestOutcome;
+pub use requested::{Carried, Held};
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -257,6 +257,30 @@ fn noticed(kind: MailKind) -> Option<Words> {
                 "Remove the passkey, register your authenticator anew, and end the other sessions.",
             ],
         ),
+        MailKind::ErasureRequested => notice(
+            "Your account is to be erased",
+            &[
+                "Somebody in your account asked to erase it, with all that is held about you. It is done after some days, and \
+                 cannot be undone.",
+                "To keep the account, sign in before then and take it back. Your account page shows the day.",
+                ACT,
+            ],
+        ),
+        MailKind::ErasureCancelled => notice(
+            "Your account is not erased",
+            &["The request to erase your account was taken back.", ACT],
+        ),
+        MailKind::InactivityWarning => notice(
+            "Your account is about to be switched off",
+            &[
+                "Nobody has used your account for a long time. It will be switched off in some days.",
+                "To keep it, sign in once.",
+            ],
+        ),
+        MailKind::DataExported => notice(
+            "Your data was exported",
+            &["All that is held about you was taken out of your account.", ACT],
+        ),
         MailKind::FactorReset => notice(
             "Your second factor was reset",
             &[

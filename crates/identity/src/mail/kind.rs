@@ -59,6 +59,14 @@ kinds! {
     PasskeyCopied = "passkey_copied",
     #[doc = "Notice: an administrator removed the second factor."]
     FactorReset = "factor_reset",
+    #[doc = "Notice: the account is to be erased, since its person asked for it."]
+    ErasureRequested = "erasure_requested",
+    #[doc = "Notice: the account is not to be erased any more."]
+    ErasureCancelled = "erasure_cancelled",
+    #[doc = "Notice: the account will be switched off unless somebody signs in."]
+    InactivityWarning = "inactivity_warning",
+    #[doc = "Notice: all that is held about the person was taken out."]
+    DataExported = "data_exported",
 }
 
 impl MailKind {

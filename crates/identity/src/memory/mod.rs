@@ -6,6 +6,7 @@ mod invitations;
 mod mail;
 mod mfa;
 mod passkeys;
+mod people;
 mod sessions;
 mod signer;
 mod users;
@@ -25,6 +26,8 @@ pub use self::signer::MemorySigner;
 use crate::{
     Identity, IdentityRead, IdentityTx, IdentityUnit, Session, SessionStatus, Settings, User,
     api_key::{ApiKey, ApiKeyRepo, ApiKeyStatus, Lookup},
+    consent::{Consent, ConsentRepo},
+    erasure_request::{ErasureRequest, ErasureRequestRepo},
     guard::{GuardKey, GuardState, KeyedHash},
     housekeeping::HousekeepingRepo,
     invitation::{Invitation, InvitationRepo},
@@ -36,6 +39,7 @@ use crate::{
         Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
         Verification,
     },
+    presence::PresenceRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::{
         BootstrapRecord, BootstrapRepo, GuardRepo, PasswordRecord, PasswordRepo, RefreshRepo, RoleRepo,
@@ -67,6 +71,10 @@ struct State {
     roles: HashMap<Tenant<UserId>, Vec<String>>,
     /// When a role was given.
     given: HashMap<(OrganizationId, UserId, String), Timestamp>,
+    /// Who was told that their account will be switched off.
+    told: HashMap<UserId, Timestamp>,
+    consents: Vec<Consent>,
+    erasure_requests: BTreeMap<UserId, ErasureRequest>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
     events: Vec<Event>,
 }
@@ -189,6 +197,7 @@ impl IdentityRead for MemoryStore {
             assurance: session.assurance.clone(),
             cookie: session.cookie,
             settled: session.settled,
+            password_due_at: session.password_due_at,
             roles: state.roles_of(session.organization_id, user.id),
             roles_since: state.roles_since(session.organization_id, user.id),
         }))
@@ -240,6 +249,15 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {
+        self
+    }
+    fn presence(&mut self) -> &mut dyn PresenceRepo {
+        self
+    }
+    fn consents(&mut self) -> &mut dyn ConsentRepo {
+        self
+    }
+    fn erasure_requests(&mut self) -> &mut dyn ErasureRequestRepo {
         self
     }
     fn housekeeping(&mut self) -> &mut dyn HousekeepingRepo {

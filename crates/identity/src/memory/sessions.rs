@@ -85,6 +85,18 @@ impl SessionRepo for MemoryTx {
             session.last_seen_at = used.at;
             session.idle_expires_at = used.idle_expires_at;
         }
+        let owner = self
+            .state
+            .sessions
+            .get(&used.session_id)
+            .map(|session| session.user_id);
+        if let Some(user) = owner.and_then(|user| self.write().users.get_mut(&user))
+            && user.last_seen_at.is_none_or(|seen| seen <= used.unless_since)
+        {
+            user.last_seen_at = Some(used.at);
+            let id = user.id;
+            self.write().told.remove(&id);
+        }
         Ok(true)
     }
 
@@ -204,6 +216,19 @@ impl SessionRepo for MemoryTx {
             end_families(state, *session, at);
         }
         Ok(ended)
+    }
+
+    async fn clear_password_due(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<(), PortError> {
+        for session in self.write().sessions.values_mut() {
+            if session.organization_id == organization && session.user_id == user {
+                session.password_due_at = None;
+            }
+        }
+        Ok(())
     }
 
     async fn forget_origins(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {

@@ -10,6 +10,11 @@ use crate::{
     repo::{BootstrapRecord, BootstrapRepo, PasswordRecord, PasswordRepo, RoleRepo, UserFilter, UserRepo},
 };
 
+/// When somebody was last there; never: when their account was made.
+pub(super) fn last_there(user: &User) -> Timestamp {
+    user.last_seen_at.unwrap_or(user.stamps.created_at)
+}
+
 impl MemoryTx {
     fn live_users(&self, organization: OrganizationId) -> impl Iterator<Item = &User> {
         let users = self.state.users.values();
@@ -99,7 +104,9 @@ impl UserRepo for MemoryTx {
     async fn note_login(&mut self, id: UserId, at: Timestamp) -> Result<(), PortError> {
         if let Some(user) = self.write().users.get_mut(&id) {
             user.last_login_at = Some(at);
+            user.last_seen_at = Some(at);
         }
+        self.write().told.remove(&id);
         Ok(())
     }
 
@@ -113,6 +120,7 @@ impl UserRepo for MemoryTx {
             .live_users(organization)
             .filter(|user| filter.status.is_none_or(|status| user.status == status))
             .filter(|user| filter.kind.is_none_or(|kind| user.kind == kind))
+            .filter(|user| filter.inactive_since.is_none_or(|since| last_there(user) < since))
             .filter(|user| page.after.is_none_or(|after| user.id.as_uuid() > after))
             .take(usize::from(page.limit) + 1)
             .cloned()

@@ -50,7 +50,7 @@ pub async fn assign(ctx: &Ctx, id: &Identity, command: AssignRoles) -> Result<Pr
     Ok(profile)
 }
 
-async fn apply(mut work: Work<'_, AssignRoles>) -> Result<Profile, AssignError> {
+pub(crate) async fn apply(mut work: Work<'_, AssignRoles>) -> Result<Profile, AssignError> {
     let command = work.command.clone();
     let target =
         reach::<_, AssignError>(&mut work, &permission::ROLES_ASSIGN, command.user_id, false).await?;

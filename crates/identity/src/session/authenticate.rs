@@ -44,6 +44,8 @@ pub struct Caller {
     pub confined: bool,
     /// Names of the roles that the user has now.
     pub roles: Vec<String>,
+    /// Whether nothing may be done but to change the password.
+    pub password_due: bool,
     /// When the access token expires, or the session of a cookie.
     pub access_expires_at: Timestamp,
     /// Of the cookie that the request carried; `None` for an access token.
@@ -134,7 +136,8 @@ fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Caller {
             status.grants()
         },
         confined,
-        roles: status.roles.clone(),
+        roles: status.roles_in_force(),
+        password_due: status.password_due_at.is_some(),
         access_expires_at: status.expires_at,
         cookie: None,
         settled: status.settled,

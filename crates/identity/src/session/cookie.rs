@@ -47,6 +47,8 @@ pub struct CookieSession {
     pub user_id: UserId,
     /// When it ends.
     pub ends: Ends,
+    /// Whether the password is to be changed before anything else.
+    pub password_due: bool,
     /// Sessions that ended to make room for it.
     pub ended: Vec<SessionId>,
     /// What the browser is known by from now on.

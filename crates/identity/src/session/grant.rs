@@ -31,6 +31,8 @@ pub struct SignedIn {
     pub session_id: SessionId,
     /// The user.
     pub user_id: UserId,
+    /// Whether the password is to be changed before anything else.
+    pub password_due: bool,
     /// Sessions that ended to make room for it.
     pub ended: Vec<SessionId>,
     /// What the browser that signed in is known by from now on.
@@ -71,6 +73,7 @@ pub(crate) fn sign(
         refresh_token,
         session_id: session.id,
         user_id: session.user_id,
+        password_due: session.password_due_at.is_some(),
         ended: Vec::new(),
         device: None,
     })
@@ -87,6 +90,12 @@ pub(crate) fn access(
     // Whole seconds, as many verifiers count: to them a fraction of the present second is the future.
     let issued = Timestamp::from_secs(now.as_secs());
     let expires_at = now.plus(id.settings.access_ttl).min(session.expires_at);
+    // Other services check the token and not the session: it says nothing that they could let in.
+    let roles = if session.password_due_at.is_some() {
+        Vec::new()
+    } else {
+        roles
+    };
     let grants = role::grants(&roles);
     let scope: Vec<&str> = grants.iter().map(vutf_kernel::Permission::as_str).collect();
     let claims = Claims {

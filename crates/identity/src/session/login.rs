@@ -13,7 +13,7 @@ use super::{
     open::{Opened, Proved, open},
 };
 use crate::{
-    Identity, LoginName, User, UserKind, UserStatus, action,
+    Identity, LoginName, User, UserKind, UserStatus, action, consent,
     device::{self, DeviceId},
     guard::{Barred, GuardKey, GuardPolicy, GuardState, count_by, counted_by},
     mail::{self, MailKind},
@@ -49,6 +49,8 @@ pub struct Client {
     pub kind: SessionKind,
     /// What an earlier sign-in gave it to be known by.
     pub device: Option<Secret<String>>,
+    /// The version of the system-use notice that is agreed to: [`crate::consent`].
+    pub accepts: Option<String>,
 }
 
 /// What a right password leads to.
@@ -89,6 +91,8 @@ use_case_error! {
         Refused => Unauthenticated, "invalid_credentials", "the username or the password is not right";
         /// Too many wrong passwords came from there. The answer does not say so.
         NetworkBarred => Unauthenticated, "invalid_credentials", "the username or the password is not right";
+        /// Whoever signs in agrees to the system-use notice first. Nothing was looked at.
+        NoticeNotAccepted => Forbidden, "system_use_not_accepted", "agree to the system-use notice first";
     } {
         /// No hash can be computed now.
         Hash(HashError);
@@ -152,6 +156,11 @@ pub(super) struct Proof {
 
 /// Signs in, or asks for the second factor.
 pub async fn login(ctx: &Ctx, id: &Identity, command: Login) -> Result<LoggedIn, LoginError> {
+    if !id.settings.system_use.admits(command.client.accepts.as_deref()) {
+        let error = LoginError::NoticeNotAccepted;
+        id.refused(ctx, About::kind(ACTION), error.code()).await?;
+        return Err(error);
+    }
     // Before anything is counted: a service that is full must not use up anybody's attempts.
     let permit = id.hasher.permit().await?;
     let Login {
@@ -334,6 +343,8 @@ async fn sign_in(mut work: Work<'_, Proof>) -> Result<LoggedIn, Loss> {
     let user = work.tx.users().find(organization, user_id).await?;
     let user = user.ok_or(Loss::Refused("deleted"))?;
     let password_changed_at = settle(&mut work, &user).await?;
+    let accepted = work.command.client.accepts.clone();
+    consent::accept(&mut work, &user, accepted.as_deref()).await?;
     if factors(&mut work, user.id).await?.any() {
         let challenged = challenge(&mut work, &user, password_changed_at).await?;
         return Ok(LoggedIn::Challenged(challenged));

@@ -69,6 +69,8 @@ pub struct Session {
     pub settled: Settled,
     /// When the person had signed in before.
     pub previous_login_at: Option<Timestamp>,
+    /// Since when the password is to be changed before anything else is done in it.
+    pub password_due_at: Option<Timestamp>,
     /// Audit mixin.
     pub stamps: Stamps,
 }
@@ -104,6 +106,8 @@ pub struct SessionStatus {
     pub cookie: Option<TokenHash>,
     /// Where it belongs.
     pub settled: Settled,
+    /// Since when the password is to be changed first.
+    pub password_due_at: Option<Timestamp>,
     /// Names of the user's roles now.
     pub roles: Vec<String>,
     /// When each of them was given, in the same order.
@@ -119,8 +123,15 @@ impl SessionStatus {
             && self.user_status == UserStatus::Active
             && !self.user_deleted
     }
-    /// What the user's roles grant now.
+    /// What the user's roles grant now. As long as the password is to be changed first, that is one's own account and nothing else.
     pub fn grants(&self) -> Grants {
-        crate::role::grants(&self.roles)
+        crate::role::grants(&self.roles_in_force())
+    }
+    /// The roles that count in this session.
+    pub(crate) fn roles_in_force(&self) -> Vec<String> {
+        match self.password_due_at {
+            Some(_) => vec![crate::role::USER.to_owned()],
+            None => self.roles.clone(),
+        }
     }
 }

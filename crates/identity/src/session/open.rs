@@ -64,8 +64,10 @@ pub(super) async fn open<C>(
     // Writes the user's row, and so lets one sign-in of a user pass at a time: the count below is exact.
     work.tx.users().note_login(user.id, now).await?;
     let ended = make_room(work, user).await?;
+    let password = work.tx.passwords().find(user.organization_id, user.id).await?;
     let session = Session {
         previous_login_at,
+        password_due_at: password.and_then(|password| password.must_change_at),
         ..new_session(work, user, proved)?
     };
     let opened = match kind {
@@ -95,6 +97,7 @@ async fn with_cookie<C>(
         cookie,
         session_id: session.id,
         user_id: session.user_id,
+        password_due: session.password_due_at.is_some(),
         ends: session.ends(),
         ended,
         device: None,
@@ -193,6 +196,7 @@ fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Resul
             moved_at: None,
         },
         previous_login_at: None,
+        password_due_at: None,
         stamps: Stamps::new(Some(user.id), now),
     })
 }

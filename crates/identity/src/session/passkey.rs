@@ -10,7 +10,7 @@ use super::{
     open::{Opened, Proved, open},
 };
 use crate::{
-    Identity, User, action, device,
+    Identity, User, action, consent, device,
     guard::GuardKey,
     passkey::{self, Assertion, Passkey, Purpose, RequestOptions, prove::Demanded},
     refusal::use_case_error,
@@ -39,6 +39,8 @@ use_case_error! {
         /// Unknown, expired or used challenge, unknown credential, another site, a wrong signature, a copy, or an account that may not
         /// be used: the answer does not say which.
         Refused => Unauthenticated, "invalid_passkey", "this passkey does not sign anybody in";
+        /// The system-use notice must be agreed to.
+        NoticeNotAccepted => Forbidden, "system_use_not_accepted", "agree to the system-use notice first";
     } {}
 }
 
@@ -56,6 +58,10 @@ async fn ask(mut work: Work<'_, ()>) -> Result<RequestOptions, PortError> {
 
 /// Signs in. The challenge is used up, whatever comes of it.
 pub async fn login(ctx: &Ctx, id: &Identity, command: PasskeyLogin) -> Result<Opened, PasskeyLoginError> {
+    if !id.settings.system_use.admits(command.client.accepts.as_deref()) {
+        let refused = Err(PasskeyLoginError::NoticeNotAccepted);
+        return id.audited(ctx, About::kind(ACTION), refused).await;
+    }
     let opened = id.run(ctx, command, |work| Box::pin(round(work))).await??;
     id.forget(opened.ended());
     Ok(opened)
@@ -100,6 +106,7 @@ async fn apply(work: &mut Work<'_, PasskeyLogin>) -> Result<Result<Opened, Loss>
         Ok(owner) => owner,
         Err(reason) => return Ok(Err((about, reason))),
     };
+    consent::accept(work, &user, command.client.accepts.as_deref()).await?;
     let opened = open(work, ACTION, &user, &PROVED, command.client.kind).await?;
     let Some(changed_at) = password_changed_at else {
         return Ok(Ok(opened));

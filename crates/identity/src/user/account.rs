@@ -19,6 +19,8 @@ pub(crate) struct NewAccount {
     pub(crate) roles: Vec<String>,
     /// The hash of its password; none means that nobody can sign in until one is set.
     pub(crate) phc: Option<Secret<String>>,
+    /// Whether the password is to be changed at the first sign-in.
+    pub(crate) must_change: bool,
 }
 
 /// Names of roles as they are stored: sorted, each once, with the one that everybody has.
@@ -52,6 +54,7 @@ where
         email_verified_at: account.verified.then_some(now),
         epoch: 0,
         last_login_at: None,
+        last_seen_at: None,
         stamps: Stamps::new(by, now),
     };
     match work.tx.users().insert(&user).await {
@@ -64,6 +67,7 @@ where
             organization_id: user.organization_id,
             phc,
             changed_at: now,
+            must_change_at: account.must_change.then_some(now),
             stamps: Stamps::new(by, now),
         };
         work.tx.passwords().put(&record).await?;

@@ -94,8 +94,9 @@ pub async fn change_password(
     let done = attempt(ctx, id, command).await;
     let changed = id.audited(ctx, about, done).await?;
     id.forget(&changed.ended);
-    if let Actor::User { session_id, .. } = ctx.actor {
-        id.sessions.forget(session_id);
+    if let Some(user) = ctx.actor.user_id() {
+        // Other sessions may go on, and may have waited for this.
+        id.sessions.forget_user(user);
     }
     Ok(changed)
 }
@@ -208,6 +209,7 @@ async fn apply(mut work: Work<'_, Renewal>) -> Result<PasswordChanged, ChangePas
     let renewed = PasswordRecord {
         phc: renewal.phc.clone(),
         changed_at: now.max(just_after),
+        must_change_at: None,
         stamps: stored.stamps.clone().changed(Some(user.id), now),
         ..stored
     };
@@ -215,6 +217,10 @@ async fn apply(mut work: Work<'_, Renewal>) -> Result<PasswordChanged, ChangePas
     work.tx
         .guards()
         .put(organization, &key, &GuardState::CLEAR, now)
+        .await?;
+    work.tx
+        .sessions()
+        .clear_password_due(organization, user.id)
         .await?;
     let ended = end_others(&mut work, &renewal).await?;
     link::end(&mut work, user.id, &LinkPurpose::ENDED_BY_PASSWORD).await?;

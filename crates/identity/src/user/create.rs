@@ -66,6 +66,16 @@ pub async fn create(ctx: &Ctx, id: &Identity, command: CreateUser) -> Result<Use
 }
 
 async fn attempt(ctx: &Ctx, id: &Identity, command: CreateUser) -> Result<User, CreateError> {
+    let account = prepared(ctx, id, command).await?;
+    id.run(ctx, account, |work| Box::pin(apply(work))).await
+}
+
+/// The account to be, with the slow work done that no transaction waits for.
+pub(super) async fn prepared(
+    ctx: &Ctx,
+    id: &Identity,
+    command: CreateUser,
+) -> Result<NewAccount, CreateError> {
     require(ctx, &permission::USERS_WRITE)?;
     check_roles(ctx, &command.roles)?;
     let context =
@@ -78,7 +88,7 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: CreateUser) -> Result<User, 
         }
         None => None,
     };
-    let account = NewAccount {
+    Ok(NewAccount {
         kind: UserKind::Person,
         phc,
         username: command.username,
@@ -86,9 +96,9 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: CreateUser) -> Result<User, 
         display_name: command.display_name,
         phone: command.phone,
         verified: true,
+        must_change: false,
         roles: command.roles,
-    };
-    id.run(ctx, account, |work| Box::pin(apply(work))).await
+    })
 }
 
 /// Makes an account that acts through API keys alone. It is no mailbox: its address is one that no mail reaches (RFC 6761, section
@@ -119,6 +129,7 @@ async fn attempt_service(
         display_name: command.display_name,
         phone: None,
         verified: true,
+        must_change: false,
         roles: command.roles,
     };
     id.run(ctx, account, |work| Box::pin(apply(work))).await
@@ -144,7 +155,7 @@ pub(crate) fn may_give(ctx: &Ctx, roles: &[String]) -> Result<(), RuleError> {
     }
 }
 
-async fn apply(mut work: Work<'_, NewAccount>) -> Result<User, CreateError> {
+pub(super) async fn apply(mut work: Work<'_, NewAccount>) -> Result<User, CreateError> {
     let account = work.command.clone();
     let user = account::open::<_, CreateError>(&mut work, &account).await?;
     let action = match user.kind {

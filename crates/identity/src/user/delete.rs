@@ -45,7 +45,7 @@ pub async fn delete(ctx: &Ctx, id: &Identity, command: DeleteUser) -> Result<Use
     Ok(user)
 }
 
-async fn apply(mut work: Work<'_, DeleteUser>) -> Result<User, DeleteError> {
+pub(super) async fn apply(mut work: Work<'_, DeleteUser>) -> Result<User, DeleteError> {
     let DeleteUser {
         user_id,
         expected_version,

@@ -38,7 +38,7 @@ pub async fn disable(ctx: &Ctx, id: &Identity, command: Disable) -> Result<User,
     Ok(user)
 }
 
-async fn apply(mut work: Work<'_, Disable>) -> Result<User, DisableError> {
+pub(super) async fn apply(mut work: Work<'_, Disable>) -> Result<User, DisableError> {
     let user = work.command.user_id;
     let barred = bar::<_, DisableError>(&mut work, action::USER_DISABLE, user, User::disable).await?;
     barred.ok_or(DisableError::NotFound)

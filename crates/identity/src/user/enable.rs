@@ -42,13 +42,15 @@ pub async fn enable(ctx: &Ctx, id: &Identity, command: Enable) -> Result<User, E
     Ok(user)
 }
 
-async fn apply(mut work: Work<'_, Enable>) -> Result<User, EnableError> {
+pub(super) async fn apply(mut work: Work<'_, Enable>) -> Result<User, EnableError> {
     let user_id = work.command.user_id;
     let target = reach::<_, EnableError>(&mut work, &permission::USERS_LOCK, user_id, false).await?;
     let target = target.ok_or(EnableError::NotFound)?;
     let user = target.user.enable(work.by(), work.now())?;
     let about = About::written(action::USER_ENABLE, &user);
     save(&mut work, &user).await?;
+    // Who comes back after a long time is warned again first.
+    work.tx.presence().forgive(user.organization_id, user.id).await?;
     work.done(&about).await?;
     Ok(user)
 }

@@ -136,6 +136,8 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
     let links = work.tx.links().end(organization, user, &LinkPurpose::ALL).await?;
     let letters = work.tx.mail().remove_of(organization, user).await?;
     let guards = work.tx.guards().remove_of(organization, user).await?;
+    let consents = work.tx.consents().remove_of(organization, user).await?;
+    let asked = work.tx.erasure_requests().finish(organization, user, now).await?;
     let roles = work.tx.roles().of_user(organization, user).await?;
     work.tx.roles().assign(organization, user, &[], by, now).await?;
     let size = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
@@ -152,6 +154,8 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
         ("account_links", links),
         ("mail_outbox", letters),
         ("login_guards", guards),
+        ("consents", consents),
+        ("erasure_requests", u64::from(asked)),
         ("user_roles", size(roles.len())),
     ]
     .map(|(table, rows)| (table.to_owned(), rows))

@@ -30,6 +30,8 @@ pub struct Newcomer {
     pub phone: Option<Phone>,
     /// The hash of the password; without one nobody can sign in until one is set.
     pub hash: Option<ImportedHash>,
+    /// Whether the password is to be changed at the first sign-in.
+    pub must_change_password: bool,
 }
 
 /// Accounts that are taken in together, or not at all.
@@ -133,6 +135,7 @@ async fn one(
         display_name: newcomer.display_name.clone(),
         phone: newcomer.phone.clone(),
         verified: newcomer.verified,
+        must_change: newcomer.must_change_password,
         roles: Vec::new(),
         phc: newcomer.hash.as_ref().map(|hash| hash.text().clone()),
     };

@@ -38,7 +38,7 @@ pub async fn lock(ctx: &Ctx, id: &Identity, command: Lock) -> Result<User, LockE
     Ok(user)
 }
 
-async fn apply(mut work: Work<'_, Lock>) -> Result<User, LockError> {
+pub(super) async fn apply(mut work: Work<'_, Lock>) -> Result<User, LockError> {
     let user = work.command.user_id;
     let barred = bar::<_, LockError>(&mut work, action::USER_LOCK, user, User::lock).await?;
     barred.ok_or(LockError::NotFound)

@@ -1,6 +1,7 @@
 //! A user and the transitions it can make.
 
 pub(crate) mod account;
+pub mod batch;
 pub mod change_email;
 pub mod change_password;
 pub mod create;
@@ -8,6 +9,7 @@ pub mod delete;
 pub mod disable;
 pub mod enable;
 pub mod erase;
+pub mod export;
 pub mod find;
 pub mod forgot_password;
 pub mod import;
@@ -17,6 +19,7 @@ pub mod me;
 pub mod object_email;
 pub(crate) mod reach;
 pub mod register;
+pub mod require_password_change;
 pub mod reset_password;
 pub mod restore;
 pub mod revoke_sessions;
@@ -112,6 +115,8 @@ pub struct User {
     pub epoch: i64,
     /// The last sign-in that succeeded.
     pub last_login_at: Option<Timestamp>,
+    /// The last sign-in or use of a session, to the minute. Uses of API keys are none: a program is not a person.
+    pub last_seen_at: Option<Timestamp>,
     /// Audit mixin.
     pub stamps: Stamps,
 }

@@ -79,6 +79,7 @@ async fn attempt(ctx: &Ctx, id: &Identity, command: Register) -> Result<User, Re
         display_name: None,
         phone: None,
         verified: id.settings.verified_at_once,
+        must_change: false,
         roles: Vec::new(),
     };
     let asked = Asked { account, invitation };

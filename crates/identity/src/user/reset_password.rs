@@ -136,6 +136,7 @@ async fn put_password(
             phc,
             // Later than the one before whatever the clock says: by it others know that it was changed.
             changed_at: now.max(before.changed_at.plus(Duration::from_micros(1))),
+            must_change_at: None,
             stamps: before.stamps.clone().changed(by, now),
             ..before
         },
@@ -144,6 +145,7 @@ async fn put_password(
             organization_id: organization,
             phc,
             changed_at: now,
+            must_change_at: None,
             stamps: Stamps::new(by, now),
         },
     };

@@ -44,12 +44,13 @@ pub async fn restore(ctx: &Ctx, id: &Identity, command: RestoreUser) -> Result<U
     Ok(user)
 }
 
-async fn apply(mut work: Work<'_, RestoreUser>) -> Result<User, RestoreError> {
+pub(super) async fn apply(mut work: Work<'_, RestoreUser>) -> Result<User, RestoreError> {
     let user_id = work.command.user_id;
     let target = reach::<_, RestoreError>(&mut work, &permission::USERS_DELETE, user_id, true).await?;
     let user = target.ok_or(RestoreError::NotFound)?.user;
     let user = user.restore(work.by(), work.now())?;
     save_names::<_, RestoreError>(&mut work, &user).await?;
+    work.tx.presence().forgive(user.organization_id, user.id).await?;
     work.done(&About::written(action::USER_RESTORE, &user)).await?;
     Ok(user)
 }

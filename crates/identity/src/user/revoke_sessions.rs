@@ -44,7 +44,7 @@ pub async fn revoke_sessions(
     Ok(user)
 }
 
-async fn apply(mut work: Work<'_, RevokeSessions>) -> Result<User, RevokeSessionsError> {
+pub(super) async fn apply(mut work: Work<'_, RevokeSessions>) -> Result<User, RevokeSessionsError> {
     let user_id = work.command.user_id;
     let target = reach::<_, RevokeSessionsError>(&mut work, &permission::USERS_LOCK, user_id, false).await?;
     let user = target.ok_or(RevokeSessionsError::NotFound)?.user;

@@ -46,7 +46,7 @@ pub async fn unlock(ctx: &Ctx, id: &Identity, command: Unlock) -> Result<User, U
     Ok(user)
 }
 
-async fn apply(mut work: Work<'_, Unlock>) -> Result<User, UnlockError> {
+pub(super) async fn apply(mut work: Work<'_, Unlock>) -> Result<User, UnlockError> {
     let user_id = work.command.user_id;
     let target = reach::<_, UnlockError>(&mut work, &permission::USERS_LOCK, user_id, false).await?;
     let user = target.ok_or(UnlockError::NotFound)?.user;
@@ -56,6 +56,7 @@ async fn apply(mut work: Work<'_, Unlock>) -> Result<User, UnlockError> {
     } else {
         let user = user.unlock(work.by(), work.now())?;
         save(&mut work, &user).await?;
+        work.tx.presence().forgive(user.organization_id, user.id).await?;
         user
     };
     let about = About::written(action::USER_UNLOCK, &user);

@@ -54,7 +54,7 @@ pub async fn update(ctx: &Ctx, id: &Identity, command: UpdateUser) -> Result<Use
     id.audited(ctx, about, done).await
 }
 
-async fn apply(mut work: Work<'_, UpdateUser>) -> Result<User, UpdateError> {
+pub(super) async fn apply(mut work: Work<'_, UpdateUser>) -> Result<User, UpdateError> {
     let command = work.command.clone();
     let target = reach::<_, UpdateError>(&mut work, &permission::USERS_WRITE, command.user_id, false).await?;
     let user = target.ok_or(UpdateError::NotFound)?.user;

@@ -25,6 +25,7 @@ use crate::support::{PASSWORD, World, anonymous, operator, request, secret};
 const BROWSER: Client = Client {
     kind: SessionKind::Cookie,
     device: None,
+    accepts: None,
 };
 
 impl World {

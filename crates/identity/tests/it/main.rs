@@ -19,6 +19,7 @@ mod login;
 mod mfa;
 mod passkeys;
 mod passwords;
+mod people;
 mod programs;
 mod recovery;
 mod redaction;

@@ -178,6 +178,7 @@ fn newcomer(name: &str, hash: Option<&str>) -> Newcomer {
         display_name: None,
         phone: None,
         hash: hash.map(|text| ImportedHash::parse(text).unwrap()),
+        must_change_password: false,
     }
 }
 

@@ -13,6 +13,7 @@ use vutf_identity::{
         view::{ViewApiKey, view as view_key},
     },
     bootstrap::{Bootstrap, CreateAdmin, bootstrap, create_admin},
+    erasure_request::{ask::ask, cancel::cancel, view::view as view_erasure},
     housekeeping::{Sweep, sweep},
     invitation::{
         self,
@@ -34,6 +35,7 @@ use vutf_identity::{
         remove::RemovePasskey,
         rename::RenamePasskey,
     },
+    presence::sweep::sweep_idle,
     records_refusal,
     repo::UserFilter,
     role::{
@@ -52,13 +54,14 @@ use vutf_identity::{
         verify::{Verify, verify},
     },
     user::{
+        batch::{BatchUsers, Operation, batch},
         change_email::{ChangeEmail, ConfirmEmail, change_email, confirm_email},
         change_password::{ChangePassword, change_password},
         create::{CreateServiceAccount, CreateUser, create, create_service},
         delete::{DeleteUser, delete},
         disable::{Disable, disable},
         enable::{Enable, enable},
-        erase,
+        erase, export,
         find::find,
         forgot_password::{AskForLink, forgot_password, resend_verification},
         import::{ImportUsers, import},
@@ -67,6 +70,7 @@ use vutf_identity::{
         me,
         object_email::{ObjectEmail, object_email},
         register::{Register, register},
+        require_password_change::{RequirePasswordChange, require_password_change},
         reset_password::{ResetPassword, reset_password},
         restore::{RestoreUser, restore},
         revoke_sessions::{RevokeSessions, revoke_sessions},
@@ -132,6 +136,30 @@ macro_rules! refused {
     };
 }
 
+async fn people(all: &mut Refused, caller: &Ctx) {
+    let id = all.world.id.clone();
+    let command = RequirePasswordChange { user_id: user_id() };
+    refused!(
+        all,
+        USER_REQUIRE_PASSWORD_CHANGE,
+        require_password_change(caller, &id, command)
+    );
+    let command = BatchUsers {
+        operations: vec![Operation::Lock(user_id())],
+        atomic: true,
+    };
+    refused!(all, USER_BATCH, batch(caller, &id, command));
+    refused!(all, ERASURE_REQUEST, ask(caller, &id));
+    refused!(all, ERASURE_READ, view_erasure(caller, &id));
+    refused!(all, ERASURE_CANCEL, cancel(caller, &id));
+    let taken_out = async {
+        let admitted = export::admit(caller, &id).await;
+        export::audited(caller, &id, admitted).await
+    };
+    refused!(all, SUBJECT_EXPORT, taken_out);
+    refused!(all, USER_DISABLE, sweep_idle(caller, &id));
+}
+
 #[tokio::test]
 async fn every_use_case_records_that_it_refused() {
     let world = World::with(Settings::new("https://id.example.org", "violentutf-api"));
@@ -184,12 +212,18 @@ async fn every_use_case_records_that_it_refused() {
     let looking = erase::audited_look(&ctx, &id, user_id, erase::permitted_look(&ctx));
     refused!(all, SUBJECT_ERASURE_READ, looking);
     refused!(all, HOUSEKEEPING, sweep(&ctx, &id, Sweep::default()));
+    for caller in [&ctx, &nobody] {
+        people(&mut all, caller).await;
+    }
     links(&mut all, &nobody).await;
     let known = action::ALL.iter().map(|action| action.name);
     let missing: Vec<_> = known.filter(|name| !all.seen.contains(name)).collect();
     assert_eq!(
         missing,
         [
+            action::USER_INACTIVITY_WARN.name,
+            action::SYSTEM_USE_ACCEPT.name,
+            action::ERASURE_POSTPONE.name,
             action::LINK_ISSUE.name,
             action::PASSWORD_REHASH.name,
             action::PASSWORD_ASSESS.name,

@@ -16,6 +16,7 @@ use vutf_kernel::{EventId, Timestamp, UserId};
 use super::answer;
 pub(super) use super::audit_args::{Holds, Retention};
 pub(super) use super::key_args::{KeyJobs, KeyPolicies, Keys, PolicyChange, Why, Work};
+pub(super) use super::program_args::{ApiKeys, ServiceAccounts};
 pub(super) use super::witness_args::WitnessAction;
 
 #[derive(Debug, Parser)]
@@ -92,6 +93,22 @@ pub(super) enum Command {
     User {
         #[command(subcommand)]
         action: User,
+    },
+    /// Accounts of programs, from the machine.
+    #[command(after_help = "Examples:
+  violentutf-api service-account create --name backup --role auditor
+  violentutf-api service-account list --json")]
+    ServiceAccount {
+        #[command(subcommand)]
+        action: ServiceAccounts,
+    },
+    /// Keys with which programs act, from the machine.
+    #[command(after_help = "Examples:
+  violentutf-api api-key create --account backup --name nightly --scope audit:read
+  violentutf-api api-key list --json")]
+    ApiKey {
+        #[command(subcommand)]
+        action: ApiKeys,
     },
     /// What passwords cost on this machine.
     #[command(after_help = "Examples:
@@ -232,7 +249,7 @@ pub(super) enum User {
     /// in; what is there already stays as it is, so that an import which broke off can be run again.
     #[command(after_help = "Examples:
   violentutf-api user import users.csv --dry-run
-  violentutf-api user import users.jsonl
+  violentutf-api user import users.jsonl --require-password-change
   violentutf-api user import users.csv --json | jq .existing_lines
 
 Columns, or members of each line's object: username, email; and, if they are known, display_name, phone, password_hash,
@@ -245,6 +262,9 @@ writes them.")]
         /// Check every line and look who is there already; change nothing.
         #[arg(long)]
         dry_run: bool,
+        /// Have everybody who is taken in choose another password at the first sign-in.
+        #[arg(long)]
+        require_password_change: bool,
     },
     /// Lift an administrator's lock, or the delays after wrong passwords.
     #[command(

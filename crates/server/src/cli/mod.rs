@@ -4,9 +4,11 @@
 //! - The exit code is 0 (done), 1 (failed) or 2 (wrong usage or configuration), and nothing else.
 //! - Answers go to standard output through [`output::Output`]; everything else goes to standard error.
 //! - A wrong configuration lists all its mistakes, and nothing is created.
-//! - No secret is taken as an argument of its own, and no answer holds one, except the bootstrap token at the start that made it.
+//! - No secret is taken as an argument of its own, and no answer holds one, except the bootstrap token at the start that made it
+//!   and an API key where it was made.
 
 mod answer;
+mod api_keys;
 mod args;
 mod audit;
 mod audit_args;
@@ -31,6 +33,8 @@ mod panics;
 mod password;
 mod passwords;
 mod probe;
+mod program_args;
+mod programs;
 mod progress;
 mod serve;
 mod start;
@@ -82,6 +86,8 @@ async fn dispatch(command: Command, sources: &Sources, out: &mut Output) -> Outc
         Command::Config { action } => config::run(&action, sources, out),
         Command::Doctor => Box::pin(doctor::run(sources, out)).await,
         Command::User { action } => Box::pin(user::run(action, sources, out)).await,
+        Command::ServiceAccount { action } => Box::pin(programs::run(action, sources, out)).await,
+        Command::ApiKey { action } => Box::pin(api_keys::run(action, sources, out)).await,
         Command::Passwords { action } => passwords::run(&action, out),
         Command::Keys { action } => Box::pin(keys::run(action, sources, out)).await,
         Command::Audit { action } => Box::pin(audit::run(action, sources, out)).await,

@@ -40,7 +40,17 @@ pub(super) async fn run(action: args::User, sources: &Sources, out: &mut Output)
             service.close().await;
             done
         }
-        args::User::Import { file, dry_run } => Box::pin(import::run(&file, dry_run, sources, out)).await,
+        args::User::Import {
+            file,
+            dry_run,
+            require_password_change,
+        } => {
+            let how = import::How {
+                dry_run,
+                must_change: require_password_change,
+            };
+            Box::pin(import::run(&file, how, sources, out)).await
+        }
         args::User::Unlock { user } => {
             let service = start::service(sources).await?;
             let done = lift(&service, &user, out).await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use vutf_kernel::{BreakerOptions, Secret};
 
-use super::{Config, EmailVerification, Profile};
+use super::{Config, EmailVerification, Inactive, Profile};
 
 impl Config {
     /// Whether this is the production profile.
@@ -61,6 +61,15 @@ impl Config {
             EmailVerification::Auto => self.is_production(),
             EmailVerification::Required => true,
             EmailVerification::Off => false,
+        }
+    }
+
+    /// Whether accounts are switched off that nobody uses.
+    pub fn disables_inactive(&self) -> bool {
+        match self.identity.inactivity.disable {
+            Inactive::Auto => self.is_production(),
+            Inactive::On => true,
+            Inactive::Off => false,
         }
     }
 

@@ -31,6 +31,18 @@ choice! {
     }
 }
 
+choice! {
+    /// Whether accounts are switched off that nobody uses.
+    pub enum Inactive: "`auto`, `on` or `off`" {
+        /// `on` in production, `off` in development.
+        Auto = "auto",
+        /// They are.
+        On = "on",
+        /// They are not.
+        Off = "off",
+    }
+}
+
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
@@ -82,6 +94,35 @@ settings! {
         passkeys: Passkeys,
         /// Who must have a second factor.
         second_factor: SecondFactor,
+        /// Accounts that nobody uses.
+        inactivity: Inactivity,
+        /// The notice that everybody agrees to who signs in.
+        system_use: SystemUse,
+    }
+}
+
+settings! {
+    /// Accounts of persons that nobody uses. Those of programs are none: their keys have ends of their own. The last super administrator
+    /// stays.
+    pub struct Inactivity("identity.inactivity.") {
+        /// Whether they are switched off.
+        disable: Inactive = Inactive::Auto, source = "NIST SP 800-53, AC-2(3)";
+        /// After so long without a sign-in or a use of a session.
+        after: Duration = DAY * 90, floor = DAY * 7, ceiling = DAY * 400, source = "NIST SP 800-53, AC-2(3); FedRAMP moderate: 90 days, high: 35 days";
+        /// Its person is told by mail so long before, and never switched off sooner after that.
+        warning: Duration = DAY * 14, ceiling = DAY * 90;
+    }
+}
+
+settings! {
+    /// The notice that everybody agrees to who signs in.
+    pub struct SystemUse("identity.system_use.") {
+        /// What it says; no notice when empty.
+        text: String = String::new(), source = "NIST SP 800-53, AC-8";
+        /// Which it is; change it with the text.
+        version: String = "1".to_owned();
+        /// Whether nobody signs in who does not agree: the version stands in the request as `accept_system_use`.
+        required: bool = false, source = "NIST SP 800-53, AC-8";
     }
 }
 

@@ -49,8 +49,8 @@ pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
 pub use export::{Export, FileSink, HostPort, HttpSink, OtlpSink, SyslogSink, SyslogTransport};
 pub use identity::{
-    Argon2, Breaches, EmailVerification, Identity, Links, Lockout, Passkeys, Registration, SecondFactor,
-    Sessions,
+    Argon2, Breaches, EmailVerification, Identity, Inactive, Inactivity, Links, Lockout, Passkeys,
+    Registration, SecondFactor, Sessions, SystemUse,
 };
 pub use mail::{Mail, MailDelivery, MailSecurity};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};

@@ -292,6 +292,8 @@ settings! {
         tombstones: Option<PathBuf> = None, source = "GDPR, Art. 17";
         /// Largest file of tombstones that is read; a person takes about 400 bytes.
         tombstones_limit: ByteSize = ByteSize::mib(64), floor = ByteSize::kib(64), ceiling = ByteSize::mib(1_024);
+        /// How long a person may think better of it who asked to be erased; it is done after that.
+        delay: Duration = Duration::from_hours(7 * 24), ceiling = Duration::from_hours(30 * 24), source = "GDPR, Art. 12 (3): within one month";
         /// How often the file is held against the certificates in the database: erasures by other replicas are in it after so long.
         reconcile_interval: Duration = Duration::from_secs(30), floor = Duration::from_secs(1), ceiling = Duration::from_hours(1);
     }
@@ -312,6 +314,8 @@ settings! {
         refresh: u32 = 10, floor = 1;
         /// Asking for a mailed link; calls an hour.
         password_reset: u32 = 3, floor = 1, source = "OWASP Forgot Password Cheat Sheet";
+        /// Taking out all that is held about oneself; calls an hour.
+        export: u32 = 3, floor = 1;
         /// Asking how strong a password would be; a page may ask after each pause in typing.
         password_strength: u32 = 60, floor = 1;
         /// Listing users.

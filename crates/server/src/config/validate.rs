@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     passwords(config, errors);
     breaches(config, errors);
     lifetimes(config, errors);
+    people(config, errors);
     proxies(config, errors);
     listeners(config, errors);
     audit(config, errors);
@@ -144,6 +145,42 @@ fn breaches(config: &Config, errors: &mut Vec<ConfigError>) {
             "identity.breaches.range_url",
             "it reaches another machine in the clear",
             "use https://, or set private_network = true if only this deployment can reach that network",
+        ));
+    }
+}
+
+/// A notice that nobody can read is agreed to by nobody.
+fn people(config: &Config, errors: &mut Vec<ConfigError>) {
+    let notice = &config.identity.system_use;
+    if notice.required && notice.text.trim().is_empty() {
+        errors.push(ConfigError::new(
+            "identity.system_use.required",
+            "demands a notice that says nothing",
+            "set `identity.system_use.text`",
+        ));
+    }
+    if notice.text.chars().count() > 4_000 {
+        let mend = "shorten it to 4,000 characters, and link the rest";
+        errors.push(ConfigError::new(
+            "identity.system_use.text",
+            "is too long to be read",
+            mend,
+        ));
+    }
+    if notice.version.is_empty() || notice.version.len() > 64 || !notice.version.is_ascii() {
+        let mend = "use 1 to 64 characters of ASCII, such as a date";
+        errors.push(ConfigError::new(
+            "identity.system_use.version",
+            "is no version",
+            mend,
+        ));
+    }
+    let inactivity = &config.identity.inactivity;
+    if inactivity.warning >= inactivity.after {
+        errors.push(ConfigError::new(
+            "identity.inactivity.warning",
+            "is as long as the time itself",
+            "make it shorter than `identity.inactivity.after`",
         ));
     }
 }

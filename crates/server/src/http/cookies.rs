@@ -32,6 +32,7 @@ pub(in crate::http) fn client(request: &HttpRequest, kind: SessionKind) -> Clien
     Client {
         kind,
         device: read(request, DEVICE),
+        accepts: None,
     }
 }
 

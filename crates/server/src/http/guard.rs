@@ -100,6 +100,8 @@ struct Signed {
     cookie: Option<TokenHash>,
     /// Whether it may do nothing but enrol a second factor.
     confined: bool,
+    /// Whether nothing may be done but to change the password.
+    password_due: bool,
 }
 
 async fn admit(
@@ -116,6 +118,7 @@ async fn admit(
         ),
         cookie: None,
         confined: false,
+        password_due: false,
     };
     let (signed, found) = match &endpoint.access {
         Access::Anonymous => (stranger(), Ok(())),
@@ -170,6 +173,9 @@ fn permitted(endpoint: &Endpoint, signed: &Signed) -> Result<(), Problem> {
     if signed.confined && !endpoint.is_for_enrolment() {
         return Err(Problem::new(Class::Forbidden, "second_factor_needed"));
     }
+    if signed.password_due && !endpoint.is_open_while_password_due() {
+        return Err(Problem::new(Class::Forbidden, "password_change_required"));
+    }
     if matches!(ctx.actor, Actor::ApiKey { .. }) && !endpoint.is_open_to_keys() {
         return Err(Problem::new(Class::Forbidden, "session_needed"));
     }
@@ -207,6 +213,7 @@ async fn signed_in(state: &AppState, request: &HttpRequest, arrival: &Arrival) -
         ctx: Ctx { moved, ..ctx },
         cookie: caller.cookie,
         confined: caller.confined,
+        password_due: caller.password_due,
     })
 }
 
@@ -218,6 +225,7 @@ async fn by_key(state: &AppState, key: &Secret<String>, arrival: &Arrival) -> Re
         ctx,
         cookie: None,
         confined: false,
+        password_due: false,
     })
 }
 

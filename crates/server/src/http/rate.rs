@@ -37,10 +37,9 @@ pub(super) async fn spend(state: &AppState, class: RateClass, ctx: &Ctx) -> Opti
     if !limits.enabled {
         return None;
     }
-    let period = if class == RateClass::PasswordReset {
-        HOUR
-    } else {
-        MINUTE
+    let period = match class {
+        RateClass::PasswordReset | RateClass::Export => HOUR,
+        _ => MINUTE,
     };
     let limit = RateLimit { burst, period };
     let decision = match shared_key(state, name, ctx) {
@@ -113,6 +112,7 @@ fn budget(limits: &RateLimits, class: RateClass) -> Option<(&'static str, u32)> 
         RateClass::Register => ("register", limits.register),
         RateClass::Refresh => ("refresh", limits.refresh),
         RateClass::PasswordReset => ("password-reset", limits.password_reset),
+        RateClass::Export => ("export", limits.export),
         RateClass::PasswordStrength => ("password-strength", limits.password_strength),
         RateClass::UserList => ("user-list", limits.user_list),
         RateClass::UserCreate => ("user-create", limits.user_create),

@@ -72,6 +72,8 @@ pub enum RateClass {
     Refresh,
     /// Asking for a mailed link.
     PasswordReset,
+    /// Taking out all that is held about oneself.
+    Export,
     /// Asking how strong a password would be.
     PasswordStrength,
     /// Listing users.
@@ -94,7 +96,7 @@ const PUBLIC: &str = "the same public document for everybody";
 /// The routes that may answer without an event, each with its reason: reads of what is public, and of
 /// what tells nothing about anybody. To add one is to be
 /// argued for in review; every other answer waits for its event.
-pub const UNAUDITED: [(&str, &str); 13] = [
+pub const UNAUDITED: [(&str, &str); 14] = [
     ("/api/v1/audit/log/checkpoint", HASHES),
     ("/api/v1/audit/log/consistency", HASHES),
     ("/api/v1/audit/log/keys", HASHES),
@@ -108,6 +110,7 @@ pub const UNAUDITED: [(&str, &str); 13] = [
     ("/api/v1/openapi.json", PUBLIC),
     ("/docs", PUBLIC),
     ("/.well-known/paseto-keys", PUBLIC),
+    ("/api/v1/system-use", PUBLIC),
 ];
 
 /// Where the event of an answer may be of another action than the route declares: to destroy a key that never protected anything
@@ -124,8 +127,10 @@ const OTHER_ACTIONS: [(&str, Action); 6] = [
 
 /// Routes that demand more of the session than that it lives, and how much (RFC 9470). The use cases demand it themselves, and
 /// more of whoever has a second factor.
-pub const DEMANDS: [(Method, &str, Demand); 13] = [
+pub const DEMANDS: [(Method, &str, Demand); 15] = [
     (Method::Post, "/api/v1/me/email", FRESH),
+    (Method::Post, "/api/v1/me/erasure", FRESH),
+    (Method::Post, "/api/v1/me/export", FRESH),
     (Method::Post, "/api/v1/me/mfa/totp", FRESH),
     (Method::Delete, "/api/v1/me/mfa/totp", FRESH),
     (Method::Post, "/api/v1/me/mfa/totp/confirm", FRESH),
@@ -145,7 +150,10 @@ pub const DEMANDS: [(Method, &str, Demand); 13] = [
 const OWN_OPEN_TO_KEYS: [(Method, &str); 1] = [(Method::Get, "/api/v1/me")];
 
 /// What a session may do whose holder must have a second factor and has not proved one: enrol one, prove it, look, and leave.
-const FOR_ENROLMENT: [(Method, &str); 13] = [
+const FOR_ENROLMENT: [(Method, &str); 15] = [
+    // The password first, when that is due, too.
+    (Method::Post, "/api/v1/auth/password/change"),
+    (Method::Post, "/api/v1/auth/password/strength"),
     (Method::Get, "/api/v1/me"),
     (Method::Get, "/api/v1/me/mfa"),
     (Method::Post, "/api/v1/me/mfa/totp"),
@@ -166,6 +174,16 @@ const FOR_PERSONS: [(Method, &str); 3] = [
     (Method::Post, "/api/v1/keys/{id}/destroy"),
     (Method::Post, "/api/v1/keys/requests/{id}/approve"),
     (Method::Post, "/api/v1/keys/requests/{id}/reject"),
+];
+
+/// What may be done in a session whose password is to be changed first: that, what it takes, and to end the session.
+const WHILE_PASSWORD_DUE: [(Method, &str); 6] = [
+    (Method::Post, "/api/v1/auth/password/change"),
+    (Method::Post, "/api/v1/auth/password/strength"),
+    (Method::Post, "/api/v1/auth/step-up"),
+    (Method::Get, "/api/v1/auth/csrf"),
+    (Method::Post, "/api/v1/auth/logout"),
+    (Method::Delete, "/api/v1/auth/session"),
 ];
 
 /// A route of the public listener.
@@ -220,6 +238,11 @@ impl Endpoint {
     pub fn is_for_enrolment(&self) -> bool {
         let names_this = |(method, path): &(Method, &str)| *method == self.method && *path == self.path;
         self.access == Access::Anonymous || FOR_ENROLMENT.iter().any(names_this)
+    }
+    /// Whether it may be called in a session whose password is to be changed first.
+    pub fn is_open_while_password_due(&self) -> bool {
+        let names_this = |(method, path): &(Method, &str)| *method == self.method && *path == self.path;
+        self.access == Access::Anonymous || WHILE_PASSWORD_DUE.iter().any(names_this)
     }
     /// Whether it takes an id from its path.
     pub fn takes_id(&self) -> bool {

@@ -6,6 +6,7 @@ use vutf_app::{
     KeyReloader, UnitOfWork,
     crypto::Crypto,
     erasure::{Erasure, ErasureReader, Tombstones},
+    export::{Export, PersonalData},
     jobs::{JobSettings, Jobs},
     keys::Keys,
 };
@@ -108,6 +109,8 @@ pub struct AnalysisPorts {
 pub struct ErasurePorts {
     /// Reads certificates.
     pub reader: Arc<dyn ErasureReader>,
+    /// Reads all that is held about a person.
+    pub holdings: Arc<dyn PersonalData>,
     /// Keeps tombstones outside the database.
     pub tombstones: Arc<dyn Tombstones>,
 }
@@ -203,6 +206,15 @@ impl AppState {
             keyring: &self.keyring,
             reader: &*self.erasures.reader,
             tombstones: &*self.erasures.tombstones,
+        }
+    }
+    /// The handles that an export takes.
+    pub fn export(&self) -> Export<'_> {
+        Export {
+            identity: &self.identity,
+            holdings: &*self.erasures.holdings,
+            log: &*self.log_reader,
+            signer: &*self.log_signer,
         }
     }
     /// The handles that the use cases of key jobs take.

@@ -23,6 +23,7 @@ mod kek;
 mod log_keys;
 mod lone_events;
 mod mail;
+mod people;
 mod probes;
 mod reload;
 mod retention;

@@ -19,7 +19,7 @@ use super::{
     export::{self, Exporters},
     gauges, housekeeping,
     jobs::{self, Worker},
-    log_keys, lone_events, mail, probes,
+    log_keys, lone_events, mail, people, probes,
     reload::Reload,
     retention,
     scheduler::{self, Scheduler},
@@ -57,6 +57,7 @@ pub struct Running {
     gauges: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     retention: JoinHandle<()>,
+    people: JoinHandle<()>,
     throttled: JoinHandle<()>,
     session_uses: JoinHandle<()>,
     tombstones: JoinHandle<()>,
@@ -144,6 +145,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
     let base = config.link_base(public);
     let postman = mailer.map(|mailer| mail::spawn(service.clone(), Arc::clone(&metrics), mailer, &base));
     let housekeeping = housekeeping::spawn(service.clone());
+    let people = people::spawn(service.clone(), Arc::clone(&metrics));
     let retention = retention::spawn(
         service.clone(),
         Arc::clone(&metrics),
@@ -165,6 +167,7 @@ pub async fn start(service: Service) -> Result<Running, StartError> {
         gauges,
         housekeeping,
         retention,
+        people,
         throttled,
         session_uses,
         tombstones,
@@ -195,6 +198,7 @@ impl Running {
         if tokio::time::timeout(LAST_STEP, uses).await.is_err() {
             tracing::warn!("the last uses of sessions were not noted in time");
         }
+        self.people.abort();
         self.retention.abort();
         self.tombstones.abort();
         self.scheduler.finish(LAST_STEP).await;
@@ -280,6 +284,7 @@ fn state(
         },
         wrapper: Arc::clone(&service.wrapper),
         erasures: ErasurePorts {
+            holdings: Arc::new(service.store.clone()),
             reader: Arc::new(service.store.clone()),
             tombstones: Arc::clone(&service.tombstones) as _,
         },

@@ -6,6 +6,7 @@ use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{
     Settings,
     api_key::ApiKeyPolicy,
+    consent::SystemUse,
     device::DevicePolicy,
     guard::GuardPolicy,
     mail::MailSettings,
@@ -13,6 +14,7 @@ use vutf_identity::{
     network::NetworkPolicy,
     passkey::PasskeyPolicy,
     password::{Blocklist, PasswordPolicy},
+    presence::InactivityPolicy,
     session::{Lifetime, SessionPolicy},
 };
 
@@ -61,6 +63,17 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         },
         passkeys: passkeys(config),
         mail: mail(config),
+        system_use: SystemUse {
+            text: identity.system_use.text.clone(),
+            version: identity.system_use.version.clone(),
+            required: identity.system_use.required,
+        },
+        inactivity: InactivityPolicy {
+            enabled: config.disables_inactive(),
+            after: identity.inactivity.after,
+            warning: identity.inactivity.warning,
+        },
+        erasure_delay: config.erasure.delay,
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
 }

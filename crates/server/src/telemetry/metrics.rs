@@ -11,7 +11,8 @@ use vutf_kernel::BreakerState;
 use super::{
     analysis::AnalysisMetrics, audit::AuditMetrics, audit_export::AuditExportMetrics,
     erasure::ErasureMetrics, factors::FactorMetrics, group::GroupMetrics, keys::KeyMetrics,
-    mail::MailMetrics, process::ProcessFacts, retention::RetentionMetrics, witnesses::WitnessMetrics,
+    mail::MailMetrics, people::PeopleMetrics, process::ProcessFacts, retention::RetentionMetrics,
+    witnesses::WitnessMetrics,
 };
 
 /// Seconds. Fine under 250 ms, where answers should lie; a password hash falls between 0.1 and 0.5.
@@ -58,6 +59,7 @@ pub struct Metrics {
     factors: FactorMetrics,
     mail: MailMetrics,
     retention: RetentionMetrics,
+    people: PeopleMetrics,
     witnesses: WitnessMetrics,
     hash_queue: IntGauge,
     resident: IntGauge,
@@ -119,6 +121,7 @@ impl Metrics {
             factors: FactorMetrics::new(&registry)?,
             mail: MailMetrics::new(&registry)?,
             retention: RetentionMetrics::new(&registry)?,
+            people: PeopleMetrics::new(&registry)?,
             witnesses: WitnessMetrics::new(&registry)?,
             hash_queue: number("vutf_password_hash_queue", "Passwords that wait to be hashed.")?,
             resident: number("process_resident_memory_bytes", "Memory in use.")?,
@@ -165,6 +168,11 @@ impl Metrics {
     /// Of the audit log's sinks.
     pub fn audit_export(&self) -> &AuditExportMetrics {
         &self.audit_export
+    }
+
+    /// Of accounts that nobody uses, and of erasures that persons asked for.
+    pub fn people(&self) -> &PeopleMetrics {
+        &self.people
     }
 
     /// Of pruning the audit log.

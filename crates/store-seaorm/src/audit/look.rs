@@ -6,12 +6,15 @@ use async_trait::async_trait;
 use vutf_identity::{
     IdentityTx, IdentityUnit,
     api_key::ApiKeyRepo,
+    consent::ConsentRepo,
+    erasure_request::ErasureRequestRepo,
     housekeeping::HousekeepingRepo,
     invitation::InvitationRepo,
     link::LinkRepo,
     mail::MailRepo,
     mfa::MfaRepo,
     passkey::PasskeyRepo,
+    presence::PresenceRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
 use vutf_kernel::{Event, EventRecorder, EventSink, PortError, Transaction, Units};
@@ -116,6 +119,15 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {
+        &mut self.tx
+    }
+    fn presence(&mut self) -> &mut dyn PresenceRepo {
+        &mut self.tx
+    }
+    fn consents(&mut self) -> &mut dyn ConsentRepo {
+        &mut self.tx
+    }
+    fn erasure_requests(&mut self) -> &mut dyn ErasureRequestRepo {
         &mut self.tx
     }
     fn housekeeping(&mut self) -> &mut dyn HousekeepingRepo {

@@ -12,6 +12,7 @@ pub(crate) struct Model {
     pub(crate) organization_id: Uuid,
     pub(crate) phc_ct: Encrypted<Phc>,
     pub(crate) changed_at: i64,
+    pub(crate) must_change_at: Option<i64>,
     pub(crate) row_mac: Option<Vec<u8>>,
     pub(crate) created_at: i64,
     pub(crate) created_by: Option<Uuid>,

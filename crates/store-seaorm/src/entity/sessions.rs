@@ -25,6 +25,7 @@ pub(crate) struct Model {
     pub(crate) browser_tag: Option<Vec<u8>>,
     pub(crate) moved_at: Option<i64>,
     pub(crate) previous_login_at: Option<i64>,
+    pub(crate) password_due_at: Option<i64>,
     pub(crate) revoked_at: Option<i64>,
     pub(crate) revoke_reason: Option<String>,
     pub(crate) created_at: i64,

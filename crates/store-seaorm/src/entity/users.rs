@@ -24,6 +24,8 @@ pub(crate) struct Model {
     pub(crate) email_verified_at: Option<i64>,
     pub(crate) epoch: i64,
     pub(crate) last_login_at: Option<i64>,
+    pub(crate) last_seen_at: Option<i64>,
+    pub(crate) inactivity_told_at: Option<i64>,
     pub(crate) erased_at: Option<i64>,
     pub(crate) pii_mac: Option<Vec<u8>>,
     pub(crate) row_mac: Option<Vec<u8>>,

@@ -8,6 +8,7 @@ mod mail;
 mod mfa;
 mod passkeys;
 mod passwords;
+mod people;
 mod refresh;
 mod roles;
 mod sessions;

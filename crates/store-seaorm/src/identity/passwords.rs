@@ -10,7 +10,7 @@ use vutf_crypto_keys::{Keyring, SubjectKeys};
 use vutf_identity::repo::{PasswordRecord, PasswordRepo};
 use vutf_kernel::{OrganizationId, PortError, Timestamp, UserId};
 
-use super::{set_stamps, stamps_of};
+use super::{micros, set_stamps, stamps_of};
 use crate::{
     encrypted::Phc,
     entity::passwords::{self, Column},
@@ -41,6 +41,7 @@ impl PasswordRepo for Tx {
             organization_id: organization,
             phc,
             changed_at: Timestamp::from_micros(row.changed_at),
+            must_change_at: row.must_change_at.map(Timestamp::from_micros),
             stamps: stamps_of!(row),
         };
         authenticated(&record).verify(&self.keyring, row.row_mac.as_deref())?;
@@ -57,6 +58,7 @@ impl PasswordRepo for Tx {
             organization_id: Set(record.organization_id.as_uuid()),
             phc_ct: Set(phc),
             changed_at: Set(record.changed_at.as_micros()),
+            must_change_at: micros(record.must_change_at),
             row_mac: Set(Some(authenticated(record).mac(&self.keyring)?)),
             ..Default::default()
         };
@@ -65,6 +67,7 @@ impl PasswordRepo for Tx {
             .update_columns([
                 Column::PhcCt,
                 Column::ChangedAt,
+                Column::MustChangeAt,
                 Column::RowMac,
                 Column::UpdatedAt,
                 Column::UpdatedBy,
@@ -103,6 +106,7 @@ fn authenticated(record: &PasswordRecord) -> Password<'_> {
         organization: record.organization_id.as_uuid(),
         user: record.user_id.as_uuid(),
         changed_at: record.changed_at,
+        must_change_at: record.must_change_at,
         phc: record.phc.expose(),
     }
 }

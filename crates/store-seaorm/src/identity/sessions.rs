@@ -104,7 +104,11 @@ impl SessionRepo for Tx {
             .exec(&self.db)
             .await
             .map_err(port("sessions.touch"))?;
-        Ok(done.rows_affected == 1)
+        let noted = done.rows_affected == 1;
+        if noted {
+            self.note_seen(used).await?;
+        }
+        Ok(noted)
     }
 
     async fn reauthenticate(
@@ -288,6 +292,26 @@ impl SessionRepo for Tx {
         Ok(revoked)
     }
 
+    async fn clear_password_due(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<(), PortError> {
+        let change = sessions::ActiveModel {
+            password_due_at: Set(None),
+            ..Default::default()
+        };
+        sessions::Entity::update_many()
+            .set(change)
+            .filter(sessions::Column::OrganizationId.eq(organization.as_uuid()))
+            .filter(sessions::Column::UserId.eq(user.as_uuid()))
+            .filter(sessions::Column::PasswordDueAt.is_not_null())
+            .exec(&self.db)
+            .await
+            .map(|_| ())
+            .map_err(port("sessions.clear_password_due"))
+    }
+
     async fn forget_origins(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
         let nothing = sessions::ActiveModel {
             ip_ct: Set(None),
@@ -396,6 +420,7 @@ fn row(
         browser_tag: Set(session.settled.place.map(|place| place.agent.to_vec())),
         moved_at: micros(session.settled.moved_at),
         previous_login_at: micros(session.previous_login_at),
+        password_due_at: micros(session.password_due_at),
         ..Default::default()
     };
     set_stamps!(row, &session.stamps);
@@ -434,6 +459,7 @@ fn session(row: &sessions::Model, keyring: &Keyring, keys: &SubjectKeys) -> Resu
             row.id,
         )?,
         previous_login_at: row.previous_login_at.map(Timestamp::from_micros),
+        password_due_at: row.password_due_at.map(Timestamp::from_micros),
         stamps: stamps_of!(row),
     })
 }

@@ -20,7 +20,7 @@ use crate::{
 /// `$1` is understood by both databases.
 const STATUS: &str = "SELECT s.organization_id, s.user_id, s.epoch AS session_epoch, s.aal, s.amr, s.auth_time, s.expires_at, \
      s.idle_expires_at, s.last_seen_at, s.cookie_hash, s.network_tag, \
-     s.browser_tag, s.moved_at, s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
+     s.browser_tag, s.moved_at, s.password_due_at, s.revoked_at, u.epoch AS user_epoch, u.status AS user_status, u.deleted_at AS user_deleted_at, \
      u.version AS user_version, u.kind AS user_kind, u.email_verified_at, u.erased_at, u.pii_mac, u.row_mac \
      FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1";
 const ROLES: &str = "SELECT role, granted_at FROM user_roles WHERE user_id = $1 ORDER BY role";
@@ -40,6 +40,7 @@ struct StatusRow {
     network_tag: Option<Vec<u8>>,
     browser_tag: Option<Vec<u8>>,
     moved_at: Option<i64>,
+    password_due_at: Option<i64>,
     revoked_at: Option<i64>,
     user_epoch: i64,
     user_status: String,
@@ -138,6 +139,7 @@ fn status(id: SessionId, row: &StatusRow, roles: Vec<RoleRow>) -> Result<Session
             row.moved_at,
             id,
         )?,
+        password_due_at: row.password_due_at.map(Timestamp::from_micros),
         roles_since: roles
             .iter()
             .map(|row| Timestamp::from_micros(row.granted_at))

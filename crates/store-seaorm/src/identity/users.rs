@@ -12,7 +12,7 @@ use vutf_identity::{
 };
 use vutf_kernel::{Entropy, Fault, OrganizationId, Page, PageRequest, PortError, Timestamp, UserId};
 
-use super::{micros, person, set_stamps, stamps_of};
+use super::{micros, people::last_there, person, set_stamps, stamps_of};
 use crate::{
     encrypted::Encrypted,
     entity::users::{self, Column},
@@ -29,7 +29,10 @@ impl UserRepo for Tx {
     async fn insert(&mut self, user: &User) -> Result<(), PortError> {
         self.claim_names("users.insert", user).await?;
         let key = self.make_subject_key(user.organization_id, user.id).await?;
-        let row = row(user, &self.keyring, &key, &mut *self.entropy)?;
+        let row = users::ActiveModel {
+            last_seen_at: micros(user.last_seen_at),
+            ..row(user, &self.keyring, &key, &mut *self.entropy)?
+        };
         users::Entity::insert(row)
             .exec_without_returning(&self.db)
             .await
@@ -143,6 +146,8 @@ impl UserRepo for Tx {
     async fn note_login(&mut self, id: UserId, at: Timestamp) -> Result<(), PortError> {
         let change = users::ActiveModel {
             last_login_at: micros(Some(at)),
+            last_seen_at: micros(Some(at)),
+            inactivity_told_at: Set(None),
             ..Default::default()
         };
         users::Entity::update_many()
@@ -170,6 +175,9 @@ impl UserRepo for Tx {
         }
         if let Some(kind) = filter.kind {
             query = query.filter(Column::Kind.eq(kind.as_str()));
+        }
+        if let Some(since) = filter.inactive_since {
+            query = query.filter(last_there().lt(since.as_micros()));
         }
         if let Some(after) = page.after {
             query = query.filter(Column::Id.gt(after));
@@ -330,6 +338,8 @@ fn emptied(
         email_verified_at: Set(None),
         epoch: Set(epoch),
         last_login_at: Set(None),
+        last_seen_at: Set(None),
+        inactivity_told_at: Set(None),
         erased_at: Set(Some(at)),
         pii_mac: Set(None),
         row_mac: Set(Some(standing.mac(keyring)?)),
@@ -365,6 +375,7 @@ fn user(row: &users::Model, keyring: &Keyring, keys: &SubjectKeys) -> Result<Opt
         email_verified_at: row.email_verified_at.map(Timestamp::from_micros),
         epoch: row.epoch,
         last_login_at: row.last_login_at.map(Timestamp::from_micros),
+        last_seen_at: row.last_seen_at.map(Timestamp::from_micros),
         stamps: stamps_of!(row),
     };
     personal(&user).verify(keyring, row.pii_mac.as_deref())?;

@@ -152,6 +152,7 @@ fn first_rows(world: &World) -> Vec<String> {
         ),
         mail_rows(&home, &one, &two, &blob),
         format!("UPDATE sessions SET idle_expires_at = 1, cookie_hash = {blob}, network_tag = {blob}, moved_at = 1 WHERE id = {two}"),
+        people_rows(&home, &one, &two, &blob),
     ]
 }
 
@@ -164,6 +165,18 @@ fn passkey_rows(world: &World) -> String {
            VALUES ({two}, {home}, {one}, {blob}, {blob}, {blob}, 'internal', 1, TRUE, FALSE, 1, 1, 1);
          INSERT INTO passkey_challenges (challenge_hash, organization_id, purpose, user_id, session_id, expires_at, created_at) \
            VALUES ({blob}, {home}, 'register', {one}, {two}, 2, 1)"
+    )
+}
+
+fn people_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
+    format!(
+        "UPDATE users SET last_seen_at = 1, inactivity_told_at = 1 WHERE id = {one};
+         UPDATE passwords SET must_change_at = 1 WHERE user_id = {one};
+         UPDATE sessions SET password_due_at = 1 WHERE id = {two};
+         INSERT INTO consents (organization_id, user_id, document, document_version, accepted_at) \
+           VALUES ({home}, {one}, 'system_use', '1', 1);
+         INSERT INTO erasure_requests (user_id, organization_id, receipt_hash, requested_at, due_at) \
+           VALUES ({one}, {home}, {blob}, 1, 2)"
     )
 }
 

@@ -107,6 +107,7 @@ pub(super) fn parse(row: Row) -> Result<(u64, Newcomer), Problem> {
         verified: row.email_verified.unwrap_or(true),
         display_name: display_name.map_err(value("display_name"))?,
         phone: phone.map_err(value("phone"))?,
+        must_change_password: false,
         hash,
     };
     Ok((line, newcomer))

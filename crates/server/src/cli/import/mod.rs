@@ -25,7 +25,17 @@ const BATCH: usize = 100;
 /// So many line numbers are listed for a person.
 const LISTED: usize = 20;
 
-pub(super) async fn run(file: &Path, dry_run: bool, sources: &Sources, out: &mut Output) -> Outcome {
+/// How accounts are taken in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// Look, and change nothing.
+    pub(super) dry_run: bool,
+    /// Have everybody choose another password at the first sign-in.
+    pub(super) must_change: bool,
+}
+
+pub(super) async fn run(file: &Path, how: How, sources: &Sources, out: &mut Output) -> Outcome {
+    let dry_run = how.dry_run;
     let checked = check::check(Rows::open(file)?)?;
     if !checked.problems.is_empty() {
         out.answer(
@@ -35,7 +45,7 @@ pub(super) async fn run(file: &Path, dry_run: bool, sources: &Sources, out: &mut
         return Err(Failure::Told(FAILED));
     }
     let service = start::service(sources).await?;
-    let done = take_in(&service, file, &checked, dry_run, !out.is_json()).await;
+    let done = take_in(&service, file, &checked, how, !out.is_json()).await;
     service.close().await;
     let done = done?;
     Ok(out.answer(&told(&done, dry_run), &described(&checked, &done, dry_run))?)
@@ -52,7 +62,7 @@ async fn take_in(
     service: &Service,
     file: &Path,
     checked: &Checked,
-    dry_run: bool,
+    how: How,
     visible: bool,
 ) -> Result<Done, Failure> {
     let progress = Progress::new("accounts", checked.rows, visible);
@@ -62,11 +72,11 @@ async fn take_in(
         let parsed = row.map_err(Problem::from).and_then(check::parse);
         batch.push(parsed.map_err(|_| changed(&done))?);
         if batch.len() == BATCH {
-            apply(service, &mut batch, dry_run, &mut done).await?;
+            apply(service, &mut batch, how, &mut done).await?;
             progress.reached(done.seen());
         }
     }
-    apply(service, &mut batch, dry_run, &mut done).await?;
+    apply(service, &mut batch, how, &mut done).await?;
     Ok(done)
 }
 
@@ -84,19 +94,18 @@ fn changed(done: &Done) -> Failure {
     ))
 }
 
-async fn apply(
-    service: &Service,
-    batch: &mut Vec<(u64, Newcomer)>,
-    dry_run: bool,
-    done: &mut Done,
-) -> Outcome {
+async fn apply(service: &Service, batch: &mut Vec<(u64, Newcomer)>, how: How, done: &mut Done) -> Outcome {
     if batch.is_empty() {
         return Ok(());
     }
     let (lines, newcomers): (Vec<u64>, Vec<Newcomer>) = batch.drain(..).unzip();
+    let newcomers = newcomers.into_iter().map(|newcomer| Newcomer {
+        must_change_password: how.must_change,
+        ..newcomer
+    });
     let command = ImportUsers {
-        batch: newcomers,
-        dry_run,
+        batch: newcomers.collect(),
+        dry_run: how.dry_run,
     };
     let ctx = start::operator(service);
     let outcomes = import(&ctx, &service.identity, command).await.map_err(|error| {

@@ -5,6 +5,7 @@ use super::{
     key_codes::API_KEYS,
     mail_codes::MAIL,
     passkey_codes::PASSKEYS,
+    people_codes::PEOPLE,
 };
 
 /// All codes.
@@ -12,7 +13,9 @@ pub const CODES: &[Code] = &joined::<{ OLDER.len() + PASSKEYS.len() }>(OLDER, PA
 
 const OLDER: &[Code] = &joined::<{ OWN.len() + MAIL.len() }>(OWN, MAIL);
 
-const OWN: &[Code] = &joined::<{ TABLE.len() + API_KEYS.len() }>(TABLE, API_KEYS);
+const OWN: &[Code] = &joined::<{ PERSONS.len() + API_KEYS.len() }>(PERSONS, API_KEYS);
+
+const PERSONS: &[Code] = &joined::<{ TABLE.len() + PEOPLE.len() }>(TABLE, PEOPLE);
 
 /// By status; those of one subject may have a file of their own.
 const TABLE: &[Code] = &[

@@ -9,6 +9,7 @@ mod field;
 mod key_codes;
 mod mail_codes;
 mod passkey_codes;
+mod people_codes;
 mod reference;
 mod render;
 
@@ -102,6 +103,20 @@ impl Problem {
     #[must_use]
     pub fn errors(self, errors: Vec<FieldError>) -> Self {
         Self { errors, ..self }
+    }
+
+    /// The same of a part of the request: what is wrong stands under `pointer`.
+    #[must_use]
+    pub fn under(self, pointer: &str) -> Self {
+        let errors = self.errors.into_iter();
+        let errors = errors.map(|error| FieldError {
+            pointer: format!("{pointer}{}", error.pointer),
+            ..error
+        });
+        Self {
+            errors: errors.collect(),
+            ..self
+        }
     }
 
     /// When to come back.

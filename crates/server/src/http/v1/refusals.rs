@@ -10,6 +10,9 @@ use vutf_identity::{
         rotate::RotateApiKeyError, view::ViewApiKeyError,
     },
     bootstrap::BootstrapError,
+    erasure_request::{
+        ask::AskForErasureError, cancel::CancelErasureError, receipt::ReceiptError, view::ViewErasureError,
+    },
     invitation::{invite::InviteError, list::ListInvitationsError, revoke::RevokeInvitationError},
     mfa::{
         confirm::ConfirmError, enrol::EnrolError, regenerate::RegenerateError, remove::RemoveError,
@@ -34,6 +37,7 @@ use vutf_identity::{
         verify::VerifyError,
     },
     user::{
+        batch::BatchError,
         change_email::{ChangeEmailError, ConfirmEmailError},
         change_password::ChangePasswordError,
         create::CreateError,
@@ -41,12 +45,14 @@ use vutf_identity::{
         disable::DisableError,
         enable::EnableError,
         erase::{CertificateError, EraseError},
+        export::ExportOwnError,
         forgot_password::AskForLinkError,
         list::ListError,
         lock::LockError,
         me::MeError,
         object_email::ObjectEmailError,
         register::RegisterError,
+        require_password_change::RequirePasswordChangeError,
         reset_password::ResetPasswordError,
         restore::RestoreError,
         revoke_sessions::RevokeSessionsError,
@@ -89,6 +95,10 @@ macro_rules! refusals {
 
 refusals! {
     AccessError,
+    CancelErasureError,
+    ReceiptError,
+    RequirePasswordChangeError,
+    ViewErasureError,
     AskForLinkError,
     AssessError,
     ProveError,
@@ -157,6 +167,8 @@ macro_rules! demanding_refusals {
 
 demanding_refusals! {
     BeginPasskeyError,
+    AskForErasureError,
+    ExportOwnError,
     ChangeEmailError,
     ConfirmError,
     CreateApiKeyError,
@@ -167,6 +179,24 @@ demanding_refusals! {
     RemovePasskeyError,
     ResetMfaError,
     RotateApiKeyError,
+}
+
+impl From<BatchError> for Problem {
+    /// Of operations that were to be done together, the one that was refused is named.
+    fn from(error: BatchError) -> Self {
+        let place = match &error {
+            BatchError::Item(item) => format!("/operations/{}", item.index),
+            _ => String::new(),
+        };
+        let (code, detail) = (error.code(), error.to_string());
+        let is_item = matches!(error, BatchError::Item(_));
+        let found = problem(error.class(), code, detail.clone(), error.port());
+        if is_item {
+            found.errors(vec![FieldError::new(place, code, detail)])
+        } else {
+            found
+        }
+    }
 }
 
 impl From<ChangePasswordError> for Problem {

@@ -9,6 +9,7 @@ mod imports;
 mod kek;
 mod keys;
 mod postgres;
+mod programs;
 mod retention;
 mod schema;
 mod suites;

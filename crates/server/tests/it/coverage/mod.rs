@@ -8,6 +8,7 @@ mod log_scenes;
 mod mail_scenes;
 mod mfa_scenes;
 mod passkey_scenes;
+mod people_scenes;
 mod scenes;
 mod stage;
 mod table;

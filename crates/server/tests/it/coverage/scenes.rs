@@ -5,7 +5,7 @@ use vutf_server::http::route::{Access, Endpoint, Method};
 use vutf_testkit::client::{Answer, ApiClient, Person};
 
 use super::{
-    AGENT, UNKNOWN, key_scenes, log_scenes, mail_scenes, mfa_scenes, passkey_scenes,
+    AGENT, UNKNOWN, key_scenes, log_scenes, mail_scenes, mfa_scenes, passkey_scenes, people_scenes,
     stage::{Browser, Caller, Stage},
 };
 
@@ -200,6 +200,9 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
         path if path.starts_with("/api/v1/api-keys") => return key_scenes::others(stage, what, status).await,
         path if path.starts_with("/api/v1/service-accounts") => key_scenes::programs(stage, what, status),
         "/api/v1/me/email" => return mail_scenes::change(stage, status).await,
+        "/api/v1/me/export" | "/api/v1/me/erasure" => return people_scenes::own(stage, what, status).await,
+        "/api/v1/erasure-certificate" => return people_scenes::certificate(stage, status).await,
+        "/api/v1/users:batch" => people_scenes::batch(stage, status).await,
         path if path.starts_with("/api/v1/me") => return me(stage, what).await,
         path if path.starts_with("/api/v1/users") => users(stage, what, status).await,
         path if path.starts_with("/api/v1/keys/jobs") => jobs(stage, what, status).await,
@@ -267,7 +270,10 @@ async fn auth(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
             } else {
                 &person.password
             };
-            Wish::to(what.1).json(json!({"username": person.username, "password": password}))
+            let accepts = (status == 403).then_some("a notice that is not there");
+            Wish::to(what.1).json(
+                json!({"username": person.username, "password": password, "accept_system_use": accepts}),
+            )
         }
         ("DELETE", "/api/v1/auth/session") => {
             let browser = stage.browser().await;
@@ -366,7 +372,14 @@ async fn users(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
     let user = format!("/api/v1/users/{target}");
     let path = path.replace("{id}", &target);
     match (method, what.1.trim_start_matches("/api/v1/users/{id}")) {
-        ("GET", "") | ("POST", "/revoke-sessions") => Wish::to(path),
+        ("POST", "/require-password-change") if clash => {
+            // An account that nobody has set a password for.
+            let person = Person::new(&format!("new{}", stage.next()));
+            let body = json!({"username": person.username, "email": person.email});
+            let made = stage.posted("/api/v1/users", &body, 201).await;
+            Wish::to(path.replace(&target, made["id"].as_str().unwrap()))
+        }
+        ("GET", "") | ("POST", "/revoke-sessions" | "/require-password-change") => Wish::to(path),
         ("PATCH", "") => {
             let body = if clash {
                 json!({"email": stage.nobody.person.email})

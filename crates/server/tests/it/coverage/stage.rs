@@ -321,6 +321,7 @@ impl Stage {
                 "REFRESH",
                 "PASSWORD_RESET",
                 "PASSWORD_STRENGTH",
+                "EXPORT",
                 "USER_LIST",
                 "USER_CREATE",
                 "KEY_CREATE",

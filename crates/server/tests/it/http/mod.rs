@@ -10,6 +10,7 @@ mod mfa;
 mod neighbour;
 mod passkeys;
 mod passwords;
+mod people;
 mod probes;
 mod protocol;
 mod recorded;

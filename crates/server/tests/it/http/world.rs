@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use vutf_app::{
     KeyReloader, KeyringCheckpointSigner, UnitOfWork,
     erasure::{Certificate, ErasureReader, Tombstone, Tombstones},
+    export::{Holdings, PersonalData},
     jobs::JobSettings,
 };
 use vutf_audit::{
@@ -117,6 +118,13 @@ impl ErasureReader for NoErasures {
 }
 
 #[async_trait]
+impl PersonalData for NoErasures {
+    async fn holdings(&self, _: OrganizationId, _: UserId, _: u32) -> Result<Holdings, PortError> {
+        Ok(Holdings::default())
+    }
+}
+
+#[async_trait]
 impl Tombstones for NoErasures {
     async fn keep(&self, _: &[Tombstone]) {}
 }
@@ -194,6 +202,7 @@ pub(crate) async fn world_over(settings: &[(&str, &str)], cache: Arc<dyn Cache>)
         },
         wrapper: Arc::new(wrapper),
         erasures: ErasurePorts {
+            holdings: Arc::new(NoErasures),
             reader: Arc::new(NoErasures),
             tombstones: Arc::new(NoErasures),
         },

@@ -3,4 +3,5 @@
 mod audit;
 mod crypto;
 mod keys;
+mod me;
 mod users;

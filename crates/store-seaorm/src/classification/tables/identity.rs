@@ -31,6 +31,8 @@ pub(super) const TABLES: &[(&str, ColumnClasses)] = &[
             ("email_verified_at", Time),
             ("epoch", Count),
             ("last_login_at", Time),
+            ("last_seen_at", Time),
+            ("inactivity_told_at", Time),
             ("erased_at", Time),
             ("pii_mac", Mac),
             ("row_mac", Mac),
@@ -43,6 +45,7 @@ pub(super) const TABLES: &[(&str, ColumnClasses)] = &[
             ("organization_id", Id),
             ("phc_ct", Sealed),
             ("changed_at", Time),
+            ("must_change_at", Time),
             ("row_mac", Mac),
         ],
     ),
@@ -145,6 +148,19 @@ pub(super) const TABLES: &[(&str, ColumnClasses)] = &[
         },
     ),
     (
+        "consents",
+        columns! {
+            Id "organization_id"; Pseudonym "user_id"; Word "document" "document_version"; Time "accepted_at"; Mac "row_mac";
+        },
+    ),
+    (
+        "erasure_requests",
+        columns! {
+            Pseudonym "user_id"; Id "organization_id"; Hash "receipt_hash"; Time "requested_at" "due_at" "done_at";
+            Mac "row_mac";
+        },
+    ),
+    (
         "user_roles",
         &[
             ("organization_id", Id),
@@ -195,6 +211,7 @@ pub(super) const TABLES: &[(&str, ColumnClasses)] = &[
             ("browser_tag", Hash),
             ("moved_at", Time),
             ("previous_login_at", Time),
+            ("password_due_at", Time),
             ("revoked_at", Time),
             ("revoke_reason", Word),
         ],

@@ -23,6 +23,7 @@ mod housekeeping;
 mod mail;
 mod mfa;
 mod passkeys;
+mod people;
 mod races;
 mod refresh;
 mod roles;
@@ -61,6 +62,7 @@ pub async fn identity_contract(store: Arc<dyn IdentityStore>) {
     roles::contract(&store, &mut factory).await;
     tenants::contract(&store, &mut factory).await;
     races::contract(&store, &mut factory).await;
+    people::contract(&store, &mut factory).await;
     housekeeping::contract(&store, &mut factory).await;
 }
 

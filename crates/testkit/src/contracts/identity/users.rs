@@ -157,7 +157,7 @@ async fn a_sign_in_is_noted_without_a_new_version(store: &Store, factory: &mut F
     let mut user = stored_user(store, factory).await;
     let at = factory.now();
     once!(store, users.note_login(user.id, at)).unwrap();
-    user.last_login_at = Some(at);
+    (user.last_login_at, user.last_seen_at) = (Some(at), Some(at));
     assert_eq!(once!(store, users.find(HOME, user.id)).unwrap(), Some(user));
 }
 

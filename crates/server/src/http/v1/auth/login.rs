@@ -5,7 +5,7 @@ use vutf_identity::{
     action, mfa,
     session::{
         Challenged, SessionKind,
-        login::{LoggedIn, Login, login},
+        login::{Client, LoggedIn, Login, login},
     },
 };
 use vutf_kernel::Secret;
@@ -31,7 +31,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     )
     .takes::<LoginRequest>()
     .answers::<LoginBody>(200)
-    .refuses(&[401]),
+    .refuses(&[401, 403]),
 };
 
 /// Who signs in.
@@ -44,6 +44,22 @@ pub(crate) struct LoginRequest {
     /// The password.
     #[schema(value_type = String, format = Password, write_only)]
     pub(super) password: Secret<String>,
+    /// The version of the system-use notice that is agreed to: `GET /api/v1/system-use`.
+    #[schema(example = "1")]
+    pub(super) accept_system_use: Option<String>,
+}
+
+impl LoginRequest {
+    pub(super) fn command(self, request: &HttpRequest, kind: SessionKind) -> Login {
+        Login {
+            username: self.username,
+            password: self.password,
+            client: Client {
+                accepts: self.accept_system_use,
+                ..cookies::client(request, kind)
+            },
+        }
+    }
 }
 
 /// What a right password leads to.
@@ -94,12 +110,7 @@ pub(crate) async fn handle(
     caller: Caller,
     body: Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let LoginRequest { username, password } = body.0;
-    let command = Login {
-        username,
-        password,
-        client: cookies::client(&request, SessionKind::Token),
-    };
+    let command = body.0.command(&request, SessionKind::Token);
     let mut answer = HttpResponse::Ok();
     let done = login(&caller, &state.identity, command).await;
     let body = match done.map_err(|error| refused(&state, error))? {

@@ -33,7 +33,13 @@ fn refused(state: &AppState, error: LoginError) -> Problem {
     if matches!(error, LoginError::NetworkBarred) {
         state.metrics.network_barred();
     }
-    error.into()
+    let notice = &state.identity.settings.system_use;
+    let is_refused = matches!(error, LoginError::NoticeNotAccepted);
+    let problem = Problem::from(error);
+    if is_refused && !notice.text.is_empty() {
+        return problem.detail(format!("version {}: {}", notice.version, notice.text));
+    }
+    problem
 }
 
 /// An address to which a link is mailed, if there is an account of it.
@@ -94,6 +100,8 @@ pub(crate) struct TokensBody {
     refresh_token: String,
     /// The session.
     session_id: Uuid,
+    /// Whether nothing can be done in it but to change the password.
+    password_change_required: bool,
 }
 
 impl From<SignedIn> for TokensBody {
@@ -106,6 +114,7 @@ impl From<SignedIn> for TokensBody {
             expires_in: signed_in.expires_in.as_secs(),
             refresh_token: signed_in.refresh_token.expose().clone(),
             session_id: signed_in.session_id.as_uuid(),
+            password_change_required: signed_in.password_due,
         }
     }
 }

@@ -3,6 +3,8 @@
 pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod email;
+pub(crate) mod erasure;
+pub(crate) mod export;
 pub(crate) mod mfa;
 pub(crate) mod sessions;
 pub(crate) mod update;

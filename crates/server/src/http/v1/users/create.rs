@@ -65,7 +65,7 @@ pub(crate) async fn handle(
 }
 
 impl CreateUserRequest {
-    fn command(self) -> Result<CreateUser, Problem> {
+    pub(super) fn command(self) -> Result<CreateUser, Problem> {
         let mut fields = Fields::default();
         let username = fields.take("/username", Username::parse(&self.username));
         let email = fields.take("/email", Email::parse(&self.email));

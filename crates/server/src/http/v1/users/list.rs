@@ -6,6 +6,7 @@ use vutf_identity::{
     role::permission,
     user::list::{ListUsers, list},
 };
+use vutf_kernel::Timestamp;
 
 use super::UserBody;
 use crate::http::{
@@ -27,6 +28,10 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
             PAGING[1],
             ("kind", "Only these: `person` or `service`."),
             (
+                "inactive_since",
+                "Only who was not seen since then (RFC 3339); who was never there counts from when their account was made.",
+            ),
+            (
                 "status",
                 "Only these: `unverified`, `active`, `locked` or `disabled`.",
             ),
@@ -41,6 +46,7 @@ pub(crate) struct ListQuery {
     cursor: Option<String>,
     status: Option<Status>,
     kind: Option<Kind>,
+    inactive_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -69,6 +75,7 @@ pub(crate) async fn handle(
     let filter = UserFilter {
         status: query.0.status.map(UserStatus::from),
         kind: query.0.kind.map(UserKind::from),
+        inactive_since: query.0.inactive_since,
     };
     let found = list(&caller, &state.identity, ListUsers { filter, page }).await?;
     let answer = paging.answer(found, |user| UserBody::new(user, None))?;

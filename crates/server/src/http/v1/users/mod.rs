@@ -1,5 +1,6 @@
 //! Administration of users.
 
+pub(crate) mod batch;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod disable;
@@ -8,6 +9,7 @@ pub(crate) mod erase;
 pub(crate) mod erasure;
 pub(crate) mod list;
 pub(crate) mod lock;
+pub(crate) mod require_password_change;
 pub(crate) mod reset_mfa;
 pub(crate) mod restore;
 pub(crate) mod revoke_sessions;
@@ -58,6 +60,9 @@ pub(crate) struct UserBody {
     /// The last sign-in.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_login_at: Option<String>,
+    /// The last sign-in or use of a session, to the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_seen_at: Option<String>,
     /// Of one's own account: the sign-in before that of this session.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -92,6 +97,7 @@ impl UserBody {
             status: user.status.as_str(),
             roles,
             last_login_at: user.last_login_at.map(Timestamp::rfc3339),
+            last_seen_at: user.last_seen_at.map(Timestamp::rfc3339),
             previous_login_at: None,
             failed_attempts: None,
             created_at: user.stamps.created_at.rfc3339(),

@@ -62,7 +62,7 @@ pub(crate) async fn handle(
 }
 
 impl UpdateUserRequest {
-    fn command(self, user_id: UserId, version: IfMatch) -> Result<UpdateUser, Problem> {
+    pub(super) fn command(self, user_id: UserId, version: IfMatch) -> Result<UpdateUser, Problem> {
         let mut fields = Fields::default();
         let username = fields.take_optional("/username", self.username.as_deref(), Username::parse);
         let email = fields.take_optional("/email", self.email.as_deref(), Email::parse);

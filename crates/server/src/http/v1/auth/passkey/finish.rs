@@ -5,6 +5,7 @@ use vutf_identity::{
     action,
     session::{
         SessionKind,
+        login::Client,
         passkey::{PasskeyLogin, login},
     },
 };
@@ -44,6 +45,9 @@ pub(crate) struct FinishRequest {
     /// absent.
     #[serde(default)]
     session: KindName,
+    /// The version of the system-use notice that is agreed to: `GET /api/v1/system-use`.
+    #[schema(example = "1")]
+    accept_system_use: Option<String>,
 }
 
 pub(crate) async fn handle(
@@ -58,7 +62,10 @@ pub(crate) async fn handle(
     }
     let command = PasskeyLogin {
         assertion: body.0.credential.parse()?,
-        client: cookies::client(&request, kind),
+        client: Client {
+            accepts: body.0.accept_system_use,
+            ..cookies::client(&request, kind)
+        },
     };
     verified(&state, login(&caller, &state.identity, command).await?)
 }

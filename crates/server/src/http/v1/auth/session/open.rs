@@ -6,7 +6,7 @@ use vutf_identity::{
     action,
     session::{
         CookieSession, SessionKind,
-        login::{LoggedIn, Login, login},
+        login::{LoggedIn, login},
     },
 };
 use vutf_kernel::Timestamp;
@@ -65,6 +65,8 @@ pub(crate) struct CookieSessionBody {
     idle_expires_at: Option<String>,
     /// To be sent back as `X-CSRF-Token` with every request that changes something.
     csrf_token: String,
+    /// Whether nothing can be done in it but to change the password.
+    password_change_required: bool,
 }
 
 pub(crate) async fn handle(
@@ -74,12 +76,7 @@ pub(crate) async fn handle(
     body: Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
     csrf::own_page(&state.config, &request)?;
-    let LoginRequest { username, password } = body.0;
-    let command = Login {
-        username,
-        password,
-        client: cookies::client(&request, SessionKind::Cookie),
-    };
+    let command = body.0.command(&request, SessionKind::Cookie);
     let done = login(&caller, &state.identity, command).await;
     match done.map_err(|error| refused(&state, error))? {
         LoggedIn::Cookie(session) => {
@@ -107,6 +104,7 @@ pub(in crate::http::v1::auth) fn opened(
         expires_at: session.ends.expires_at.rfc3339(),
         idle_expires_at: session.ends.idle_expires_at.map(Timestamp::rfc3339),
         csrf_token,
+        password_change_required: session.password_due,
     };
     Ok((answer, body))
 }

@@ -1,0 +1,5 @@
+//! One's own erasure.
+
+pub(crate) mod ask;
+pub(crate) mod cancel;
+pub(crate) mod view;

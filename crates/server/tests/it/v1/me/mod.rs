@@ -1,0 +1,4 @@
+//! One's own data, against the real binary.
+
+mod erasure;
+mod export;
