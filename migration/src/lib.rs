@@ -23,6 +23,7 @@ mod m0015_mfa;
 mod m0016_api_keys;
 mod m0017_mail;
 mod m0018_sessions;
+mod m0020_authorization;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_api_keys::Migration),
             Box::new(m0017_mail::Migration),
             Box::new(m0018_sessions::Migration),
+            Box::new(m0020_authorization::Migration),
         ]
     }
 }

@@ -4,6 +4,7 @@
 pub mod action;
 pub mod api_key;
 pub mod bootstrap;
+pub mod break_glass;
 pub mod device;
 pub mod guard;
 pub mod housekeeping;
@@ -15,6 +16,7 @@ pub mod memory;
 pub mod mfa;
 pub mod network;
 pub mod password;
+pub mod policy;
 pub mod refresh;
 mod refusal;
 pub mod repo;

@@ -12,6 +12,7 @@ use crate::{
     mail::MailSettings,
     network::NetworkPolicy,
     password::{HashError, PasswordHasher, PasswordPolicy},
+    policy::PolicyCache,
     session::{SessionPolicy, SessionStatusCache},
     token::{TokenSigner, VerifiedTokens},
 };
@@ -52,6 +53,10 @@ pub struct Settings {
     pub api_keys: ApiKeyPolicy,
     /// Mails and links.
     pub mail: MailSettings,
+    /// How long the session lasts that comes of breaking the glass; default 60 min.
+    pub break_glass_life: Duration,
+    /// Whether the role of super administrators is given and taken by two persons; off by default.
+    pub two_person: bool,
 }
 
 impl Settings {
@@ -75,6 +80,8 @@ impl Settings {
             sessions: SessionPolicy::default(),
             api_keys: ApiKeyPolicy::default(),
             mail: MailSettings::default(),
+            break_glass_life: Duration::from_hours(1),
+            two_person: false,
         }
     }
 }
@@ -96,6 +103,8 @@ pub struct Identity {
     pub tokens: Arc<VerifiedTokens>,
     /// Remembers for less than a second which sessions and API keys are live.
     pub sessions: Arc<dyn SessionStatusCache>,
+    /// Remembers for less than a second which policies there are.
+    pub policies: Arc<PolicyCache>,
     /// Hides names that match no account, and places.
     pub names: Arc<dyn KeyedHash>,
     /// Vouches for known browsers.

@@ -10,11 +10,13 @@ use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
     IdentityTx,
     api_key::ApiKeyRepo,
+    break_glass::BreakGlassRepo,
     housekeeping::HousekeepingRepo,
     invitation::InvitationRepo,
     link::LinkRepo,
     mail::MailRepo,
     mfa::MfaRepo,
+    policy::PolicyRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
 use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Receipts, Transaction};
@@ -95,6 +97,12 @@ impl IdentityTx for Tx {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+    fn policies(&mut self) -> &mut dyn PolicyRepo {
+        self
+    }
+    fn break_glass(&mut self) -> &mut dyn BreakGlassRepo {
         self
     }
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {

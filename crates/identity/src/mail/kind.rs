@@ -53,6 +53,8 @@ kinds! {
     FactorRemoved = "factor_removed",
     #[doc = "Notice: an administrator removed the second factor."]
     FactorReset = "factor_reset",
+    #[doc = "Notice, to every administrator: the account for emergencies was opened."]
+    GlassBroken = "glass_broken",
 }
 
 impl MailKind {

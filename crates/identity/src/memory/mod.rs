@@ -1,10 +1,12 @@
 //! In-memory twins of the ports: for embedders who try the domain out, and for tests. Nothing survives the process.
 
 mod api_keys;
+mod break_glass;
 mod housekeeping;
 mod invitations;
 mod mail;
 mod mfa;
+mod policies;
 mod sessions;
 mod signer;
 mod users;
@@ -17,13 +19,14 @@ use std::{
 use async_trait::async_trait;
 use vutf_kernel::{
     Ambient, ApiKeyId, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, InvitationId, MailId,
-    OrganizationId, PortError, Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
+    OrganizationId, PolicyId, PortError, Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
 };
 
 pub use self::signer::MemorySigner;
 use crate::{
     Identity, IdentityRead, IdentityTx, IdentityUnit, Session, SessionStatus, Settings, User,
     api_key::{ApiKey, ApiKeyRepo, ApiKeyStatus, Lookup},
+    break_glass::{BreakGlassRepo, Glass},
     guard::{GuardKey, GuardState, KeyedHash},
     housekeeping::HousekeepingRepo,
     invitation::{Invitation, InvitationRepo},
@@ -34,6 +37,7 @@ use crate::{
         Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
         Verification,
     },
+    policy::{Policy, PolicyCache, PolicyRepo},
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::{
         BootstrapRecord, BootstrapRepo, GuardRepo, PasswordRecord, PasswordRepo, RefreshRepo, RoleRepo,
@@ -61,6 +65,8 @@ struct State {
     invitations: BTreeMap<InvitationId, Invitation>,
     letters: BTreeMap<MailId, Letter>,
     roles: HashMap<Tenant<UserId>, Vec<String>>,
+    policies: BTreeMap<PolicyId, Policy>,
+    glasses: BTreeMap<UserId, Glass>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
     events: Vec<Event>,
 }
@@ -76,6 +82,16 @@ impl MemoryStore {
     /// The events that were committed, oldest first.
     pub fn events(&self) -> Vec<Event> {
         self.committed().events.clone()
+    }
+    /// The mail that waits to be sent.
+    pub fn letters(&self) -> Vec<Letter> {
+        self.committed().letters.values().cloned().collect()
+    }
+    /// Names of a user's roles, in whichever tenant they are.
+    pub fn roles_of(&self, user: UserId) -> Vec<String> {
+        let state = self.committed();
+        let mut held = state.roles.iter().filter(|((_, id), _)| *id == user);
+        held.next().map(|(_, roles)| roles.clone()).unwrap_or_default()
     }
     /// How many refresh families have a head that is good for one more use.
     pub fn live_heads(&self) -> usize {
@@ -197,6 +213,10 @@ impl IdentityRead for MemoryStore {
         let found = keys.find(|key| key.lookup == lookup);
         Ok(found.and_then(|key| api_keys::status(&state, key)))
     }
+
+    async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError> {
+        Ok(policies::of(&self.committed(), organization))
+    }
 }
 
 impl IdentityTx for MemoryTx {
@@ -231,6 +251,12 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+    fn policies(&mut self) -> &mut dyn PolicyRepo {
+        self
+    }
+    fn break_glass(&mut self) -> &mut dyn BreakGlassRepo {
         self
     }
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {
@@ -358,6 +384,7 @@ impl Identity {
             signer: Arc::new(MemorySigner::generate(&mut *ambient.entropy())),
             tokens: Arc::default(),
             sessions: Arc::new(MokaSessionCache::default()),
+            policies: Arc::new(PolicyCache::default()),
             names: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             devices: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             ambient,

@@ -9,6 +9,7 @@
 mod accounts;
 mod api_keys;
 mod bootstrap;
+mod break_glass;
 mod cookies;
 mod devices;
 mod foreign;
@@ -17,6 +18,7 @@ mod lifetimes;
 mod login;
 mod mfa;
 mod passwords;
+mod policies;
 mod programs;
 mod recovery;
 mod redaction;

@@ -54,6 +54,8 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         },
         sessions: sessions(config),
         mail: mail(config),
+        break_glass_life: config.authorization.break_glass_life,
+        two_person: config.takes_two_persons(),
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
 }

@@ -2,11 +2,13 @@
 
 mod api_keys;
 mod bootstrap;
+mod break_glass;
 mod guards;
 mod housekeeping;
 mod mail;
 mod mfa;
 mod passwords;
+mod policies;
 mod refresh;
 mod roles;
 mod sessions;

@@ -150,7 +150,16 @@ fn first_rows(world: &World) -> Vec<String> {
         ),
         mail_rows(&home, &one, &two, &blob),
         format!("UPDATE sessions SET idle_expires_at = 1, cookie_hash = {blob}, network_tag = {blob}, moved_at = 1 WHERE id = {two}"),
+        authorization_rows(&home, &one, &two, &blob),
     ]
+}
+
+fn authorization_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
+    format!(
+        "INSERT INTO policies (id, organization_id, name, permissions, roles, conditions, row_mac, created_at, updated_at, version) \
+           VALUES ({two}, {home}, 'p', '*', '', '{{}}', {blob}, 1, 1, 1);
+         INSERT INTO break_glass (user_id, organization_id, secret_hash, sealed_at, row_mac) VALUES ({one}, {home}, {blob}, 1, {blob})"
+    )
 }
 
 fn mail_rows(home: &str, one: &str, two: &str, blob: &str) -> String {

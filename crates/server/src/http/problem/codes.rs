@@ -1,13 +1,16 @@
 //! Every stable code, in one table. `docs/api/error-codes.md` is generated from it.
 
 use super::{
+    authz_codes::AUTHORIZATION,
     code::{Code, code, generic, joined},
     key_codes::API_KEYS,
     mail_codes::MAIL,
 };
 
 /// All codes.
-pub const CODES: &[Code] = &joined::<{ OWN.len() + MAIL.len() }>(OWN, MAIL);
+pub const CODES: &[Code] = &joined::<{ ACCOUNTS.len() + AUTHORIZATION.len() }>(ACCOUNTS, AUTHORIZATION);
+
+const ACCOUNTS: &[Code] = &joined::<{ OWN.len() + MAIL.len() }>(OWN, MAIL);
 
 const OWN: &[Code] = &joined::<{ TABLE.len() + API_KEYS.len() }>(TABLE, API_KEYS);
 

@@ -1,6 +1,6 @@
 //! Use cases' errors as problems.
 
-use vutf_app::{jobs::JobsError, keys::KeysError};
+use vutf_app::{approvals::ApprovalsError, jobs::JobsError, keys::KeysError};
 use vutf_audit::{
     AccessError, ProveError, analysis::AnalysisError, export::ExportError, retention::RetentionError,
 };
@@ -10,13 +10,18 @@ use vutf_identity::{
         rotate::RotateApiKeyError, view::ViewApiKeyError,
     },
     bootstrap::BootstrapError,
+    break_glass::open::BreakGlassError,
     invitation::{invite::InviteError, list::ListInvitationsError, revoke::RevokeInvitationError},
     mfa::{
         confirm::ConfirmError, enrol::EnrolError, regenerate::RegenerateError, remove::RemoveError,
         reset::ResetMfaError, view::ViewMfaError,
     },
     password::strength::AssessError,
-    role::{assign::AssignError, list::ListRolesError},
+    policy::{
+        explain::ExplainError, list::ListPoliciesError, put::PutPolicyError, remove::RemovePolicyError,
+        validate::ValidatePolicyError, view::ViewPolicyError,
+    },
+    role::list::ListRolesError,
     session::{
         AuthenticateError, csrf::CsrfError, list::ListSessionsError, login::LoginError, logout::LogoutError,
         refresh::RefreshError, revoke::RevokeSessionError, step_up::StepUpError, verify::VerifyError,
@@ -80,9 +85,9 @@ refusals! {
     AskForLinkError,
     AssessError,
     ProveError,
-    AssignError,
     AuthenticateError,
     BootstrapError,
+    BreakGlassError,
     CertificateError,
     ConfirmEmailError,
     CreateError,
@@ -91,6 +96,7 @@ refusals! {
     DisableError,
     EnableError,
     EraseError,
+    ExplainError,
     ExportError,
     InviteError,
     JobsError,
@@ -98,6 +104,7 @@ refusals! {
     ListApiKeysError,
     ListError,
     ListInvitationsError,
+    ListPoliciesError,
     ListRolesError,
     ListSessionsError,
     LockError,
@@ -105,8 +112,10 @@ refusals! {
     LogoutError,
     MeError,
     ObjectEmailError,
+    PutPolicyError,
     RefreshError,
     RegisterError,
+    RemovePolicyError,
     ResetPasswordError,
     RestoreError,
     RetentionError,
@@ -118,11 +127,13 @@ refusals! {
     StepUpError,
     UnlockError,
     UpdateError,
+    ValidatePolicyError,
     VerifyEmailError,
     VerifyError,
     ViewApiKeyError,
     ViewError,
     ViewMfaError,
+    ViewPolicyError,
 }
 
 /// Errors of use cases that may ask for another proof.
@@ -160,6 +171,16 @@ impl From<ChangePasswordError> for Problem {
             return Self::new(Class::Invalid, "invalid_password").errors(vec![error]);
         }
         problem(error.class(), error.code(), error.to_string(), error.port())
+    }
+}
+
+impl From<ApprovalsError> for Problem {
+    fn from(error: ApprovalsError) -> Self {
+        match error {
+            ApprovalsError::Analysis(error) => error.into(),
+            ApprovalsError::Load(error) => Self::internal(error),
+            error => problem(error.class(), error.code(), error.to_string(), error.port()),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ macro_rules! once {
 }
 
 mod api_keys;
+mod authorization;
 mod housekeeping;
 mod mail;
 mod mfa;
@@ -57,6 +58,7 @@ pub async fn identity_contract(store: Arc<dyn IdentityStore>) {
     mfa::contract(&store, &mut factory).await;
     api_keys::contract(&store, &mut factory).await;
     roles::contract(&store, &mut factory).await;
+    authorization::contract(&store, &mut factory).await;
     tenants::contract(&store, &mut factory).await;
     races::contract(&store, &mut factory).await;
     housekeeping::contract(&store, &mut factory).await;
