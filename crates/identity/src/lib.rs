@@ -30,7 +30,7 @@ mod work;
 
 pub use refusal::{IdentityTaken, RuleError, VersionError, records_refusal};
 pub use repo::{IdentityRead, IdentityStore, IdentityTx, IdentityUnit};
-pub use service::{Identity, Settings};
+pub use service::{AuthorizationPolicy, Identity, Settings};
 pub use session::{Session, SessionStatus};
 pub use user::{User, UserKind, UserStatus};
 pub use value::{Change, DisplayName, Email, LoginName, Phone, Username, ValueError};

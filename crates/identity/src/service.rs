@@ -53,10 +53,26 @@ pub struct Settings {
     pub api_keys: ApiKeyPolicy,
     /// Mails and links.
     pub mail: MailSettings,
-    /// How long the session lasts that comes of breaking the glass; default 60 min.
-    pub break_glass_life: Duration,
+    /// What takes two persons, and the way in for emergencies.
+    pub authorization: AuthorizationPolicy,
+}
+
+/// What takes two persons, and the way in for emergencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthorizationPolicy {
     /// Whether the role of super administrators is given and taken by two persons; off by default.
     pub two_person: bool,
+    /// How long the session lasts that comes of breaking the glass; default 60 min.
+    pub break_glass_life: Duration,
+}
+
+impl Default for AuthorizationPolicy {
+    fn default() -> Self {
+        Self {
+            two_person: false,
+            break_glass_life: Duration::from_hours(1),
+        }
+    }
 }
 
 impl Settings {
@@ -80,8 +96,7 @@ impl Settings {
             sessions: SessionPolicy::default(),
             api_keys: ApiKeyPolicy::default(),
             mail: MailSettings::default(),
-            break_glass_life: Duration::from_hours(1),
-            two_person: false,
+            authorization: AuthorizationPolicy::default(),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use vutf_audit::analysis::rules;
+use vutf_audit::analysis::{RuleSet, rules};
 use vutf_crypto_keys::{Approval, ApprovalError, ApprovalState, KeysTx, Person};
 use vutf_identity::{
-    Identity, IdentityTx as _, UserStatus,
+    Identity, UserStatus,
     role::{
         self,
         assign::{AssignError, AssignRoles, assign_approved},
@@ -60,58 +60,45 @@ impl Approvals<'_> {
         if person(ctx)? == request.requested_by {
             return Err(ApprovalError::SamePerson.into());
         }
+        let revision = self.revision(ctx, &proposal).await?;
+        let now = self.ambient.now();
+        let approved = request.approve(self.keyring, &ctx.actor, now, revision)?;
         let work = Arc::new(Decided {
             ctx: ctx.clone(),
             identity: self.identity.clone(),
-            request,
+            rules: Arc::clone(self.rules),
+            request: approved.clone(),
             proposal,
         });
-        transact(self.units, self.ambient, |unit, env| {
+        let done: Result<(), ApprovalsError> = transact(self.units, self.ambient, |unit, env| {
             let work = Arc::clone(&work);
-            Box::pin(async move { self.carry_out(unit, env, &work).await })
+            Box::pin(async move { work.carry_out(unit, env).await })
         })
-        .await
+        .await;
+        done?;
+        Ok(approved)
     }
 
-    async fn carry_out(
-        &self,
-        unit: &mut (dyn UnitOfWork + 'static),
-        mut env: Env<'_>,
-        work: &Decided,
-    ) -> Result<Approval, ApprovalsError> {
-        let revision = work.revision(unit).await?;
-        let now = env.now();
-        let approved = work
-            .request
-            .clone()
-            .approve(self.keyring, &work.ctx.actor, now, revision)?;
-        work.requester_still_may(unit).await?;
-        unit.lifecycle()
-            .replace_approval(&approved)
-            .await
-            .map_err(raced)?;
-        work.tell(unit, &mut env, APPROVAL_APPROVE, &approved).await?;
-        let version = i64::try_from(revision).unwrap_or_default();
-        match &work.proposal {
-            Proposal::Grant(user) | Proposal::Take(user) => {
-                let before = unit.roles().of_user(work.ctx.organization_id, *user).await?;
-                let command = AssignRoles {
-                    user_id: *user,
-                    expected_version: Some(version),
-                    roles: work.proposal.roles(&before),
-                };
-                assign_approved(&work.ctx, &work.identity, unit, env, command).await?;
-            }
-            Proposal::Disable { rule } => {
-                rules::disable_approved(unit, env, &work.ctx, self.rules, rule, version).await?;
-            }
-            Proposal::Silence { rule, until } => {
-                let reason = work.request.reason.note().unwrap_or("approved");
-                rules::silence_approved(unit, env, &work.ctx, self.rules, rule, version, (*until, reason))
-                    .await?;
-            }
-        }
-        Ok(approved)
+    /// The present version of what a request is about. What is done is done to this one, or not at all.
+    async fn revision(&self, ctx: &Ctx, proposal: &Proposal) -> Result<u64, ApprovalsError> {
+        let organization = ctx.organization_id;
+        let version: Result<i64, ApprovalsError> = transact(self.units, self.ambient, |unit, _| {
+            let proposal = proposal.clone();
+            Box::pin(async move {
+                Ok(match proposal {
+                    Proposal::Grant(user) | Proposal::Take(user) => {
+                        let found = unit.users().find(organization, user).await?;
+                        found.ok_or(AssignError::NotFound)?.stamps.version
+                    }
+                    Proposal::Disable { rule } | Proposal::Silence { rule, .. } => {
+                        let found = unit.analysis().rule(organization, &rule).await?;
+                        found.map_or(0, |settings| settings.stamps.version)
+                    }
+                })
+            })
+        })
+        .await;
+        Ok(u64::try_from(version?).unwrap_or_default())
     }
 
     async fn reject_once(&self, ctx: &Ctx, id: ApprovalId) -> Result<Approval, ApprovalsError> {
@@ -128,6 +115,7 @@ impl Approvals<'_> {
         let work = Arc::new(Decided {
             ctx: ctx.clone(),
             identity: self.identity.clone(),
+            rules: Arc::clone(self.rules),
             request: rejected.clone(),
             proposal,
         });
@@ -148,25 +136,44 @@ impl Approvals<'_> {
 struct Decided {
     ctx: Ctx,
     identity: Identity,
+    rules: Arc<RuleSet>,
     request: Approval,
     proposal: Proposal,
 }
 
 impl Decided {
-    /// The present version of what the request is about.
-    async fn revision(&self, unit: &mut (dyn UnitOfWork + 'static)) -> Result<u64, ApprovalsError> {
-        let organization = self.ctx.organization_id;
-        let version = match &self.proposal {
+    /// The approval, and what it is about, in one transaction.
+    async fn carry_out<'a>(
+        &self,
+        unit: &'a mut (dyn UnitOfWork + 'static),
+        mut env: Env<'a>,
+    ) -> Result<(), ApprovalsError> {
+        self.requester_still_may(unit).await?;
+        unit.lifecycle()
+            .replace_approval(&self.request)
+            .await
+            .map_err(raced)?;
+        self.tell(unit, &mut env, APPROVAL_APPROVE, &self.request).await?;
+        let version = i64::try_from(self.request.subject_revision).unwrap_or_default();
+        match &self.proposal {
             Proposal::Grant(user) | Proposal::Take(user) => {
-                let found = unit.users().find(organization, *user).await?;
-                found.ok_or(AssignError::NotFound)?.stamps.version
+                let before = unit.roles().of_user(self.ctx.organization_id, *user).await?;
+                let command = AssignRoles {
+                    user_id: *user,
+                    expected_version: Some(version),
+                    roles: self.proposal.roles(&before),
+                };
+                assign_approved(&self.ctx, &self.identity, unit, env, command).await?;
             }
-            Proposal::Disable { rule } | Proposal::Silence { rule, .. } => {
-                let found = unit.analysis().rule(organization, rule).await?;
-                found.map_or(0, |settings| settings.stamps.version)
+            Proposal::Disable { rule } => {
+                rules::disable_approved(unit, env, &self.ctx, &self.rules, rule, version).await?;
             }
-        };
-        Ok(u64::try_from(version).unwrap_or_default())
+            Proposal::Silence { rule, until } => {
+                let silence = (*until, self.request.reason.note().unwrap_or("approved"));
+                rules::silence_approved(unit, env, &self.ctx, &self.rules, rule, version, silence).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Both persons hold what it takes when it is done, not only when it was asked for. Whoever has the machine always does.

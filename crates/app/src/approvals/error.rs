@@ -50,10 +50,11 @@ impl ApprovalsError {
     /// Which status it becomes.
     pub fn class(&self) -> Class {
         match self {
-            Self::Denied(_) => Class::Forbidden,
+            Self::Denied(_) | Self::Approval(ApprovalError::SamePerson | ApprovalError::NotAPerson) => {
+                Class::Forbidden
+            }
             Self::NotFound => Class::NotFound,
             Self::Note(_) => Class::Invalid,
-            Self::Approval(ApprovalError::SamePerson | ApprovalError::NotAPerson) => Class::Forbidden,
             Self::Requested(_)
             | Self::Alone
             | Self::RequesterBarred
@@ -82,9 +83,8 @@ impl ApprovalsError {
             Self::Approval(ApprovalError::Decided(_)) => "request_decided",
             Self::Assign(error) => error.code(),
             Self::Analysis(error) => error.code(),
-            Self::Load(_) => "internal",
             Self::Port(error) if error.class() == Class::Unavailable => "unavailable",
-            Self::Port(_) => "internal",
+            Self::Load(_) | Self::Port(_) => "internal",
         }
     }
 }

@@ -12,6 +12,8 @@ mod request;
 
 pub use self::{error::ApprovalsError, proposal::Proposal};
 
+use std::sync::Arc;
+
 use vutf_audit::analysis::{Analysis, RuleSet};
 use vutf_crypto_keys::{
     Approval, ApprovalError, ApprovalState, KeyReader, Keyring, Person, action::KEY_DESTROY,
@@ -44,7 +46,7 @@ pub struct Approvals<'a> {
     /// Users and roles.
     pub identity: &'a Identity,
     /// The rules of the analysis.
-    pub rules: &'a RuleSet,
+    pub rules: &'a Arc<RuleSet>,
     /// Time and randomness.
     pub ambient: &'a Ambient,
 }
@@ -55,7 +57,7 @@ pub enum Change<T> {
     /// It is done.
     Done(T),
     /// Another person has to approve it.
-    Pending(Approval),
+    Pending(Box<Approval>),
 }
 
 impl Approvals<'_> {
@@ -70,7 +72,9 @@ impl Approvals<'_> {
                     _ => Proposal::Take(command.user_id),
                 };
                 let done = self.ask_for_role(ctx, &proposal, &command).await;
-                self.asked(ctx, done).await.map(Change::Pending)
+                self.asked(ctx, done)
+                    .await
+                    .map(|request| Change::Pending(Box::new(request)))
             }
             Err(error) => Err(error.into()),
         }
@@ -85,7 +89,7 @@ impl Approvals<'_> {
         change: vutf_audit::analysis::rules::RuleChange,
     ) -> Result<Change<vutf_audit::analysis::rules::RuleView>, ApprovalsError> {
         use vutf_audit::analysis::rules::update;
-        if !self.identity.settings.two_person || change.enabled != Some(false) {
+        if !self.identity.settings.authorization.two_person || change.enabled != Some(false) {
             return Ok(Change::Done(update(ctx, analysis, rule, change).await?));
         }
         let proposal = Proposal::Disable {
@@ -97,7 +101,9 @@ impl Approvals<'_> {
         } else {
             Err(ApprovalsError::Alone)
         };
-        self.asked(ctx, done).await.map(Change::Pending)
+        self.asked(ctx, done)
+            .await
+            .map(|request| Change::Pending(Box::new(request)))
     }
 
     /// Silences a rule; where that takes two persons it is asked for.
@@ -110,7 +116,7 @@ impl Approvals<'_> {
         reason: &str,
     ) -> Result<Change<vutf_audit::analysis::rules::RuleView>, ApprovalsError> {
         use vutf_audit::analysis::rules::{check_silence, silence};
-        if !self.identity.settings.two_person {
+        if !self.identity.settings.authorization.two_person {
             return Ok(Change::Done(silence(ctx, analysis, rule, until, reason).await?));
         }
         let proposal = Proposal::Silence {
@@ -124,7 +130,9 @@ impl Approvals<'_> {
             }
             Err(error) => Err(error.into()),
         };
-        self.asked(ctx, done).await.map(Change::Pending)
+        self.asked(ctx, done)
+            .await
+            .map(|request| Change::Pending(Box::new(request)))
     }
 
     /// The newest requests that the caller may decide or has made, newest first. One that waits for a decision and is not authentic is an

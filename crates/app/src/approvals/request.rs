@@ -5,10 +5,7 @@ use vutf_crypto_keys::{
     Approval, ApprovalState, KeyRecord, KeysTx, LoadError, Purpose, Reason, ReasonCode, approval::Ask,
     due::active,
 };
-use vutf_identity::{
-    IdentityTx as _,
-    role::assign::{AssignError, AssignRoles, differs_in_super_admin_alone},
-};
+use vutf_identity::role::assign::{AssignError, AssignRoles, differs_in_super_admin_alone};
 use vutf_kernel::{Ctx, Env, Outcome, PortError, UserId, transact};
 
 use super::{Approvals, ApprovalsError, Proposal, action::APPROVAL_REQUEST, person, raced, told};

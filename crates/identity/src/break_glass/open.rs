@@ -131,7 +131,7 @@ async fn enter(
         aal: Aal::Aal1,
         amr: &[BREAK_GLASS],
     };
-    let life = work.id.settings.break_glass_life;
+    let life = work.id.settings.authorization.break_glass_life;
     let session = new_session(work, user, &proved)?;
     let session = crate::Session {
         expires_at: now.plus(life),

@@ -3,7 +3,7 @@
 use vutf_kernel::{Ctx, Detail, OrganizationId, Outcome, Permission, PolicyId, Stamps};
 
 use super::{
-    Policy, PolicyName, PolicySet, Rule, Truth,
+    Policy, PolicyName, PolicySet, Rule,
     decide::situation,
     put::{locks_out, roles_of},
 };

@@ -96,7 +96,7 @@ async fn alone(mut work: Work<'_, AssignRoles>) -> Result<Profile, AssignError> 
     let target = target(&mut work).await?;
     let is_super = |roles: &[String]| roles.iter().any(|name| name == role::SUPER_ADMIN);
     let (before, after) = (is_super(&target.roles), is_super(&work.command.roles));
-    if work.id.settings.two_person && before != after {
+    if work.id.settings.authorization.two_person && before != after {
         check(&work, &target)?;
         if after {
             return Err(AssignError::GrantTakesTwo);

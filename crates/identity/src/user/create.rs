@@ -139,7 +139,7 @@ pub(crate) fn may_give(ctx: &Ctx, id: &Identity, roles: &[String]) -> Result<(),
     if !role::are_held(ctx, roles) {
         return Err(RuleError::Exceeds);
     }
-    if id.settings.two_person && roles.iter().any(|name| name == role::SUPER_ADMIN) {
+    if id.settings.authorization.two_person && roles.iter().any(|name| name == role::SUPER_ADMIN) {
         return Err(RuleError::TakesTwo);
     }
     Ok(())

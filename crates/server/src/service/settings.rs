@@ -4,7 +4,7 @@ use vutf_app::jobs::JobSettings;
 use vutf_audit::retention::{CLASSES, Policy, RetentionSettings, TooShort};
 use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{
-    Settings,
+    AuthorizationPolicy, Settings,
     api_key::ApiKeyPolicy,
     device::DevicePolicy,
     guard::GuardPolicy,
@@ -54,8 +54,10 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         },
         sessions: sessions(config),
         mail: mail(config),
-        break_glass_life: config.authorization.break_glass_life,
-        two_person: config.takes_two_persons(),
+        authorization: AuthorizationPolicy {
+            two_person: config.takes_two_persons(),
+            break_glass_life: config.authorization.break_glass_life,
+        },
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
 }

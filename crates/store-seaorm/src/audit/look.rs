@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use vutf_identity::{
     IdentityTx, IdentityUnit,
     api_key::ApiKeyRepo,
+    break_glass::BreakGlassRepo,
     housekeeping::HousekeepingRepo,
     invitation::InvitationRepo,
     link::LinkRepo,
     mail::MailRepo,
     mfa::MfaRepo,
+    policy::PolicyRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
 use vutf_kernel::{Event, EventRecorder, EventSink, PortError, Transaction, Units};
@@ -109,6 +111,12 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        &mut self.tx
+    }
+    fn policies(&mut self) -> &mut dyn PolicyRepo {
+        &mut self.tx
+    }
+    fn break_glass(&mut self) -> &mut dyn BreakGlassRepo {
         &mut self.tx
     }
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {

@@ -1,7 +1,7 @@
 //! Tables of policies and of accounts behind glass.
 
 use crate::classification::{
-    ColumnClass::{Hash, Id, Mac, Pseudonym, Time, Tolerated, Word},
+    ColumnClass::{Count, Hash, Id, Mac, Pseudonym, Time, Tolerated, Word},
     ColumnClasses,
 };
 

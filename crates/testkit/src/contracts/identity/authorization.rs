@@ -80,7 +80,7 @@ async fn a_policy_is_written_once_a_version(store: &Store, factory: &mut Factory
         once!(store, policies.update(&next)).unwrap_err().fault,
         Fault::Stale
     );
-    assert_eq!(of(store, HOME).await, [next.clone()]);
+    assert_eq!(of(store, HOME).await, std::slice::from_ref(&next));
     assert!(once!(store, policies.remove(HOME, next.id)).unwrap());
     assert_eq!(
         once!(store, policies.update(&next)).unwrap_err().fault,
@@ -103,7 +103,7 @@ async fn policies_of_tenants_are_apart(store: &Store, factory: &mut Factory) {
         once!(store, policies.update(&stolen)).unwrap_err().fault,
         Fault::Stale
     );
-    assert_eq!(of(store, NEIGHBOUR).await, [theirs.clone()]);
+    assert_eq!(of(store, NEIGHBOUR).await, std::slice::from_ref(&theirs));
     assert!(once!(store, policies.remove(NEIGHBOUR, theirs.id)).unwrap());
 }
 

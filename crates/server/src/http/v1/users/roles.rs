@@ -59,6 +59,6 @@ pub(crate) async fn handle(
     let done = state.approvals().assign(&caller, command).await?;
     Ok(match done {
         Change::Done(done) => profile(done),
-        Change::Pending(request) => pending(request, state.identity.ambient.now()),
+        Change::Pending(request) => pending(*request, state.identity.ambient.now()),
     })
 }

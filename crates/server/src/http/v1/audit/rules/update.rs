@@ -62,6 +62,6 @@ pub(crate) async fn handle(
         .await?;
     Ok(match done {
         Change::Done(view) => shown(&view),
-        Change::Pending(request) => pending(request, state.identity.ambient.now()),
+        Change::Pending(request) => pending(*request, state.identity.ambient.now()),
     })
 }
