@@ -25,9 +25,19 @@ struct Action {
     action: String,
 }
 
-#[derive(FromQueryResult)]
-struct Reached {
-    event_id: Uuid,
+/// The references to a subject that a page looks at.
+#[derive(Clone, Copy, FromQueryResult)]
+struct Scan {
+    first: Option<Uuid>,
+    /// The [`SCANNED`]th; `None` when there are fewer.
+    last: Option<Uuid>,
+}
+
+/// A page to be read.
+struct Search {
+    statement: Statement,
+    /// Where it ends when it is not full and there may be more.
+    reached: Option<Uuid>,
 }
 
 /// The part of a filter whose index leads, the most selective first. PostgreSQL knows better and chooses by its statistics;
@@ -81,41 +91,37 @@ impl SeaStore {
         filter: &EventFilter,
         page: &PageRequest,
     ) -> Result<Page<Record>, PortError> {
-        let Some(statement) = self.search_statement(filter, page).await? else {
+        let Some(search) = self.search_of(filter, page).await? else {
             return Ok(Page {
                 items: Vec::new(),
                 next: None,
             });
         };
-        let query = audit_intake::Model::find_by_statement(statement);
+        let query = audit_intake::Model::find_by_statement(search.statement);
         let rows = self.read("audit.search", |db| query.all(db)).await?;
         let records = self.records(rows).await?;
         let mut found = Page::from_overfetch(records, page.limit, |record| record.intake.id.as_uuid());
-        if found.next.is_none() && Lead::of(filter) == Lead::Subject {
-            found.next = self.reached(filter, page, &found.items).await?;
-        }
+        found.next = found.next.or(search.reached);
         Ok(found)
     }
 
-    /// How far a page has come that is not full, unless it came to the end: it looks at [`SCANNED`] references and no more.
-    async fn reached(
-        &self,
-        filter: &EventFilter,
-        page: &PageRequest,
-        items: &[Record],
-    ) -> Result<Option<Uuid>, PortError> {
+    /// Which references a page looks at, settled before it is read: what is pruned or added meanwhile moves no place where it ends,
+    /// so nothing is left out and nothing is shown twice. `None` when there are none.
+    async fn scan(&self, filter: &EventFilter, page: &PageRequest) -> Result<Option<Scan>, PortError> {
+        let statement = self.scan_statement(filter, page);
+        let query = Scan::find_by_statement(statement);
+        let row = self.read("audit.scan", |db| query.one(db)).await?;
+        Ok(row.filter(|row| row.first.is_some()))
+    }
+
+    fn scan_statement(&self, filter: &EventFilter, page: &PageRequest) -> Statement {
         let mut sql = Sql::new(self.backend(), filter, page, Lead::Subject);
-        let text = format!("{} LIMIT 1 OFFSET {}", sql.references(), SCANNED - 1);
-        let statement = Statement::from_sql_and_values(self.backend(), text, sql.values);
-        let query = Reached::find_by_statement(statement);
-        let row = self.read("audit.reached", |db| query.one(db)).await?;
-        let last = items.last().map(|record| record.intake.id.as_uuid());
-        // What was added since the page was read moves the place where it ended: nothing is shown twice.
-        Ok(row.map(|row| match (filter.order, last) {
-            (_, None) => row.event_id,
-            (Order::Ascending, Some(last)) => row.event_id.max(last),
-            (Order::Descending, Some(last)) => row.event_id.min(last),
-        }))
+        let references = sql.references(None);
+        let text = format!(
+            "SELECT ({references} LIMIT 1) AS first, ({references} LIMIT 1 OFFSET {}) AS last",
+            SCANNED - 1
+        );
+        Statement::from_sql_and_values(self.backend(), text, sql.values)
     }
 
     /// How the database goes about a search, as it explains it, one line a step; empty when it need not be asked at all. For
@@ -125,9 +131,17 @@ impl SeaStore {
         filter: &EventFilter,
         page: &PageRequest,
     ) -> Result<Vec<String>, PortError> {
-        let Some(mut statement) = self.search_statement(filter, page).await? else {
-            return Ok(Vec::new());
-        };
+        let mut plan = Vec::new();
+        if Lead::of(filter) == Lead::Subject {
+            plan.extend(self.explain(self.scan_statement(filter, page)).await?);
+        }
+        if let Some(search) = self.search_of(filter, page).await? {
+            plan.extend(self.explain(search.statement).await?);
+        }
+        Ok(plan)
+    }
+
+    async fn explain(&self, mut statement: Statement) -> Result<Vec<String>, PortError> {
         let (prefix, column) = match self.backend() {
             DbBackend::Postgres => ("EXPLAIN ", "QUERY PLAN"),
             _ => ("EXPLAIN QUERY PLAN ", "detail"),
@@ -139,22 +153,23 @@ impl SeaStore {
                 db.query_all_raw(statement)
             })
             .await?;
-        Ok(rows
-            .iter()
-            .filter_map(|row| row.try_get("", column).ok())
-            .collect())
+        let steps = rows.iter().filter_map(|row| row.try_get("", column).ok());
+        Ok(steps.collect())
     }
 
     /// `None` when nothing can match.
-    async fn search_statement(
-        &self,
-        filter: &EventFilter,
-        page: &PageRequest,
-    ) -> Result<Option<Statement>, PortError> {
+    async fn search_of(&self, filter: &EventFilter, page: &PageRequest) -> Result<Option<Search>, PortError> {
         let lead = Lead::of(filter);
         let mut sql = Sql::new(self.backend(), filter, page, lead);
+        let mut reached = None;
         let text = match (lead, &filter.action) {
-            (Lead::Subject, _) => sql.by_subject(),
+            (Lead::Subject, _) => {
+                let Some(scan) = self.scan(filter, page).await? else {
+                    return Ok(None);
+                };
+                reached = scan.last;
+                sql.by_subject(scan)
+            }
             (Lead::Actions, Some(ActionMatch::Under(beginning))) => {
                 let actions = self.actions_under(filter, beginning).await?;
                 if actions.is_empty() {
@@ -164,11 +179,8 @@ impl SeaStore {
             }
             _ => sql.plain(),
         };
-        Ok(Some(Statement::from_sql_and_values(
-            self.backend(),
-            text,
-            sql.values,
-        )))
+        let statement = Statement::from_sql_and_values(self.backend(), text, sql.values);
+        Ok(Some(Search { statement, reached }))
     }
 
     async fn actions_under(&self, filter: &EventFilter, beginning: &str) -> Result<Vec<String>, PortError> {
@@ -240,19 +252,21 @@ impl<'a> Sql<'a> {
         )
     }
 
-    /// The next references, and the events among them that match. CROSS JOIN: SQLite then goes from left to right.
-    fn by_subject(&mut self) -> String {
-        let references = self.references();
+    /// The references of the scan, and the events among them that match. CROSS JOIN: SQLite then goes from left to right. The limit
+    /// tells PostgreSQL how few they are; twice as many as were there leaves room for those that came between.
+    fn by_subject(&mut self, scan: Scan) -> String {
+        let references = self.references(Some(scan));
         let conditions = self.conditions("r.event_id").join(" AND ");
         format!(
-            "SELECT i.* FROM ({references} LIMIT {SCANNED}) AS r CROSS JOIN audit_intake i \
+            "SELECT i.* FROM ({references} LIMIT {}) AS r CROSS JOIN audit_intake i \
              WHERE i.id = r.event_id AND {conditions} {}",
+            2 * SCANNED,
             self.tail("r.event_id")
         )
     }
 
-    /// The references to the subject behind the cursor, within the period.
-    fn references(&mut self) -> String {
+    /// The references to the subject behind the cursor, within the period and, if it is known, the scan.
+    fn references(&mut self, scan: Option<Scan>) -> String {
         let tenant = self.bind(self.filter.organization_id.as_uuid());
         let subject = self.bind(self.filter.subject.map(|subject| subject.as_uuid()));
         let mut conditions = vec![
@@ -260,6 +274,18 @@ impl<'a> Sql<'a> {
             format!("s.subject_id = {subject}"),
         ];
         conditions.extend(self.bounds("s.event_id"));
+        let (near, far) = match self.filter.order {
+            Order::Ascending => (">=", "<="),
+            Order::Descending => ("<=", ">="),
+        };
+        let ends = scan.map_or([(near, None), (far, None)], |scan| {
+            [(near, scan.first), (far, scan.last)]
+        });
+        for (than, end) in ends {
+            if let Some(end) = end {
+                conditions.push(format!("s.event_id {than} {}", self.bind(end)));
+            }
+        }
         format!(
             "SELECT s.event_id FROM audit_subject_ref s WHERE {} ORDER BY s.event_id {}",
             conditions.join(" AND "),

@@ -2,10 +2,9 @@
 //! column that is not here, a sealed one that does not hold bytes, and one whose name sounds personal and that says neither
 //! that it is sealed nor why it need not be.
 
-use self::{
-    ColumnClass::{Hash, Index, IndexVersion, Mac, Sealed, SealedElsewhere, Time, Tolerated, Wrapped},
-    tables::tables,
-};
+pub use self::tables::tables;
+
+use self::ColumnClass::{Hash, Index, IndexVersion, Mac, Sealed, SealedElsewhere, Time, Tolerated, Wrapped};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

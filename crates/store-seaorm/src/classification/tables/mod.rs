@@ -8,7 +8,7 @@ mod keys;
 use super::ColumnClasses;
 
 /// Every table and its columns.
-pub(super) fn tables() -> impl Iterator<Item = &'static (&'static str, ColumnClasses)> {
+pub fn tables() -> impl Iterator<Item = &'static (&'static str, ColumnClasses)> {
     [
         identity::TABLES,
         authorization::TABLES,
