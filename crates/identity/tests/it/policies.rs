@@ -613,6 +613,7 @@ async fn a_trial_tells_what_would_be_taken_and_keeps_nothing() {
 
 /// What a policy costs, and what it costs to have none: `cargo test -p vutf-identity --release --test it -- --nocapture what_a_decision`.
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "the figures are the output")]
 async fn what_a_decision_costs() {
     const ROUNDS: u32 = 20_000;
     let world = World::new();
