@@ -24,6 +24,7 @@ mod m0016_api_keys;
 mod m0017_mail;
 mod m0018_sessions;
 mod m0019_passkeys;
+mod m0020_authorization;
 mod m0021_people;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_mail::Migration),
             Box::new(m0018_sessions::Migration),
             Box::new(m0019_passkeys::Migration),
+            Box::new(m0020_authorization::Migration),
             Box::new(m0021_people::Migration),
         ]
     }

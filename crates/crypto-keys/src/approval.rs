@@ -173,9 +173,9 @@ pub enum ApprovalError {
 
 /// What is asked for.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct Ask<'a> {
     /// What is to be done, e.g. `key.destroy`.
-    pub action: &'static str,
+    pub action: &'a str,
     /// To what.
     pub subject_id: Uuid,
     /// In which revision.
@@ -192,7 +192,7 @@ impl Approval {
         keyring: &Keyring,
         env: &mut Env<'_>,
         tenant: &KeyRecord,
-        ask: Ask,
+        ask: Ask<'_>,
     ) -> Result<Self, LoadError> {
         let authority = keyring.active_authority(tenant)?;
         let now = env.now();

@@ -4,6 +4,7 @@
 pub mod action;
 pub mod api_key;
 pub mod bootstrap;
+pub mod break_glass;
 pub mod consent;
 pub mod device;
 pub mod erasure_request;
@@ -18,6 +19,7 @@ pub mod mfa;
 pub mod network;
 pub mod passkey;
 pub mod password;
+pub mod policy;
 pub mod presence;
 pub mod refresh;
 mod refusal;
@@ -32,7 +34,7 @@ mod work;
 
 pub use refusal::{IdentityTaken, RuleError, VersionError, records_refusal};
 pub use repo::{IdentityRead, IdentityStore, IdentityTx, IdentityUnit};
-pub use service::{Identity, Settings};
+pub use service::{AuthorizationPolicy, Identity, Settings};
 pub use session::{Session, SessionStatus};
 pub use user::{User, UserKind, UserStatus};
 pub use value::{Change, DisplayName, Email, LoginName, Phone, Username, ValueError};

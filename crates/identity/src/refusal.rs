@@ -1,6 +1,6 @@
 //! What the use cases' errors have in common: a class for the status, a stable code for programs, a sentence for people.
 
-use vutf_kernel::{Class, Permission, PortError, UseCaseError};
+use vutf_kernel::{Class, Denial, Permission, PortError, UseCaseError};
 
 /// An error that reaches a caller.
 pub(crate) trait Coded: UseCaseError {
@@ -85,9 +85,17 @@ pub enum RuleError {
     /// A permission is missing.
     #[error("this needs the permission {}", .0.as_str())]
     Denied(Permission),
+    /// A policy takes it away.
+    #[error("a policy of your organization forbids this: {}", .0.name)]
+    Policy(Box<Denial>),
     /// The account, or the roles asked for, grant more than the caller holds.
     #[error("this would reach beyond your own rights")]
     Exceeds,
+    /// The role of super administrators is given by two persons, to an account that is there.
+    #[error(
+        "to give the role of super administrators takes two persons: make the account first, then ask for the role"
+    )]
+    TakesTwo,
     /// Nobody locks, disables or deletes themself.
     #[error("you cannot do this to your own account")]
     OwnAccount,
@@ -100,15 +108,17 @@ impl RuleError {
     /// Which status it becomes.
     pub fn class(&self) -> Class {
         match self {
-            Self::Denied(_) | Self::Exceeds | Self::OwnAccount => Class::Forbidden,
-            Self::LastSuperAdmin => Class::Conflict,
+            Self::Denied(_) | Self::Policy(_) | Self::Exceeds | Self::OwnAccount => Class::Forbidden,
+            Self::LastSuperAdmin | Self::TakesTwo => Class::Conflict,
         }
     }
     /// A stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Denied(_) => "permission_denied",
+            Self::Policy(_) => "forbidden_by_policy",
             Self::Exceeds => "exceeds_own_rights",
+            Self::TakesTwo => "second_person_needed",
             Self::OwnAccount => "own_account",
             Self::LastSuperAdmin => "last_super_admin",
         }

@@ -9,6 +9,7 @@ use vutf_kernel::{
 use crate::{
     LoginName, Session, SessionStatus, User, UserKind, UserStatus,
     api_key::{ApiKeyRepo, ApiKeyStatus, Lookup},
+    break_glass::BreakGlassRepo,
     consent::ConsentRepo,
     erasure_request::ErasureRequestRepo,
     guard::{GuardKey, GuardState},
@@ -18,6 +19,7 @@ use crate::{
     mail::MailRepo,
     mfa::repo::MfaRepo,
     passkey::PasskeyRepo,
+    policy::{Policy, PolicyRepo},
     presence::PresenceRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     session::{Ends, Place, used::Used},
@@ -274,6 +276,13 @@ pub trait RoleRepo: Send {
     ) -> Result<(), PortError>;
     /// How many persons that are active and not deleted hold `role`. Nobody signs in as a service account: it administers nothing.
     async fn holders(&mut self, organization: OrganizationId, role: &str) -> Result<u64, PortError>;
+    /// The same persons, at most `limit`, by ascending id.
+    async fn list_holders(
+        &mut self,
+        organization: OrganizationId,
+        role: &str,
+        limit: u64,
+    ) -> Result<Vec<UserId>, PortError>;
     /// Lets one transaction at a time pass in this tenant, until it ends: for rules about *all* holders of a role.
     async fn lock_organization(&mut self, organization: OrganizationId) -> Result<(), PortError>;
 }
@@ -334,6 +343,10 @@ pub trait IdentityTx: Send {
     fn mail(&mut self) -> &mut dyn MailRepo;
     /// Role assignments.
     fn roles(&mut self) -> &mut dyn RoleRepo;
+    /// Policies.
+    fn policies(&mut self) -> &mut dyn PolicyRepo;
+    /// Accounts behind glass.
+    fn break_glass(&mut self) -> &mut dyn BreakGlassRepo;
     /// The bootstrap secret.
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo;
     /// Who has not been there for long.
@@ -360,6 +373,8 @@ pub trait IdentityRead: Send + Sync {
     async fn session_status(&self, id: SessionId) -> Result<Option<SessionStatus>, PortError>;
     /// What decides whether an API key's request may go on.
     async fn api_key_status(&self, lookup: Lookup) -> Result<Option<ApiKeyStatus>, PortError>;
+    /// The policies that bound the requests of an organization, as [`PolicyRepo::all`] finds them.
+    async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError>;
 }
 
 /// Opens transactions and reads.

@@ -15,6 +15,7 @@ use crate::{
     network::NetworkPolicy,
     passkey::{Ceremonies, PasskeyPolicy},
     password::{HashError, PasswordHasher, PasswordPolicy},
+    policy::PolicyCache,
     presence::InactivityPolicy,
     session::{SessionPolicy, SessionStatusCache},
     token::{TokenSigner, VerifiedTokens},
@@ -66,6 +67,26 @@ pub struct Settings {
     pub inactivity: InactivityPolicy,
     /// How long somebody may think better of it who asked to be erased; default 7 d.
     pub erasure_delay: Duration,
+    /// What takes two persons, and the way in for emergencies.
+    pub authorization: AuthorizationPolicy,
+}
+
+/// What takes two persons, and the way in for emergencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthorizationPolicy {
+    /// Whether the role of super administrators is given and taken by two persons; off by default.
+    pub two_person: bool,
+    /// How long the session lasts that comes of breaking the glass; default 60 min.
+    pub break_glass_life: Duration,
+}
+
+impl Default for AuthorizationPolicy {
+    fn default() -> Self {
+        Self {
+            two_person: false,
+            break_glass_life: Duration::from_hours(1),
+        }
+    }
 }
 
 impl Settings {
@@ -94,6 +115,7 @@ impl Settings {
             system_use: SystemUse::default(),
             inactivity: InactivityPolicy::default(),
             erasure_delay: Duration::from_secs(7 * DAY),
+            authorization: AuthorizationPolicy::default(),
         }
     }
 }
@@ -115,6 +137,8 @@ pub struct Identity {
     pub tokens: Arc<VerifiedTokens>,
     /// Remembers for less than a second which sessions and API keys are live.
     pub sessions: Arc<dyn SessionStatusCache>,
+    /// Remembers for less than a second which policies there are.
+    pub policies: Arc<PolicyCache>,
     /// Hides names that match no account, and places.
     pub names: Arc<dyn KeyedHash>,
     /// Vouches for known browsers.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 use vutf_kernel::{
-    Action, BoxFuture, Ctx, Detail, Env, Event, EventRecorder, InvitationId, Outcome, Permission, PortError,
-    Question, Resource, SessionId, Timestamp, Units, UserId, transact,
+    Action, BoxFuture, Ctx, Decision, Detail, Env, Event, EventRecorder, InvitationId, Outcome, Permission,
+    PortError, Question, Resource, SessionId, Timestamp, Units, UserId, transact,
 };
 
 use crate::{
@@ -84,10 +84,10 @@ impl<C> Work<'_, C> {
 
 /// Refuses a caller who lacks `permission`.
 pub(crate) fn require(ctx: &Ctx, permission: &Permission) -> Result<(), RuleError> {
-    if ctx.may(permission) {
-        Ok(())
-    } else {
-        Err(RuleError::Denied(permission.clone()))
+    match ctx.decide(permission) {
+        Decision::Allowed => Ok(()),
+        Decision::NotGranted => Err(RuleError::Denied(permission.clone())),
+        Decision::Denied(denial) => Err(RuleError::Policy(Box::new(denial))),
     }
 }
 

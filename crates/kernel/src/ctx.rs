@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiKeyId, OrganizationId, Receipt, SessionId, Timestamp, UserId};
+use crate::{ApiKeyId, Bounds, Decision, OrganizationId, Receipt, SessionId, Timestamp, UserId};
 
 /// Who acts. Every audit event names one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,8 +204,10 @@ pub struct Ctx {
     pub request_id: RequestId,
     /// What the session has proved; `None` for callers without a session.
     pub assurance: Option<Assurance>,
-    /// What the caller may do.
+    /// What the caller's roles grant.
     pub grants: Grants,
+    /// What takes away from that.
+    pub bounds: Bounds,
     /// Where the call came from.
     pub origin: Origin,
     /// Whether its session was proved elsewhere: from another network, or with another user agent.
@@ -223,6 +225,7 @@ impl Ctx {
             request_id,
             assurance: None,
             grants: Grants::default(),
+            bounds: Bounds::default(),
             origin,
             moved: false,
             receipt: Receipt::default(),
@@ -239,9 +242,27 @@ impl Ctx {
     pub fn is_trusted(&self) -> bool {
         matches!(self.actor, Actor::Operator | Actor::System { .. })
     }
+    /// Whether the actor may do what needs `permission`, and why not. Every decision of every domain is this one: roles grant,
+    /// policies take away, and what is not granted is denied.
+    pub fn decide(&self, permission: &Permission) -> Decision {
+        if self.is_trusted() {
+            Decision::Allowed
+        } else if self.grants.allow(permission) {
+            self.decide_granted(permission)
+        } else {
+            Decision::NotGranted
+        }
+    }
+    /// What policies say about `permission`, as if it were granted: for what needs no grant but that the caller is signed in.
+    pub fn decide_granted(&self, permission: &Permission) -> Decision {
+        match self.bounds.denial(self, permission) {
+            Some(denial) => Decision::Denied(denial),
+            None => Decision::Allowed,
+        }
+    }
     /// Whether the actor may do what needs `permission`.
     pub fn may(&self, permission: &Permission) -> bool {
-        self.is_trusted() || self.grants.allow(permission)
+        self.decide(permission).is_allowed()
     }
 }
 

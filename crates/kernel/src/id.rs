@@ -100,6 +100,8 @@ ids! {
     MailId,
     /// An invitation to make an account.
     InvitationId,
+    /// A policy that takes away from what roles grant.
+    PolicyId,
 }
 
 impl OrganizationId {

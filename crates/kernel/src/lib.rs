@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod ambient;
+pub mod authority;
 pub mod breaker;
 pub mod cache;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod stamps;
 pub mod transaction;
 
 pub use ambient::{Ambient, Env};
+pub use authority::{Authorizer, Bounds, Decision, Denial};
 pub use breaker::{Breaker, BreakerOptions, BreakerState};
 pub use cache::{Cache, RateDecision, RateLimit};
 pub use clock::{Clock, SystemClock, Timestamp};
@@ -30,7 +32,7 @@ pub use error::{Class, Fault, PortError};
 pub use event::{Action, Detail, Event, EventRecorder, EventSink, Outcome, Resource};
 pub use id::{
     ApiKeyId, ApprovalId, EventId, FactorId, FamilyId, FindingId, HoldId, InvitationId, JobId, KeyId, LinkId,
-    MailId, OrganizationId, PruneRunId, RoleId, SessionId, UserId,
+    MailId, OrganizationId, PolicyId, PruneRunId, RoleId, SessionId, UserId,
 };
 pub use lease::{Lease, Leases};
 pub use look::Question;

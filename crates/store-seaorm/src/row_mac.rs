@@ -95,6 +95,27 @@ pub(crate) struct Invited<'a> {
     pub(crate) created_by: Option<Uuid>,
 }
 
+/// What a policy's row says.
+pub(crate) struct PolicyRow<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) name: &'a str,
+    pub(crate) permissions: &'a str,
+    pub(crate) roles: &'a str,
+    pub(crate) conditions: &'a str,
+    pub(crate) version: i64,
+}
+
+/// What the row of an account behind glass says.
+pub(crate) struct GlassRow<'a> {
+    pub(crate) organization: Uuid,
+    pub(crate) user: Uuid,
+    pub(crate) secret: &'a [u8],
+    pub(crate) sealed_at: i64,
+    pub(crate) opened_at: Option<i64>,
+    pub(crate) session: Option<Uuid>,
+}
+
 /// A row, as it is authenticated.
 pub(crate) trait Authenticated {
     const TABLE: &'static str;
@@ -195,6 +216,47 @@ impl Authenticated for Password<'_> {
             .part(self.user.as_bytes())
             .part(&self.changed_at.as_micros().to_be_bytes())
             .part(self.phc.as_bytes())
+    }
+}
+
+impl Authenticated for PolicyRow<'_> {
+    const TABLE: &'static str = "policies";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.id
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/policies/v1")
+            .part(self.organization.as_bytes())
+            .part(self.id.as_bytes())
+            .part(self.name.as_bytes())
+            .part(self.permissions.as_bytes())
+            .part(self.roles.as_bytes())
+            .part(self.conditions.as_bytes())
+            .part(&self.version.to_be_bytes())
+    }
+}
+
+impl Authenticated for GlassRow<'_> {
+    const TABLE: &'static str = "break_glass";
+    const COLUMN: &'static str = "row_mac";
+    fn tenant(&self) -> Uuid {
+        self.organization
+    }
+    fn row(&self) -> Uuid {
+        self.user
+    }
+    fn message(&self) -> Message {
+        Message::new("vutf/row/break_glass/v1")
+            .part(self.organization.as_bytes())
+            .part(self.user.as_bytes())
+            .part(self.secret)
+            .part(&self.sealed_at.to_be_bytes())
+            .optional(self.opened_at.map(i64::to_be_bytes))
+            .optional(self.session.map(Uuid::into_bytes))
     }
 }
 
@@ -412,6 +474,58 @@ mod tests {
             let mut row = key();
             edit(&mut row);
             assert_ne!(row.message().0, key().message().0);
+        }
+    }
+
+    #[test]
+    fn a_change_of_anything_of_a_policy_changes_the_message() {
+        let policy = || PolicyRow {
+            organization: Uuid::from_u128(1),
+            id: Uuid::from_u128(2),
+            name: "hours",
+            permissions: "keys:*",
+            roles: "admin",
+            conditions: "{}",
+            version: 1,
+        };
+        let edits: [fn(&mut PolicyRow<'static>); 7] = [
+            |row| row.organization = Uuid::from_u128(9),
+            |row| row.id = Uuid::from_u128(9),
+            |row| row.name = "other",
+            |row| row.permissions = "keys:read",
+            |row| row.roles = "",
+            |row| row.conditions = r#"{"when":[]}"#,
+            |row| row.version = 2,
+        ];
+        for edit in edits {
+            let mut row = policy();
+            edit(&mut row);
+            assert_ne!(row.message().0, policy().message().0);
+        }
+    }
+
+    #[test]
+    fn a_change_of_anything_behind_glass_changes_the_message() {
+        let glass = || GlassRow {
+            organization: Uuid::from_u128(1),
+            user: Uuid::from_u128(2),
+            secret: b"hash",
+            sealed_at: 1,
+            opened_at: None,
+            session: None,
+        };
+        let edits: [fn(&mut GlassRow<'static>); 6] = [
+            |row| row.organization = Uuid::from_u128(9),
+            |row| row.user = Uuid::from_u128(9),
+            |row| row.secret = b"other",
+            |row| row.sealed_at = 2,
+            |row| row.opened_at = Some(0),
+            |row| row.session = Some(Uuid::from_u128(9)),
+        ];
+        for edit in edits {
+            let mut row = glass();
+            edit(&mut row);
+            assert_ne!(row.message().0, glass().message().0);
         }
     }
 

@@ -10,6 +10,7 @@ use vutf_crypto_keys::{KeyRepo, Keyring, KeysTx, LifecycleRepo};
 use vutf_identity::{
     IdentityTx,
     api_key::ApiKeyRepo,
+    break_glass::BreakGlassRepo,
     consent::ConsentRepo,
     erasure_request::ErasureRequestRepo,
     housekeeping::HousekeepingRepo,
@@ -18,6 +19,7 @@ use vutf_identity::{
     mail::MailRepo,
     mfa::MfaRepo,
     passkey::PasskeyRepo,
+    policy::PolicyRepo,
     presence::PresenceRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
@@ -102,6 +104,12 @@ impl IdentityTx for Tx {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+    fn policies(&mut self) -> &mut dyn PolicyRepo {
+        self
+    }
+    fn break_glass(&mut self) -> &mut dyn BreakGlassRepo {
         self
     }
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {

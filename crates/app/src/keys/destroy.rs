@@ -16,6 +16,7 @@ use vutf_identity::role::permission;
 use vutf_kernel::{Action, ApprovalId, Ctx, Detail, Env, KeyId, PortError, Question, transact};
 
 use super::{Home, KeyRef, Keys, KeysError, require};
+use crate::approvals::person;
 
 /// A request for the destruction of a key.
 pub type DestructionRequest = Approval;
@@ -101,7 +102,8 @@ impl Keys<'_> {
 
     async fn find_requests(&self, ctx: &Ctx) -> Result<Vec<Approval>, KeysError> {
         require(ctx, &permission::KEYS_READ)?;
-        let found = self.reader.approvals(ctx.organization_id, LISTED).await?;
+        let mut found = self.reader.approvals(ctx.organization_id, LISTED).await?;
+        found.retain(|request| request.action == KEY_DESTROY.name);
         for request in found
             .iter()
             .filter(|request| request.state == ApprovalState::Open)
@@ -123,7 +125,7 @@ impl Keys<'_> {
             self.repeated(ctx, KEY_DESTROY_REQUEST, record.id).await?;
             return Ok(Destruction::Destroyed(record.clone()));
         }
-        let by = Person::of(&ctx.actor).ok_or(ApprovalError::NotAPerson)?;
+        let by = person(ctx)?;
         match may_destroy(record, self.wraps(record).await?)? {
             Persons::One => {
                 let plan = self.plan_end(ctx, &registry, record, reason.clone()).await?;
@@ -192,8 +194,7 @@ impl Keys<'_> {
     async fn approve_once(&self, ctx: &Ctx, id: ApprovalId) -> Result<KeyRecord, KeysError> {
         let (registry, request) = self.decidable(ctx, id).await?;
         let record = registry.find(KeyId::from_uuid(request.subject_id).into())?;
-        let person = Person::of(&ctx.actor).ok_or(ApprovalError::NotAPerson)?;
-        if person == request.requested_by {
+        if person(ctx)? == request.requested_by {
             return Err(ApprovalError::SamePerson.into());
         }
         if request.state == ApprovalState::Approved && record.state == KeyState::Destroyed {

@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use vutf_kernel::{Action, BoxFuture, Ctx, Detail, Env, Event, Fault, Outcome, Timestamp, transact};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+use vutf_kernel::{
+    Action, BoxFuture, Ctx, Detail, Env, Event, Fault, OrganizationId, Outcome, Timestamp, transact,
+};
 
 use super::{
-    Analysis, AnalysisUnit, Rule, RuleSettings, Silence,
+    Analysis, AnalysisUnit, Rule, RuleSet, RuleSettings, Silence,
     action::{
         MANAGE, RULE_DISABLE, RULE_ENABLE, RULE_LIST, RULE_READ, RULE_SILENCE, RULE_UNSILENCE, RULE_UPDATE,
     },
@@ -169,24 +173,36 @@ pub async fn silence(
     reason: &str,
 ) -> Result<RuleView, AnalysisError> {
     let rule = known(ctx, analysis, RULE_SILENCE, id).await?;
+    let reason = check_silence(analysis.ambient.now(), until, reason)?;
+    decide(ctx, analysis, RULE_SILENCE, &rule, None, move |before, now| {
+        silent(before, now, until, &reason)
+    })
+    .await
+}
+
+fn silent(before: &RuleSettings, now: Timestamp, until: Timestamp, reason: &str) -> Changed {
+    let after = RuleSettings {
+        silence: Some(Silence {
+            until,
+            reason: reason.to_owned(),
+        }),
+        ..before.clone()
+    };
+    let told = silenced(RULE_SILENCE, before, &after, now);
+    (after, vec![told])
+}
+
+/// The reason as it is kept, if a silence until then may be asked for at `now`.
+///
+/// # Errors
+/// The reason is too long, or `until` is not within 30 days.
+pub fn check_silence(now: Timestamp, until: Timestamp, reason: &str) -> Result<String, AnalysisError> {
     let reason = note("/reason", reason)?;
-    let now = analysis.ambient.now();
     if until <= now || until.since(now) > LONGEST_SILENCE {
         let detail = "a time in the future, at most 30 days from now";
         return Err(AnalysisError::invalid("/until", "silence_span", detail));
     }
-    decide(ctx, analysis, RULE_SILENCE, &rule, None, move |before, now| {
-        let after = RuleSettings {
-            silence: Some(Silence {
-                until,
-                reason: reason.clone(),
-            }),
-            ..before.clone()
-        };
-        let told = silenced(RULE_SILENCE, before, &after, now);
-        (after, vec![told])
-    })
-    .await
+    Ok(reason)
 }
 
 /// People are told again.
@@ -204,6 +220,96 @@ pub async fn unsilence(ctx: &Ctx, analysis: Analysis<'_>, id: &str) -> Result<Ru
         (after, vec![told])
     })
     .await
+}
+
+/// What a request for a second person's approval is about, for a tenant's settings of a rule: rules have names and no ids.
+pub fn rule_subject(organization: OrganizationId, rule: &str) -> Uuid {
+    let digest = Sha256::new()
+        .chain_update(b"vutf/rule-subject/v1\0")
+        .chain_update(organization.as_bytes())
+        .chain_update(rule.as_bytes())
+        .finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// The version of what a tenant decided about a rule: what is asked for is about that one. `expected` is the one that the caller
+/// read, if they must have read one.
+///
+/// # Errors
+/// As those of [`view`]; it is no longer the present one.
+pub async fn version(
+    ctx: &Ctx,
+    analysis: Analysis<'_>,
+    id: &str,
+    expected: Option<i64>,
+) -> Result<i64, AnalysisError> {
+    analysis.rules.get(id).ok_or(AnalysisError::NoRule)?;
+    let decided = analysis.reader.rules(ctx.organization_id).await?;
+    let settings = decided.into_iter().find(|settings| settings.rule == id);
+    let present = settings.map_or(0, |settings| settings.stamps.version);
+    match expected {
+        Some(expected) if expected != present => Err(AnalysisError::Stale),
+        _ => Ok(present),
+    }
+}
+
+/// Switches a rule off in the transaction of an approval: the second person is `ctx`, and both were held against the request by
+/// whoever calls this.
+///
+/// # Errors
+/// As those of [`update`].
+pub async fn disable_approved(
+    unit: &mut (dyn AnalysisUnit + 'static),
+    env: Env<'_>,
+    ctx: &Ctx,
+    rules: &RuleSet,
+    id: &str,
+    version: i64,
+) -> Result<(), AnalysisError> {
+    let rule = admitted(ctx, rules, id)?;
+    let change = move |before: &RuleSettings, _: Timestamp| {
+        let after = RuleSettings {
+            enabled: Some(false),
+            ..before.clone()
+        };
+        let told = Told {
+            action: RULE_DISABLE,
+            before: vec![format!("enabled={}", before.is_enabled(&rule))],
+            after: vec!["enabled=false".to_owned()],
+        };
+        (after, vec![told])
+    };
+    put(unit, env, ctx, id, Some(version), &change).await?;
+    Ok(())
+}
+
+/// The same for a silence until `until`, for `reason`; neither is judged again, but what is over by now is refused.
+///
+/// # Errors
+/// As those of [`silence`].
+pub async fn silence_approved(
+    unit: &mut (dyn AnalysisUnit + 'static),
+    env: Env<'_>,
+    ctx: &Ctx,
+    rules: &RuleSet,
+    id: &str,
+    version: i64,
+    (until, reason): (Timestamp, &str),
+) -> Result<(), AnalysisError> {
+    admitted(ctx, rules, id)?;
+    let reason = check_silence(env.now(), until, reason)?;
+    let change = move |before: &RuleSettings, now: Timestamp| silent(before, now, until, &reason);
+    put(unit, env, ctx, id, Some(version), &change).await?;
+    Ok(())
+}
+
+fn admitted(ctx: &Ctx, rules: &RuleSet, id: &str) -> Result<Rule, AnalysisError> {
+    if !ctx.may(&MANAGE) {
+        return Err(AnalysisError::Denied(MANAGE));
+    }
+    rules.get(id).cloned().ok_or(AnalysisError::NoRule)
 }
 
 /// An event of a decision, and what it says of before and after.

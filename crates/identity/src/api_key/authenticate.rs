@@ -4,11 +4,12 @@ use std::{net::IpAddr, sync::Arc};
 
 use subtle::ConstantTimeEq;
 use vutf_kernel::{
-    Actor, ApiKeyId, Class, Ctx, Grants, OrganizationId, Origin, PortError, Receipt, RequestId, UserId,
+    Actor, ApiKeyId, Bounds, Class, Ctx, Grants, OrganizationId, Origin, PortError, Receipt, RequestId,
+    UserId,
 };
 
 use super::{ApiKeyStatus, Lookup, Token, token::Misformed};
-use crate::Identity;
+use crate::{Identity, policy};
 
 /// A program with a key that is good.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct KeyCaller {
     pub key_id: ApiKeyId,
     /// What the key may do now.
     pub grants: Grants,
+    /// What policies take away from that.
+    pub bounds: Bounds,
 }
 
 impl KeyCaller {
@@ -37,6 +40,7 @@ impl KeyCaller {
             request_id,
             assurance: None,
             grants: self.grants.clone(),
+            bounds: self.bounds.clone(),
             origin,
             receipt: Receipt::default(),
         }
@@ -107,7 +111,9 @@ pub async fn authenticate(
     if let Some(reason) = status.obstacle(id.ambient.now(), ip) {
         return Err(refused(reason, lookup, which));
     }
+    let bounds = policy::bounds(id, status.organization_id, &status.roles, id.ambient.now()).await?;
     Ok(KeyCaller {
+        bounds,
         organization_id: status.organization_id,
         user_id: status.user_id,
         key_id: status.id,

@@ -52,7 +52,7 @@ async fn apply(mut work: Work<'_, Invite>) -> Result<Invitation, InviteError> {
     if command.roles.iter().any(|name| role::built_in(name).is_none()) {
         return Err(InviteError::UnknownRole);
     }
-    may_give(&work.ctx, &command.roles)?;
+    may_give(&work.ctx, &work.id, &command.roles)?;
     let settings = work.id.settings.clone();
     if !settings.mail.enabled {
         return Err(MailOff.into());

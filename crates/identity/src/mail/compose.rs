@@ -288,6 +288,15 @@ fn noticed(kind: MailKind) -> Option<Words> {
                 ACT,
             ],
         ),
+        MailKind::GlassBroken => notice(
+            "The account for emergencies was opened",
+            &[
+                "Somebody broke the glass: a session that has every right, bounded by no policy, began just now. You are told because \
+                 you are an administrator.",
+                "If you do not know of an emergency, end it: seal the account anew from the machine, and look at what the session did \
+                 in the audit log.",
+            ],
+        ),
         _ => return None,
     })
 }

@@ -67,6 +67,8 @@ kinds! {
     InactivityWarning = "inactivity_warning",
     #[doc = "Notice: all that is held about the person was taken out."]
     DataExported = "data_exported",
+    #[doc = "Notice, to every administrator: the account for emergencies was opened."]
+    GlassBroken = "glass_broken",
 }
 
 impl MailKind {

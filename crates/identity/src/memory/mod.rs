@@ -1,12 +1,14 @@
 //! In-memory twins of the ports: for embedders who try the domain out, and for tests. Nothing survives the process.
 
 mod api_keys;
+mod break_glass;
 mod housekeeping;
 mod invitations;
 mod mail;
 mod mfa;
 mod passkeys;
 mod people;
+mod policies;
 mod sessions;
 mod signer;
 mod users;
@@ -19,13 +21,14 @@ use std::{
 use async_trait::async_trait;
 use vutf_kernel::{
     Ambient, ApiKeyId, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, InvitationId, MailId,
-    OrganizationId, PortError, Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
+    OrganizationId, PolicyId, PortError, Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
 };
 
 pub use self::signer::MemorySigner;
 use crate::{
     Identity, IdentityRead, IdentityTx, IdentityUnit, Session, SessionStatus, Settings, User,
     api_key::{ApiKey, ApiKeyRepo, ApiKeyStatus, Lookup},
+    break_glass::{BreakGlassRepo, Glass},
     consent::{Consent, ConsentRepo},
     erasure_request::{ErasureRequest, ErasureRequestRepo},
     guard::{GuardKey, GuardState, KeyedHash},
@@ -39,6 +42,7 @@ use crate::{
         Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
         Verification,
     },
+    policy::{Policy, PolicyCache, PolicyRepo},
     presence::PresenceRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
     repo::{
@@ -75,6 +79,8 @@ struct State {
     told: HashMap<UserId, Timestamp>,
     consents: Vec<Consent>,
     erasure_requests: BTreeMap<UserId, ErasureRequest>,
+    policies: BTreeMap<PolicyId, Policy>,
+    glasses: BTreeMap<UserId, Glass>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
     events: Vec<Event>,
 }
@@ -90,6 +96,16 @@ impl MemoryStore {
     /// The events that were committed, oldest first.
     pub fn events(&self) -> Vec<Event> {
         self.committed().events.clone()
+    }
+    /// The mail that waits to be sent.
+    pub fn letters(&self) -> Vec<Letter> {
+        self.committed().letters.values().cloned().collect()
+    }
+    /// Names of a user's roles, in whichever tenant they are.
+    pub fn roles_of(&self, user: UserId) -> Vec<String> {
+        let state = self.committed();
+        let mut held = state.roles.iter().filter(|((_, id), _)| *id == user);
+        held.next().map(|(_, roles)| roles.clone()).unwrap_or_default()
     }
     /// How many refresh families have a head that is good for one more use.
     pub fn live_heads(&self) -> usize {
@@ -209,6 +225,10 @@ impl IdentityRead for MemoryStore {
         let found = keys.find(|key| key.lookup == lookup);
         Ok(found.and_then(|key| api_keys::status(&state, key)))
     }
+
+    async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError> {
+        Ok(policies::of(&self.committed(), organization))
+    }
 }
 
 impl IdentityTx for MemoryTx {
@@ -246,6 +266,12 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+    fn policies(&mut self) -> &mut dyn PolicyRepo {
+        self
+    }
+    fn break_glass(&mut self) -> &mut dyn BreakGlassRepo {
         self
     }
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {
@@ -382,6 +408,7 @@ impl Identity {
             signer: Arc::new(MemorySigner::generate(&mut *ambient.entropy())),
             tokens: Arc::default(),
             sessions: Arc::new(MokaSessionCache::default()),
+            policies: Arc::new(PolicyCache::default()),
             names: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             devices: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             ceremonies: Arc::new(NoCeremonies),

@@ -214,6 +214,21 @@ impl RoleRepo for MemoryTx {
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
+    async fn list_holders(
+        &mut self,
+        organization: OrganizationId,
+        role: &str,
+        limit: u64,
+    ) -> Result<Vec<UserId>, PortError> {
+        let holds = |user: &&User| {
+            let roles = self.state.roles.get(&(organization, user.id));
+            user.may_sign_in() && roles.is_some_and(|roles| roles.iter().any(|name| name == role))
+        };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let holders = self.live_users(organization).filter(holds).take(limit);
+        Ok(holders.map(|user| user.id).collect())
+    }
+
     /// Commits are serialisable anyway.
     async fn lock_organization(&mut self, _: OrganizationId) -> Result<(), PortError> {
         Ok(())

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use vutf_kernel::{Aal, Assurance, Class, Ctx, Timestamp};
 
+use crate::session::is_break_glass;
+
 /// What an act demands of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
@@ -44,8 +46,10 @@ impl InsufficientAuthentication {
 impl Demand {
     /// Refuses a session that does not meet it. Who is in none has proved nothing, but for the service itself and its operator.
     pub fn check(&self, ctx: &Ctx, now: Timestamp) -> Result<(), InsufficientAuthentication> {
+        // Whoever broke the glass can prove nothing anew, and has not long.
         let meets = |assurance: &Assurance| {
-            assurance.aal >= self.aal && now.since(assurance.auth_time) <= self.max_age
+            is_break_glass(assurance)
+                || assurance.aal >= self.aal && now.since(assurance.auth_time) <= self.max_age
         };
         // A proof counts where it was given.
         if ctx.is_trusted() || !ctx.moved && ctx.assurance.as_ref().is_some_and(meets) {

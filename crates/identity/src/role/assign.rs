@@ -1,9 +1,11 @@
 //! Gives roles to a user.
 
-use vutf_kernel::{Ctx, Detail, Outcome, UserId};
+use std::sync::Arc;
+
+use vutf_kernel::{Ctx, Detail, Env, Outcome, UserId};
 
 use crate::{
-    Identity, RuleError, User, VersionError, action,
+    Identity, IdentityUnit, RuleError, User, VersionError, action,
     refusal::use_case_error,
     role::{self, permission},
     user::{
@@ -32,6 +34,10 @@ use_case_error! {
         NotFound => NotFound, "user_not_found", "there is no such user";
         /// A role that does not exist.
         UnknownRole => Invalid, "unknown_role", "there is no such role";
+        /// The role of super administrators is given by two persons.
+        GrantTakesTwo => Conflict, "second_person_needed", "to give the role of super administrators takes two persons";
+        /// It is taken by two persons.
+        LossTakesTwo => Conflict, "second_person_needed", "to take the role of super administrators takes two persons";
     } {
         /// The caller may not do this.
         Rule(RuleError);
@@ -42,19 +48,74 @@ use_case_error! {
 
 /// Replaces a user's roles; neither the old nor the new ones may grant more than the caller holds. The user's version grows,
 /// and requests that come after it have the new rights.
+///
+/// Where the role of super administrators takes two persons, a change of it is [`AssignError::GrantTakesTwo`] or
+/// [`AssignError::LossTakesTwo`], and no event: whoever wires the domains asks for the second person and says so.
 pub async fn assign(ctx: &Ctx, id: &Identity, command: AssignRoles) -> Result<Profile, AssignError> {
     let about = About::user(action::ROLE_ASSIGN, command.user_id);
-    let done = id.run(ctx, command, |work| Box::pin(apply(work))).await;
+    let done = id.run(ctx, command, |work| Box::pin(alone(work))).await;
+    if matches!(done, Err(AssignError::GrantTakesTwo | AssignError::LossTakesTwo)) {
+        return done;
+    }
     let profile = id.audited(ctx, about, done).await?;
     id.sessions.forget_user(profile.user.id);
     Ok(profile)
 }
 
-pub(crate) async fn apply(mut work: Work<'_, AssignRoles>) -> Result<Profile, AssignError> {
-    let command = work.command.clone();
-    let target =
-        reach::<_, AssignError>(&mut work, &permission::ROLES_ASSIGN, command.user_id, false).await?;
-    let target = target.ok_or(AssignError::NotFound)?;
+/// The same in the transaction of an approval: the second person is `ctx`, and both were held against the request by whoever calls
+/// this. What each of them needs is checked here once more for the second.
+pub async fn assign_approved<'a>(
+    ctx: &Ctx,
+    id: &Identity,
+    tx: &'a mut (dyn IdentityUnit + 'static),
+    env: Env<'a>,
+    command: AssignRoles,
+) -> Result<Profile, AssignError> {
+    let mut work = Work {
+        tx,
+        env,
+        ctx: Arc::new(ctx.clone()),
+        id: id.clone(),
+        command: Arc::new(command),
+    };
+    let target = target(&mut work).await?;
+    apply(work, target).await
+}
+
+/// Whether `after` differs from `before` in the role of super administrators and in nothing else.
+pub fn differs_in_super_admin_alone(before: &[String], after: &[String]) -> bool {
+    let others = |roles: &[String]| {
+        let mut names = role_names(roles);
+        names.retain(|name| name != role::SUPER_ADMIN);
+        names
+    };
+    others(before) == others(after)
+}
+
+pub(crate) async fn alone(mut work: Work<'_, AssignRoles>) -> Result<Profile, AssignError> {
+    let target = target(&mut work).await?;
+    let is_super = |roles: &[String]| roles.iter().any(|name| name == role::SUPER_ADMIN);
+    let (before, after) = (is_super(&target.roles), is_super(&work.command.roles));
+    if work.id.settings.authorization.two_person && before != after {
+        check(&work, &target)?;
+        if after {
+            return Err(AssignError::GrantTakesTwo);
+        }
+        not_last_super_admin::<_, AssignError>(&mut work, &target).await?;
+        return Err(AssignError::LossTakesTwo);
+    }
+    apply(work, target).await
+}
+
+async fn target(work: &mut Work<'_, AssignRoles>) -> Result<Target, AssignError> {
+    let user = work.command.user_id;
+    let target = reach::<_, AssignError>(work, &permission::ROLES_ASSIGN, user, false).await?;
+    target.ok_or(AssignError::NotFound)
+}
+
+/// What can be said before anything is changed.
+fn check(work: &Work<'_, AssignRoles>, target: &Target) -> Result<Vec<String>, AssignError> {
+    let command = &work.command;
     VersionError::check(command.expected_version, target.user.stamps.version)?;
     let roles = role_names(&command.roles);
     if roles.iter().any(|name| role::built_in(name).is_none()) {
@@ -63,6 +124,11 @@ pub(crate) async fn apply(mut work: Work<'_, AssignRoles>) -> Result<Profile, As
     if !role::are_held(&work.ctx, &roles) {
         return Err(RuleError::Exceeds.into());
     }
+    Ok(roles)
+}
+
+async fn apply(mut work: Work<'_, AssignRoles>, target: Target) -> Result<Profile, AssignError> {
+    let roles = check(&work, &target)?;
     if !roles.iter().any(|name| name == role::SUPER_ADMIN) {
         not_last_super_admin::<_, AssignError>(&mut work, &target).await?;
     }

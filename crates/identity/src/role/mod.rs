@@ -37,6 +37,11 @@ pub mod permission {
         ROLES_READ = "roles:read",
         #[doc = "Give roles to users; never more than one holds oneself."]
         ROLES_ASSIGN = "roles:assign",
+        #[doc = "See policies."]
+        POLICIES_READ = "policies:read",
+        // Apart from the giving of roles: a policy guards against those who give them.
+        #[doc = "Make, change and delete policies, which take away from what roles grant."]
+        POLICIES_MANAGE = "policies:manage",
         #[doc = "See API keys of all accounts."]
         API_KEYS_READ = "api_keys:read",
         #[doc = "End API keys of others; never those of somebody with more rights."]
@@ -113,6 +118,8 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_RESET_MFA,
             p::ROLES_READ,
             p::ROLES_ASSIGN,
+            p::POLICIES_READ,
+            p::POLICIES_MANAGE,
             p::API_KEYS_READ,
             p::API_KEYS_REVOKE,
             p::SERVICE_ACCOUNTS_MANAGE,
@@ -143,6 +150,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_RESET_MFA,
             p::ROLES_READ,
             p::ROLES_ASSIGN,
+            p::POLICIES_READ,
             p::API_KEYS_READ,
             p::API_KEYS_REVOKE,
             p::SERVICE_ACCOUNTS_MANAGE,
@@ -157,6 +165,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::SELF_MANAGE,
             p::USERS_READ,
             p::ROLES_READ,
+            p::POLICIES_READ,
             p::AUDIT_READ,
             p::AUDIT_EXPORT,
             p::AUDIT_MANAGE,
@@ -237,6 +246,12 @@ pub(crate) fn are_held(ctx: &Ctx, roles: &[String]) -> bool {
         || grants(&special)
             .iter()
             .all(|permission| ctx.grants.allow(permission) || common.allow(permission))
+}
+
+/// Those of `roles` that grant `permission`.
+pub(crate) fn granting(roles: &[String], permission: &Permission) -> Vec<String> {
+    let grants = |name: &&String| built_in(name).is_some_and(|role| role.permissions.contains(permission));
+    roles.iter().filter(grants).cloned().collect()
 }
 
 /// What a set of roles grants together. Unknown names grant nothing.

@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use subtle::ConstantTimeEq as _;
 use vutf_kernel::{
-    Actor, Assurance, Ctx, Grants, OrganizationId, Origin, PortError, Receipt, RequestId, Secret, SessionId,
-    Timestamp, UserId,
+    Actor, Assurance, Bounds, Ctx, Grants, OrganizationId, Origin, PortError, Receipt, RequestId, Secret,
+    SessionId, Timestamp, UserId,
 };
 
 use super::{SessionStatus, Settled, cookie, used::Used};
-use crate::{Identity, refresh::TokenHash, refusal::use_case_error, role, token::TokenError};
+use crate::{Identity, policy, refresh::TokenHash, refusal::use_case_error, role, token::TokenError};
 
 /// How far another replica's clock may run ahead. FAPI 2.0 Security Profile §5.3.2.1: 10 s.
 const CLOCK_LEEWAY: Duration = Duration::from_secs(10);
@@ -42,6 +42,8 @@ pub struct Caller {
     pub grants: Grants,
     /// Whether it may do nothing but that: [`crate::mfa::enrolment`].
     pub confined: bool,
+    /// What policies take away from that.
+    pub bounds: Bounds,
     /// Names of the roles that the user has now.
     pub roles: Vec<String>,
     /// Whether nothing may be done but to change the password.
@@ -65,6 +67,7 @@ impl Caller {
             request_id,
             assurance: Some(self.assurance.clone()),
             grants: self.grants.clone(),
+            bounds: self.bounds.clone(),
             origin,
             moved: false,
             receipt: Receipt::default(),
@@ -88,7 +91,7 @@ pub async fn authenticate(id: &Identity, bearer: &str) -> Result<Caller, Authent
         .ok_or(AuthenticateError::SessionEnded)?;
     Ok(Caller {
         access_expires_at: verified.expires_at(),
-        ..caller(id, &status, now)
+        ..caller(id, &status, now).await?
     })
 }
 
@@ -115,13 +118,19 @@ pub async fn authenticate_cookie(
         .ok_or(AuthenticateError::SessionEnded)?;
     Ok(Caller {
         cookie: Some(presented),
-        ..caller(id, &status, now)
+        ..caller(id, &status, now).await?
     })
 }
 
-fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Caller {
+async fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Result<Caller, PortError> {
+    let bounds = if status.is_break_glass() {
+        Bounds::default()
+    } else {
+        policy::bounds(id, status.organization_id, &status.roles, now).await?
+    };
     let confined = id.settings.enrolment.confines(status, now);
-    Caller {
+    Ok(Caller {
+        bounds,
         organization_id: status.organization_id,
         user_id: status.user_id,
         session_id: status.id,
@@ -142,7 +151,7 @@ fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Caller {
         cookie: None,
         settled: status.settled,
         used: Used::of(status, &id.settings, now),
-    }
+    })
 }
 
 async fn status(id: &Identity, session: SessionId) -> Result<Option<Arc<SessionStatus>>, PortError> {

@@ -86,10 +86,21 @@ pub(crate) fn access(
     session: &Session,
     roles: Vec<String>,
 ) -> Result<(Secret<String>, Duration), PortError> {
+    access_for(id, env, session, roles, id.settings.access_ttl)
+}
+
+/// The same for one that lives as long as it is told, and no longer than its session.
+pub(crate) fn access_for(
+    id: &Identity,
+    env: &mut Env<'_>,
+    session: &Session,
+    roles: Vec<String>,
+    life: Duration,
+) -> Result<(Secret<String>, Duration), PortError> {
     let now = env.now();
     // Whole seconds, as many verifiers count: to them a fraction of the present second is the future.
     let issued = Timestamp::from_secs(now.as_secs());
-    let expires_at = now.plus(id.settings.access_ttl).min(session.expires_at);
+    let expires_at = now.plus(life).min(session.expires_at);
     // Other services check the token and not the session: it says nothing that they could let in.
     let roles = if session.password_due_at.is_some() {
         Vec::new()

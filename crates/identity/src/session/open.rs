@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// What was proved.
-pub(super) struct Proved {
-    pub(super) aal: Aal,
+pub(crate) struct Proved {
+    pub(crate) aal: Aal,
     /// RFC 8176.
-    pub(super) amr: &'static [&'static str],
+    pub(crate) amr: &'static [&'static str],
 }
 
 /// Why the oldest session of somebody ends who has too many.
@@ -167,7 +167,12 @@ async fn make_room<C>(work: &mut Work<'_, C>, user: &User) -> Result<Vec<Session
     Ok(oldest)
 }
 
-fn new_session<C>(work: &mut Work<'_, C>, user: &User, proved: &Proved) -> Result<Session, PortError> {
+/// A session of somebody who has proved that, as it is to be stored.
+pub(crate) fn new_session<C>(
+    work: &mut Work<'_, C>,
+    user: &User,
+    proved: &Proved,
+) -> Result<Session, PortError> {
     let now = work.now();
     let assurance = Assurance {
         aal: proved.aal,

@@ -77,7 +77,7 @@ pub(super) async fn prepared(
     command: CreateUser,
 ) -> Result<NewAccount, CreateError> {
     require(ctx, &permission::USERS_WRITE)?;
-    check_roles(ctx, &command.roles)?;
+    check_roles(ctx, id, &command.roles)?;
     let context =
         PasswordContext::new(&command.username, &command.email).named(command.display_name.as_ref());
     let phc = match &command.password {
@@ -119,7 +119,7 @@ async fn attempt_service(
     command: CreateServiceAccount,
 ) -> Result<User, CreateError> {
     require(ctx, &permission::SERVICE_ACCOUNTS_MANAGE)?;
-    check_roles(ctx, &command.roles)?;
+    check_roles(ctx, id, &command.roles)?;
     let address = format!("{}@service-account.invalid", command.username.expose());
     let account = NewAccount {
         kind: UserKind::Service,
@@ -135,24 +135,26 @@ async fn attempt_service(
     id.run(ctx, account, |work| Box::pin(apply(work))).await
 }
 
-fn check_roles(ctx: &Ctx, roles: &[String]) -> Result<(), CreateError> {
+fn check_roles(ctx: &Ctx, id: &Identity, roles: &[String]) -> Result<(), CreateError> {
     if roles.iter().any(|name| role::built_in(name).is_none()) {
         return Err(CreateError::UnknownRole);
     }
-    Ok(may_give(ctx, roles)?)
+    Ok(may_give(ctx, id, roles)?)
 }
 
-/// Nobody gives more than they hold.
-pub(crate) fn may_give(ctx: &Ctx, roles: &[String]) -> Result<(), RuleError> {
+/// Nobody gives more than they hold, nor alone what takes two persons.
+pub(crate) fn may_give(ctx: &Ctx, id: &Identity, roles: &[String]) -> Result<(), RuleError> {
     if ctx.is_trusted() || roles.iter().all(|name| name == role::USER) {
         return Ok(());
     }
     require(ctx, &permission::ROLES_ASSIGN)?;
-    if role::are_held(ctx, roles) {
-        Ok(())
-    } else {
-        Err(RuleError::Exceeds)
+    if !role::are_held(ctx, roles) {
+        return Err(RuleError::Exceeds);
     }
+    if id.settings.authorization.two_person && roles.iter().any(|name| name == role::SUPER_ADMIN) {
+        return Err(RuleError::TakesTwo);
+    }
+    Ok(())
 }
 
 pub(super) async fn apply(mut work: Work<'_, NewAccount>) -> Result<User, CreateError> {

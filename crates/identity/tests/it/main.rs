@@ -9,6 +9,7 @@
 mod accounts;
 mod api_keys;
 mod bootstrap;
+mod break_glass;
 mod cookies;
 mod devices;
 mod enrolment;
@@ -20,6 +21,7 @@ mod mfa;
 mod passkeys;
 mod passwords;
 mod people;
+mod policies;
 mod programs;
 mod recovery;
 mod redaction;

@@ -5,6 +5,7 @@ use tokio::sync::Notify;
 use vutf_identity::{
     api_key::{ApiKeyStatus, Lookup},
     memory::MemoryStore,
+    policy::Policy,
     repo::{IdentityRead, IdentityUnit},
     session::{
         AuthenticateError, MokaSessionCache, SessionStatus, SessionStatusCache, authenticate, list,
@@ -12,7 +13,7 @@ use vutf_identity::{
         revoke::{RevokeSession, revoke, revoke_others},
     },
 };
-use vutf_kernel::{Class, PortError, SessionId, Units};
+use vutf_kernel::{Class, OrganizationId, PortError, SessionId, Units};
 
 use crate::support::{World, anonymous};
 
@@ -116,6 +117,9 @@ impl IdentityRead for Slow {
     }
     async fn api_key_status(&self, lookup: Lookup) -> Result<Option<ApiKeyStatus>, PortError> {
         self.store.api_key_status(lookup).await
+    }
+    async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError> {
+        self.store.policies(organization).await
     }
 }
 

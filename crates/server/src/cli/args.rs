@@ -14,6 +14,7 @@ use vutf_identity::UserStatus;
 use vutf_kernel::{EventId, Timestamp, UserId};
 
 use super::answer;
+pub(super) use super::approval_args::Approvals;
 pub(super) use super::audit_args::{Holds, Retention};
 pub(super) use super::key_args::{KeyJobs, KeyPolicies, Keys, PolicyChange, Why, Work};
 pub(super) use super::program_args::{ApiKeys, ServiceAccounts};
@@ -109,6 +110,14 @@ pub(super) enum Command {
     ApiKey {
         #[command(subcommand)]
         action: ApiKeys,
+    },
+    /// What takes two persons: the operator as the second one.
+    #[command(after_help = "Examples:
+  violentutf-api approvals list
+  violentutf-api approvals approve 01937b6e-5b5c-7d3e-8f00-000000000001")]
+    Approvals {
+        #[command(subcommand)]
+        action: Approvals,
     },
     /// What passwords cost on this machine.
     #[command(after_help = "Examples:
@@ -290,6 +299,14 @@ writes them.")]
         /// Only those that are unverified, active, locked or disabled.
         #[arg(long, value_parser = status)]
         status: Option<UserStatus>,
+    },
+    /// Seal the account for emergencies, and make it first if there is none of the name. Prints a secret that opens it once; one
+    /// that was made before is good no more, and a session that it opened ends.
+    #[command(after_help = "Examples:\n  violentutf-api user break-glass break-glass")]
+    BreakGlass {
+        /// 3 to 64 of letters, digits, `.`, `_`, `-`; a name that no person has.
+        #[arg(value_name = "USERNAME")]
+        username: String,
     },
     /// Erase a person for good: destroys their keys, empties their rows, and answers the certificate. It cannot be undone.
     #[command(after_help = "Examples:

@@ -4,14 +4,17 @@
 //! - The exit code is 0 (done), 1 (failed) or 2 (wrong usage or configuration), and nothing else.
 //! - Answers go to standard output through [`output::Output`]; everything else goes to standard error.
 //! - A wrong configuration lists all its mistakes, and nothing is created.
-//! - No secret is taken as an argument of its own, and no answer holds one, except the bootstrap token at the start that made it
-//!   and an API key where it was made.
+//! - No secret is taken as an argument of its own, and no answer holds one, except the bootstrap token at the start that made it,
+//!   an API key where it was made, and the secret of an account for emergencies when it is sealed.
 
 mod answer;
 mod api_keys;
+mod approval_args;
+mod approvals;
 mod args;
 mod audit;
 mod audit_args;
+mod break_glass;
 mod completions;
 mod config;
 mod database;
@@ -88,6 +91,7 @@ async fn dispatch(command: Command, sources: &Sources, out: &mut Output) -> Outc
         Command::User { action } => Box::pin(user::run(action, sources, out)).await,
         Command::ServiceAccount { action } => Box::pin(programs::run(action, sources, out)).await,
         Command::ApiKey { action } => Box::pin(api_keys::run(action, sources, out)).await,
+        Command::Approvals { action } => Box::pin(approvals::run(action, sources, out)).await,
         Command::Passwords { action } => passwords::run(&action, out),
         Command::Keys { action } => Box::pin(keys::run(action, sources, out)).await,
         Command::Audit { action } => Box::pin(audit::run(action, sources, out)).await,

@@ -19,7 +19,7 @@ use vutf_kernel::{Ctx, PageRequest, Timestamp, UserId};
 
 use super::{
     answer::table,
-    args, erase,
+    args, break_glass, erase,
     failure::{Failure, Outcome},
     import,
     output::Output,
@@ -51,6 +51,7 @@ pub(super) async fn run(action: args::User, sources: &Sources, out: &mut Output)
             };
             Box::pin(import::run(&file, how, sources, out)).await
         }
+        args::User::BreakGlass { username } => break_glass::run(&username, sources, out).await,
         args::User::Unlock { user } => {
             let service = start::service(sources).await?;
             let done = lift(&service, &user, out).await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use vutf_kernel::{BreakerOptions, Secret};
 
-use super::{Config, EmailVerification, Inactive, Profile};
+use super::{Config, EmailVerification, Inactive, Profile, TwoPerson};
 
 impl Config {
     /// Whether this is the production profile.
@@ -55,6 +55,14 @@ impl Config {
             .unwrap_or_else(|| "violentutf".to_owned())
     }
 
+    /// Whether the most dangerous acts take two persons.
+    pub fn takes_two_persons(&self) -> bool {
+        match self.authorization.two_person {
+            TwoPerson::Auto => self.is_production(),
+            TwoPerson::On => true,
+            TwoPerson::Off => false,
+        }
+    }
     /// Whether an e-mail address must be proved before the first sign-in.
     pub fn email_must_be_verified(&self) -> bool {
         match self.identity.email_verification {

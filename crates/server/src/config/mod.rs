@@ -12,6 +12,7 @@
 
 mod access;
 mod alerts;
+mod authorization;
 mod cidr;
 mod error;
 mod export;
@@ -45,6 +46,7 @@ mod tests_providers;
 
 pub use self::url::{HttpUrl, SecretUrl, masked_url};
 pub use alerts::{Alerts, MildestAlert};
+pub use authorization::{Authorization, TwoPerson};
 pub use cidr::Cidr;
 pub use error::{ConfigError, ConfigErrors};
 pub use export::{Export, FileSink, HostPort, HttpSink, OtlpSink, SyslogSink, SyslogTransport};

@@ -10,8 +10,8 @@ use vutf_crypto_keys::SuitePolicy;
 use vutf_kernel::Secret;
 
 use super::{
-    Alerts, AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Mail, Pkcs11, Retention,
-    SecretUrl, VaultTransit, WitnessAddress, WitnessSite,
+    Alerts, Authorization, AwsKms, ByteSize, Cidr, Export, HttpUrl, Identity, KeyProvider, Mail, Pkcs11,
+    Retention, SecretUrl, VaultTransit, WitnessAddress, WitnessSite,
     macros::{choice, settings},
 };
 
@@ -125,6 +125,8 @@ settings! {
         erasure: Erasure,
         /// Users, passwords, tokens.
         identity: Identity,
+        /// What takes two persons, and the way in for emergencies.
+        authorization: Authorization,
         /// Rate limits.
         rate_limit: RateLimits,
         /// The audit log.

@@ -7,7 +7,13 @@ use actix_web::{body::BoxBody, dev::ServiceResponse, http::StatusCode};
 use vutf_identity::api_key::KeyRefusal;
 use vutf_kernel::{Class, Ctx, Detail, Env, Event, EventRecorder as _, Outcome};
 
-use super::{guard::refused, problem::Problem, rate, route::Endpoint, state::AppState};
+use super::{
+    guard::refused,
+    problem::Problem,
+    rate,
+    route::{Access, Endpoint},
+    state::AppState,
+};
 
 /// The caller waits for the record of a refusal at most so long; then it waits in the backlog.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -93,6 +99,7 @@ async fn refusal(state: &AppState, endpoint: &Endpoint, ctx: &Ctx, response: &Se
         Some(refusal) => about_key(event, refusal),
         None => event,
     };
+    let event = why(event, endpoint, &problem);
     drop(entropy);
     let throttled = response.status() == StatusCode::TOO_MANY_REQUESTS;
     let route = (endpoint.method.as_str(), endpoint.path);
@@ -104,6 +111,22 @@ async fn refusal(state: &AppState, endpoint: &Endpoint, ctx: &Ctx, response: &Se
         return;
     }
     record(state, endpoint, event).await;
+}
+
+/// Why a permission was not there: no role grants it, or which policy takes away what which roles grant.
+fn why(event: Event, endpoint: &Endpoint, problem: &Problem) -> Event {
+    if let Some(denial) = problem.denial() {
+        return event
+            .detail("permission", Detail::Text(denial.permission.as_str().to_owned()))
+            .detail("granted_by", Detail::List(denial.granted_by.clone()))
+            .detail("policy", Detail::Text(denial.policy.to_string()));
+    }
+    match &endpoint.access {
+        Access::Permission(needed) if problem.code() == "forbidden" => {
+            event.detail("missing", Detail::Text(needed.as_str().to_owned()))
+        }
+        _ => event,
+    }
 }
 
 /// Which key was presented and whose it is, as far as anybody knows. The secret is in neither.

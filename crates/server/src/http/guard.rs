@@ -14,14 +14,16 @@ use actix_web::{
     web,
 };
 use futures_util::FutureExt as _;
+use uuid::Uuid;
 use vutf_identity::{
     api_key::{self, Token},
     mfa::Demand,
     refresh::TokenHash,
+    role::permission::SELF_MANAGE,
     session::{AuthenticateError, authenticate, authenticate_cookie, place},
     token::TokenError,
 };
-use vutf_kernel::{Actor, Class, Ctx, OrganizationId, Receipt, Secret};
+use vutf_kernel::{Actor, Class, Ctx, Decision, OrganizationId, Receipt, Secret};
 
 use super::{
     audit, cookies, csrf,
@@ -124,6 +126,7 @@ async fn admit(
         Access::Anonymous => (stranger(), Ok(())),
         _ => match signed_in(state, request, arrival).await {
             Ok(signed) => {
+                let signed = about(endpoint, request, signed);
                 let forged = signed.cookie.map(|cookie| csrf::check(state, request, &cookie));
                 (signed, forged.unwrap_or(Ok(())))
             }
@@ -137,7 +140,7 @@ async fn admit(
         None => found.and_then(|()| permitted(endpoint, &signed)),
     };
     let (signed, admitted) = match (admitted, endpoint.demand()) {
-        (Ok(()), Some(demand)) => proved(state, request, arrival, signed, demand).await,
+        (Ok(()), Some(demand)) => proved(state, request, arrival, signed, (endpoint, demand)).await,
         (admitted, _) => (signed, admitted),
     };
     (signed, spent, admitted)
@@ -150,7 +153,7 @@ async fn proved(
     request: &HttpRequest,
     arrival: &Arrival,
     signed: Signed,
-    demand: Demand,
+    (endpoint, demand): (&Endpoint, Demand),
 ) -> (Signed, Result<(), Problem>) {
     let now = state.identity.ambient.now();
     if demand.check(&signed.ctx, now).is_ok() {
@@ -162,10 +165,34 @@ async fn proved(
     match signed_in(state, request, arrival).await {
         Ok(signed) => {
             let met = demand.check(&signed.ctx, now);
+            let signed = about(endpoint, request, signed);
             (signed, met.map_err(Problem::from))
         }
         Err(problem) => (signed, Err(problem)),
     }
+}
+
+/// The caller, whose policies are told what the request is about. What a session's own routes reach belongs to it.
+fn about(endpoint: &Endpoint, request: &HttpRequest, signed: Signed) -> Signed {
+    if signed.ctx.bounds.is_empty() {
+        return signed;
+    }
+    let id = request
+        .match_info()
+        .get("id")
+        .and_then(|id| id.parse::<Uuid>().ok());
+    let resource = id.map_or_else(|| endpoint.action.none(), |id| endpoint.action.one(id));
+    let user = signed.ctx.actor.user_id().map(|user| user.as_uuid());
+    let own = match &endpoint.access {
+        Access::Session => Some(true),
+        _ if resource.kind == "user" => resource.id.map(|id| Some(id) == user),
+        _ => None,
+    };
+    let ctx = Ctx {
+        bounds: signed.ctx.bounds.clone().about(resource, own),
+        ..signed.ctx
+    };
+    Signed { ctx, ..signed }
 }
 
 fn permitted(endpoint: &Endpoint, signed: &Signed) -> Result<(), Problem> {
@@ -179,11 +206,15 @@ fn permitted(endpoint: &Endpoint, signed: &Signed) -> Result<(), Problem> {
     if matches!(ctx.actor, Actor::ApiKey { .. }) && !endpoint.is_open_to_keys() {
         return Err(Problem::new(Class::Forbidden, "session_needed"));
     }
-    match &endpoint.access {
-        Access::Permission(needed) if !ctx.grants.allow(needed) => {
-            Err(Problem::new(Class::Forbidden, "forbidden"))
-        }
-        Access::Anonymous | Access::Session | Access::Permission(_) => Ok(()),
+    let decided = match &endpoint.access {
+        Access::Permission(needed) => ctx.decide(needed),
+        Access::Session if !endpoint.leads_back() => ctx.decide_granted(&SELF_MANAGE),
+        Access::Anonymous | Access::Session => Decision::Allowed,
+    };
+    match decided {
+        Decision::Allowed => Ok(()),
+        Decision::NotGranted => Err(Problem::new(Class::Forbidden, "forbidden")),
+        Decision::Denied(denial) => Err(Problem::from(denial)),
     }
 }
 

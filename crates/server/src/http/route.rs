@@ -7,6 +7,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
+use vutf_app::approvals::action::APPROVAL_REQUEST;
 use vutf_audit::retention;
 use vutf_crypto_keys::action::KEY_DESTROY;
 use vutf_identity::{
@@ -115,19 +116,24 @@ pub const UNAUDITED: [(&str, &str); 14] = [
 
 /// Where the event of an answer may be of another action than the route declares: to destroy a key that never protected anything
 /// takes no request, to erase again somebody who is erased shows the certificate, a spent refresh token is more than a wrong
-/// one, a right password may lead to the second factor first, and a dry run removes nothing.
-const OTHER_ACTIONS: [(&str, Action); 6] = [
+/// one, a right password may lead to the second factor first, a dry run removes nothing, and what takes two persons is asked for first.
+const OTHER_ACTIONS: [(&str, Action); 9] = [
+    ("/api/v1/audit/rules/{rule}", APPROVAL_REQUEST),
+    ("/api/v1/audit/rules/{rule}/silence", APPROVAL_REQUEST),
     ("/api/v1/audit/retention/runs", retention::action::PLAN),
     ("/api/v1/auth/login", MFA_CHALLENGE),
     ("/api/v1/auth/refresh", SESSION_REFRESH_REUSE),
     ("/api/v1/auth/session", MFA_CHALLENGE),
     ("/api/v1/keys/{id}/destroy", KEY_DESTROY),
     ("/api/v1/users/{id}/erase", SUBJECT_ERASURE_READ),
+    ("/api/v1/users/{id}/roles", APPROVAL_REQUEST),
 ];
 
 /// Routes that demand more of the session than that it lives, and how much (RFC 9470). The use cases demand it themselves, and
 /// more of whoever has a second factor.
-pub const DEMANDS: [(Method, &str, Demand); 15] = [
+pub const DEMANDS: [(Method, &str, Demand); 17] = [
+    (Method::Put, "/api/v1/policies/{id}", FRESH),
+    (Method::Delete, "/api/v1/policies/{id}", FRESH),
     (Method::Post, "/api/v1/me/email", FRESH),
     (Method::Post, "/api/v1/me/erasure", FRESH),
     (Method::Post, "/api/v1/me/export", FRESH),
@@ -243,6 +249,12 @@ impl Endpoint {
     pub fn is_open_while_password_due(&self) -> bool {
         let names_this = |(method, path): &(Method, &str)| *method == self.method && *path == self.path;
         self.access == Access::Anonymous || WHILE_PASSWORD_DUE.iter().any(names_this)
+    }
+    /// Whether it is a way by which somebody meets what a policy asks for, or leaves: no policy bars it.
+    pub fn leads_back(&self) -> bool {
+        self.path.starts_with("/api/v1/auth/")
+            || self.path.starts_with("/api/v1/me/mfa")
+            || self.path == "/api/v1/authz/explain"
     }
     /// Whether it takes an id from its path.
     pub fn takes_id(&self) -> bool {

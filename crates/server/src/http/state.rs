@@ -4,6 +4,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use vutf_app::{
     KeyReloader, UnitOfWork,
+    approvals::Approvals,
     crypto::Crypto,
     erasure::{Erasure, ErasureReader, Tombstones},
     export::{Export, PersonalData},
@@ -196,6 +197,17 @@ impl AppState {
             keyring: &self.keyring,
             ambient: &self.identity.ambient,
             settle: self.config.keys.reload_interval * 2,
+        }
+    }
+    /// The handles that the use cases of two persons take.
+    pub fn approvals(&self) -> Approvals<'_> {
+        Approvals {
+            units: &*self.units,
+            reader: &*self.key_reader,
+            keyring: &self.keyring,
+            identity: &self.identity,
+            rules: &self.analysis.rules,
+            ambient: &self.identity.ambient,
         }
     }
     /// The handles that the use cases of erasures take.

@@ -41,6 +41,7 @@ use std::sync::Arc;
 
 use vutf_app::{
     KeyringHash, KeyringSigner,
+    approvals::Approvals,
     erasure::Erasure,
     jobs::Jobs,
     keys::{Keys, KeysError},
@@ -142,6 +143,7 @@ impl Service {
             signer: Arc::new(KeyringSigner::new(Arc::clone(&keyring), OrganizationId::DEFAULT)),
             tokens: Arc::default(),
             sessions: Arc::new(vutf_identity::session::status::MokaSessionCache::default()),
+            policies: Arc::default(),
             names: Arc::new(KeyringHash::names(Arc::clone(&keyring))),
             devices: Arc::new(KeyringHash::devices(Arc::clone(&keyring))),
             ceremonies: Arc::new(vutf_webauthn::WebAuthn),
@@ -184,6 +186,18 @@ impl Service {
             keyring: &self.keyring,
             ambient: &self.ambient,
             settle: self.config.keys.reload_interval * 2,
+        }
+    }
+
+    /// The handles that the use cases of two persons take.
+    pub fn approvals(&self) -> Approvals<'_> {
+        Approvals {
+            units: &self.store,
+            reader: &self.store,
+            keyring: &self.keyring,
+            identity: &self.identity,
+            rules: &self.rules,
+            ambient: &self.ambient,
         }
     }
 

@@ -4,7 +4,7 @@ use vutf_app::jobs::JobSettings;
 use vutf_audit::retention::{CLASSES, Policy, RetentionSettings, TooShort};
 use vutf_crypto_keys::{CacheLimits, OutageLimits};
 use vutf_identity::{
-    Settings,
+    AuthorizationPolicy, Settings,
     api_key::ApiKeyPolicy,
     consent::SystemUse,
     device::DevicePolicy,
@@ -74,6 +74,10 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
             warning: identity.inactivity.warning,
         },
         erasure_delay: config.erasure.delay,
+        authorization: AuthorizationPolicy {
+            two_person: config.takes_two_persons(),
+            break_glass_life: config.authorization.break_glass_life,
+        },
         ..Settings::new(config.issuer(), identity.audience.clone())
     })
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use vutf_identity::{
     IdentityTx, IdentityUnit,
     api_key::ApiKeyRepo,
+    break_glass::BreakGlassRepo,
     consent::ConsentRepo,
     erasure_request::ErasureRequestRepo,
     housekeeping::HousekeepingRepo,
@@ -14,6 +15,7 @@ use vutf_identity::{
     mail::MailRepo,
     mfa::MfaRepo,
     passkey::PasskeyRepo,
+    policy::PolicyRepo,
     presence::PresenceRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
@@ -116,6 +118,12 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        &mut self.tx
+    }
+    fn policies(&mut self) -> &mut dyn PolicyRepo {
+        &mut self.tx
+    }
+    fn break_glass(&mut self) -> &mut dyn BreakGlassRepo {
         &mut self.tx
     }
     fn bootstrap(&mut self) -> &mut dyn BootstrapRepo {

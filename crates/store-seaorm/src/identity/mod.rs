@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod bootstrap;
+mod break_glass;
 mod guards;
 mod housekeeping;
 mod mail;
@@ -9,6 +10,7 @@ mod mfa;
 mod passkeys;
 mod passwords;
 mod people;
+mod policies;
 mod refresh;
 mod roles;
 mod sessions;

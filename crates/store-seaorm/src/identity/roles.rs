@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::Query,
+    QuerySelect, Select, sea_query::Query,
 };
+use uuid::Uuid;
 use vutf_identity::{UserKind, UserStatus, repo::RoleRepo};
 use vutf_kernel::{OrganizationId, PortError, Timestamp, UserId};
 
@@ -72,20 +73,28 @@ impl RoleRepo for Tx {
     }
 
     async fn holders(&mut self, organization: OrganizationId, role: &str) -> Result<u64, PortError> {
-        let active = Query::select()
-            .column(users::Column::Id)
-            .from(users::Entity)
-            .and_where(users::Column::Status.eq(UserStatus::Active.as_str()))
-            .and_where(users::Column::DeletedAt.is_null())
-            .and_where(users::Column::Kind.eq(UserKind::Person.as_str()))
-            .to_owned();
-        user_roles::Entity::find()
-            .filter(user_roles::Column::OrganizationId.eq(organization.as_uuid()))
-            .filter(user_roles::Column::Role.eq(role))
-            .filter(user_roles::Column::UserId.in_subquery(active))
+        held(organization, role)
             .count(&self.db)
             .await
             .map_err(port("roles.holders"))
+    }
+
+    async fn list_holders(
+        &mut self,
+        organization: OrganizationId,
+        role: &str,
+        limit: u64,
+    ) -> Result<Vec<UserId>, PortError> {
+        let ids = held(organization, role)
+            .select_only()
+            .column(user_roles::Column::UserId)
+            .order_by_asc(user_roles::Column::UserId)
+            .limit(limit)
+            .into_tuple::<Uuid>()
+            .all(&self.db)
+            .await
+            .map_err(port("roles.list_holders"))?;
+        Ok(ids.into_iter().map(UserId::from_uuid).collect())
     }
 
     async fn lock_organization(&mut self, organization: OrganizationId) -> Result<(), PortError> {
@@ -103,4 +112,19 @@ impl RoleRepo for Tx {
             .map(|_| ())
             .map_err(port("roles.lock_organization"))
     }
+}
+
+/// The rows of persons that are active and hold `role`.
+fn held(organization: OrganizationId, role: &str) -> Select<user_roles::Entity> {
+    let active = Query::select()
+        .column(users::Column::Id)
+        .from(users::Entity)
+        .and_where(users::Column::Status.eq(UserStatus::Active.as_str()))
+        .and_where(users::Column::DeletedAt.is_null())
+        .and_where(users::Column::Kind.eq(UserKind::Person.as_str()))
+        .to_owned();
+    user_roles::Entity::find()
+        .filter(user_roles::Column::OrganizationId.eq(organization.as_uuid()))
+        .filter(user_roles::Column::Role.eq(role))
+        .filter(user_roles::Column::UserId.in_subquery(active))
 }

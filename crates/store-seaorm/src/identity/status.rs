@@ -6,6 +6,7 @@ use uuid::Uuid;
 use vutf_identity::{
     IdentityRead, SessionStatus, UserStatus,
     api_key::{ApiKeyStatus, Lookup},
+    policy::Policy,
     refresh::TokenHash,
     session::{Place, Settled},
 };
@@ -101,6 +102,10 @@ impl IdentityRead for SeaStore {
 
     async fn api_key_status(&self, lookup: Lookup) -> Result<Option<ApiKeyStatus>, PortError> {
         self.key_status(lookup).await
+    }
+
+    async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError> {
+        self.policies_of(organization).await
     }
 }
 

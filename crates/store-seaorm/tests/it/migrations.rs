@@ -50,6 +50,10 @@ async fn empty_postgres() -> Option<World> {
 fn rows(world: &World) -> Vec<String> {
     let mut rows = first_rows(world);
     rows.push(passkey_rows(world));
+    let [home, one, two] = [0x7000_8000_0000_0000_0001, 1, 2].map(|n| world.id(Uuid::from_u128(n)));
+    let blob = world.bytes(b"blob");
+    rows.push(authorization_rows(&home, &one, &two, &blob));
+    rows.push(people_rows(&home, &one, &two, &blob));
     rows
 }
 
@@ -152,7 +156,6 @@ fn first_rows(world: &World) -> Vec<String> {
         ),
         mail_rows(&home, &one, &two, &blob),
         format!("UPDATE sessions SET idle_expires_at = 1, cookie_hash = {blob}, network_tag = {blob}, moved_at = 1 WHERE id = {two}"),
-        people_rows(&home, &one, &two, &blob),
     ]
 }
 
@@ -165,6 +168,14 @@ fn passkey_rows(world: &World) -> String {
            VALUES ({two}, {home}, {one}, {blob}, {blob}, {blob}, 'internal', 1, TRUE, FALSE, 1, 1, 1);
          INSERT INTO passkey_challenges (challenge_hash, organization_id, purpose, user_id, session_id, expires_at, created_at) \
            VALUES ({blob}, {home}, 'register', {one}, {two}, 2, 1)"
+    )
+}
+
+fn authorization_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
+    format!(
+        "INSERT INTO policies (id, organization_id, name, permissions, roles, conditions, row_mac, created_at, updated_at, version) \
+           VALUES ({two}, {home}, 'p', '*', '', '{{}}', {blob}, 1, 1, 1);
+         INSERT INTO break_glass (user_id, organization_id, secret_hash, sealed_at, row_mac) VALUES ({one}, {home}, {blob}, 1, {blob})"
     )
 }
 

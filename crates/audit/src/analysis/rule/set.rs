@@ -13,6 +13,7 @@ macro_rules! built_in {
 
 built_in![
     "audit-silence",
+    "break-glass",
     "decrypt-rate-spike",
     "first-seen-device",
     "grant-then-export",

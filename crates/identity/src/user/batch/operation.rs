@@ -197,7 +197,7 @@ impl Prepared {
             }
             Self::Update(command) => update::apply(work.nested(*command)).await.map_err(Refusal::of),
             Self::AssignRoles(command) => {
-                let profile = assign::apply(work.nested(command)).await.map_err(Refusal::of)?;
+                let profile = assign::alone(work.nested(command)).await.map_err(Refusal::of)?;
                 Ok(profile.user)
             }
             Self::Delete(command) => delete::apply(work.nested(command)).await.map_err(Refusal::of),

@@ -1,6 +1,7 @@
 //! Every stable code, in one table. `docs/api/error-codes.md` is generated from it.
 
 use super::{
+    authz_codes::AUTHORIZATION,
     code::{Code, code, generic, joined},
     key_codes::API_KEYS,
     mail_codes::MAIL,
@@ -9,7 +10,9 @@ use super::{
 };
 
 /// All codes.
-pub const CODES: &[Code] = &joined::<{ OLDER.len() + PASSKEYS.len() }>(OLDER, PASSKEYS);
+pub const CODES: &[Code] = &joined::<{ FACTORS.len() + AUTHORIZATION.len() }>(FACTORS, AUTHORIZATION);
+
+const FACTORS: &[Code] = &joined::<{ OLDER.len() + PASSKEYS.len() }>(OLDER, PASSKEYS);
 
 const OLDER: &[Code] = &joined::<{ OWN.len() + MAIL.len() }>(OWN, MAIL);
 

@@ -3,6 +3,7 @@
 //! What a caller reads (`title`, `detail`, `errors`) and what went wrong inside are apart: the cause is logged here and
 //! never sent.
 
+mod authz_codes;
 mod code;
 mod codes;
 mod field;
@@ -20,7 +21,7 @@ use vutf_identity::{
     api_key::{ApiKeyError, KeyRefusal},
     mfa::{Demand, InsufficientAuthentication},
 };
-use vutf_kernel::{Class, PortError};
+use vutf_kernel::{Class, Denial, PortError};
 
 pub use self::{
     code::Code,
@@ -51,6 +52,8 @@ enum Credential {
     Short(Demand),
     /// It is an API key that is not good, and why: for the audit log, never for the answer.
     Key(KeyRefusal),
+    /// It is good, and a policy takes away what its holder's roles grant.
+    Denied(Denial),
 }
 
 impl Problem {
@@ -159,6 +162,14 @@ impl Problem {
         }
     }
 
+    /// Which policy took what away.
+    pub(in crate::http) fn denial(&self) -> Option<&Denial> {
+        match self.credential.as_deref() {
+            Some(Credential::Denied(denial)) => Some(denial),
+            _ => None,
+        }
+    }
+
     /// What would be enough.
     fn demand(&self) -> Option<&Demand> {
         match self.credential.as_deref() {
@@ -208,6 +219,17 @@ impl From<InsufficientAuthentication> for Problem {
         Self {
             credential: Some(Box::new(Credential::Short(short.0))),
             ..Self::new(short.class(), short.code()).detail(short.to_string())
+        }
+    }
+}
+
+impl From<Denial> for Problem {
+    /// Whoever is barred is told by what: they may ask why anyway (`POST /api/v1/authz/explain`).
+    fn from(denial: Denial) -> Self {
+        let detail = format!("the policy {:?} of your organization forbids this", denial.name);
+        Self {
+            credential: Some(Box::new(Credential::Denied(denial))),
+            ..Self::new(Class::Forbidden, "forbidden_by_policy").detail(detail)
         }
     }
 }

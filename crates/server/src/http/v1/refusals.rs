@@ -1,6 +1,6 @@
 //! Use cases' errors as problems.
 
-use vutf_app::{jobs::JobsError, keys::KeysError};
+use vutf_app::{approvals::ApprovalsError, jobs::JobsError, keys::KeysError};
 use vutf_audit::{
     AccessError, ProveError, analysis::AnalysisError, export::ExportError, retention::RetentionError,
 };
@@ -10,6 +10,7 @@ use vutf_identity::{
         rotate::RotateApiKeyError, view::ViewApiKeyError,
     },
     bootstrap::BootstrapError,
+    break_glass::open::BreakGlassError,
     erasure_request::{
         ask::AskForErasureError, cancel::CancelErasureError, receipt::ReceiptError, view::ViewErasureError,
     },
@@ -23,7 +24,11 @@ use vutf_identity::{
         remove::RemovePasskeyError, rename::RenamePasskeyError,
     },
     password::strength::AssessError,
-    role::{assign::AssignError, list::ListRolesError},
+    policy::{
+        explain::ExplainError, list::ListPoliciesError, put::PutPolicyError, remove::RemovePolicyError,
+        validate::ValidatePolicyError, view::ViewPolicyError,
+    },
+    role::list::ListRolesError,
     session::{
         AuthenticateError,
         csrf::CsrfError,
@@ -102,10 +107,10 @@ refusals! {
     AskForLinkError,
     AssessError,
     ProveError,
-    AssignError,
     AuthenticateError,
     BeginStepUpError,
     BootstrapError,
+    BreakGlassError,
     CertificateError,
     ConfirmEmailError,
     CreateError,
@@ -114,6 +119,7 @@ refusals! {
     DisableError,
     EnableError,
     EraseError,
+    ExplainError,
     ExportError,
     InviteError,
     JobsError,
@@ -122,6 +128,7 @@ refusals! {
     ListError,
     ListInvitationsError,
     ListPasskeysError,
+    ListPoliciesError,
     ListRolesError,
     ListSessionsError,
     LockError,
@@ -133,6 +140,10 @@ refusals! {
     RefreshError,
     RegisterError,
     RenamePasskeyError,
+    PutPolicyError,
+    RefreshError,
+    RegisterError,
+    RemovePolicyError,
     ResetPasswordError,
     RestoreError,
     RetentionError,
@@ -144,11 +155,13 @@ refusals! {
     StepUpError,
     UnlockError,
     UpdateError,
+    ValidatePolicyError,
     VerifyEmailError,
     VerifyError,
     ViewApiKeyError,
     ViewError,
     ViewMfaError,
+    ViewPolicyError,
 }
 
 /// Errors of use cases that may ask for another proof.
@@ -209,6 +222,16 @@ impl From<ChangePasswordError> for Problem {
             return Self::new(Class::Invalid, "invalid_password").errors(vec![error]);
         }
         problem(error.class(), error.code(), error.to_string(), error.port())
+    }
+}
+
+impl From<ApprovalsError> for Problem {
+    fn from(error: ApprovalsError) -> Self {
+        match error {
+            ApprovalsError::Analysis(error) => error.into(),
+            ApprovalsError::Load(error) => Self::internal(error),
+            error => problem(error.class(), error.code(), error.to_string(), error.port()),
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use vutf_server::http::route::{Access, Endpoint, Method};
 use vutf_testkit::client::{Answer, ApiClient, Person};
 
 use super::{
-    AGENT, UNKNOWN, key_scenes, log_scenes, mail_scenes, mfa_scenes, passkey_scenes, people_scenes,
+    AGENT, UNKNOWN, authz_scenes, key_scenes, log_scenes, mail_scenes, mfa_scenes, passkey_scenes,
+    people_scenes,
     stage::{Browser, Caller, Stage},
 };
 
@@ -187,12 +188,28 @@ pub(super) async fn wish(stage: &mut Stage, endpoint: &Endpoint, status: u16) ->
 /// Who does it, unless a scene says otherwise, is the administrator.
 async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
     let what = (endpoint.method.as_str(), endpoint.path);
+    if status == 202
+        && let Some(wish) = authz_scenes::two_persons(stage, what).await
+    {
+        return wish.by(&stage.admin);
+    }
     let wish = match what.1 {
         path if path.starts_with("/api/v1/auth/passkey") || path == "/api/v1/auth/step-up/passkey" => {
             return passkey_scenes::auth(stage, what, status).await;
         }
         path if path.starts_with("/api/v1/me/mfa/passkeys") => {
             return passkey_scenes::own(stage, what, status).await;
+        }
+        "/api/v1/auth/break-glass" => return authz_scenes::break_glass(stage, what, status),
+        "/api/v1/authz/explain" => return authz_scenes::explain(stage, what, status),
+        path if path.starts_with("/api/v1/policies") => {
+            return authz_scenes::policies(stage, what, status).await;
+        }
+        path if path.starts_with("/api/v1/approvals") => {
+            return match what.0 {
+                "GET" => Wish::to(what.1).by(&stage.admin),
+                _ => authz_scenes::approvals(stage, what, status).await,
+            };
         }
         path if path.starts_with("/api/v1/auth/") => return auth(stage, what, status).await,
         path if path.starts_with("/api/v1/me/mfa") => return mfa_scenes::own(stage, what, status).await,

@@ -9,8 +9,8 @@ use vutf_testkit::{
 };
 
 use super::{
-    AGENT, Log, REFUSED_ELSEWHERE, Step, TOO_MANY, UNKNOWN, What, audited, log_scenes, scenes, scenes::Wish,
-    take,
+    AGENT, DONE_ELSEWHERE, Log, REFUSED_ELSEWHERE, Step, TOO_MANY, UNKNOWN, What, audited, log_scenes,
+    scenes, scenes::Wish, take,
 };
 use crate::e2e::world::{Admin, World, sequenced};
 
@@ -68,6 +68,7 @@ impl Stage {
             .with("VUTF__IDENTITY__LINKS__PAUSE", "0s")
             .with("VUTF__IDENTITY__SESSIONS__MAX_PER_USER", "100")
             .with("VUTF__KEYS__RELOAD_INTERVAL", "1s")
+            .with("VUTF__AUTHORIZATION__TWO_PERSON", "on")
             .with("VUTF__AUDIT__RETENTION__ENABLED", "true")
             .with("VUTF__AUDIT__ANALYSIS_INTERVAL", "20ms");
         let builder = world.server();
@@ -145,6 +146,12 @@ impl Stage {
     pub(super) fn next_id(&mut self) -> String {
         format!("walk-{}", self.next())
     }
+    /// What a command beside the service answers.
+    pub(super) fn command(&self, arguments: &[&str]) -> Value {
+        let done = self.site.builder.command(arguments).unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice(&done.stdout).unwrap()
+    }
     pub(super) fn next(&mut self) -> u32 {
         self.count += 1;
         self.count
@@ -175,7 +182,7 @@ impl Stage {
         }
     }
 
-    async fn made(&self, name: &str, roles: &[&str]) -> Caller {
+    pub(super) async fn made(&self, name: &str, roles: &[&str]) -> Caller {
         let person = Person::new(name);
         let body = json!({
             "username": person.username, "email": person.email, "password": person.password, "roles": roles,
@@ -305,7 +312,7 @@ impl Stage {
     }
 
     pub(super) fn remember(&mut self, endpoint: &Endpoint, answer: &Answer) {
-        if endpoint.path.ends_with("/approve") && answer.status == 200 {
+        if endpoint.path == "/api/v1/keys/requests/{id}/approve" && answer.status == 200 {
             self.approved = self.asked.clone();
         }
     }
@@ -352,11 +359,16 @@ impl Stage {
         (steps, log)
     }
 
-    /// The same service without mail: what cannot be done there.
+    /// The same service without mail, where one person is enough: what cannot be done there, and what can.
     async fn silent(&mut self, open: &ServerBuilder, problems: &mut Vec<String>) -> Vec<Step> {
-        self.site.builder = open.clone().env("VUTF__MAIL__DELIVERY", "off");
+        let builder = open.clone().env("VUTF__MAIL__DELIVERY", "off");
+        self.site.builder = builder.env("VUTF__AUTHORIZATION__TWO_PERSON", "off");
         self.restart();
         let mut steps = Vec::new();
+        for endpoint in audited().filter(|endpoint| endpoint.path == DONE_ELSEWHERE) {
+            let wish = scenes::wish(self, endpoint, 200).await;
+            take(self, endpoint, &wish, 200, &mut steps, problems).await;
+        }
         let in_need = |endpoint: &&Endpoint| {
             REFUSED_ELSEWHERE.contains(&endpoint.path) && !endpoint.path.ends_with("/register")
         };

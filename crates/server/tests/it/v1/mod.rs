@@ -1,5 +1,6 @@
 //! Routes under `/api/v1`, laid out as the URL.
 
+mod approvals;
 mod audit;
 mod crypto;
 mod keys;

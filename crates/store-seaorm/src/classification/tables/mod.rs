@@ -1,6 +1,7 @@
 //! Every table of the schema, by what it belongs to.
 
 mod audit;
+mod authorization;
 mod identity;
 mod keys;
 
@@ -8,7 +9,12 @@ use super::ColumnClasses;
 
 /// Every table and its columns.
 pub fn tables() -> impl Iterator<Item = &'static (&'static str, ColumnClasses)> {
-    [identity::TABLES, audit::TABLES, keys::TABLES]
-        .into_iter()
-        .flatten()
+    [
+        identity::TABLES,
+        authorization::TABLES,
+        audit::TABLES,
+        keys::TABLES,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -19,6 +19,7 @@ macro_rules! once {
 }
 
 mod api_keys;
+mod authorization;
 mod housekeeping;
 mod mail;
 mod mfa;
@@ -60,6 +61,7 @@ pub async fn identity_contract(store: Arc<dyn IdentityStore>) {
     passkeys::contract(&store, &mut factory).await;
     api_keys::contract(&store, &mut factory).await;
     roles::contract(&store, &mut factory).await;
+    authorization::contract(&store, &mut factory).await;
     tenants::contract(&store, &mut factory).await;
     races::contract(&store, &mut factory).await;
     people::contract(&store, &mut factory).await;

@@ -63,6 +63,15 @@ async fn only_active_users_count_as_holders(store: &Store, factory: &mut Factory
     assert_eq!(holders().await, 2);
     once!(store, roles.assign(HOME, people[0].id, &[], None, now)).unwrap();
     assert_eq!(holders().await, 1);
+    let listed = async |limit| once!(store, roles.list_holders(HOME, "counted", limit)).unwrap();
+    assert_eq!(listed(9).await, [people[1].id]);
+    once!(store, roles.assign(HOME, people[0].id, &role, None, now)).unwrap();
+    let mut both = [people[0].id, people[1].id];
+    both.sort_unstable();
+    assert_eq!(
+        (listed(9).await, listed(1).await),
+        (both.to_vec(), both[..1].to_vec())
+    );
     assert_eq!(once!(store, roles.holders(HOME, "count")).unwrap(), 0);
 }
 

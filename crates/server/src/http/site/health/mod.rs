@@ -103,7 +103,7 @@ pub(crate) async fn public(state: &AppState, request: &HttpRequest) -> HttpRespo
     } else {
         None
     };
-    let operator = caller.is_some_and(|ctx| ctx.grants.allow(&permission::OPERATIONS_READ));
+    let operator = caller.is_some_and(|ctx| ctx.may(&permission::OPERATIONS_READ));
     readiness(state, operator).await
 }
 

@@ -1,5 +1,6 @@
 //! Registration, sign-in, tokens.
 
+pub(crate) mod break_glass;
 pub(crate) mod csrf;
 pub(crate) mod email;
 pub(crate) mod login;

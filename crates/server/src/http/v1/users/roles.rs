@@ -1,12 +1,10 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use vutf_app::approvals::Change;
 use vutf_identity::{
     action,
-    role::{
-        assign::{AssignRoles, assign},
-        permission,
-    },
+    role::{assign::AssignRoles, permission},
 };
 use vutf_kernel::UserId;
 
@@ -16,6 +14,7 @@ use crate::http::{
     request::{Caller, Id, IfMatch, Json},
     route::{Access, Doc, Endpoint, Method, RateClass},
     state::AppState,
+    v1::approvals::{RequestBody, pending},
 };
 
 pub(crate) const ENDPOINT: Endpoint = Endpoint {
@@ -24,12 +23,16 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Permission(permission::ROLES_ASSIGN),
     action: action::ROLE_ASSIGN,
     rate: RateClass::Admin,
-    doc: Doc::new("users", "Replace a user's roles; never beyond one's own rights")
-        .takes::<RolesRequest>()
-        .answers::<UserBody>(200)
-        .tagged()
-        .conditional()
-        .refuses(&[409]),
+    doc: Doc::new(
+        "users",
+        "Replace a user's roles, never beyond one's own rights; what takes two persons is asked for",
+    )
+    .takes::<RolesRequest>()
+    .answers::<UserBody>(200)
+    .or_answers::<RequestBody>(202)
+    .tagged()
+    .conditional()
+    .refuses(&[409]),
 };
 
 /// All roles that the user is to have.
@@ -53,5 +56,9 @@ pub(crate) async fn handle(
         expected_version: version.0,
         roles: body.0.roles,
     };
-    Ok(profile(assign(&caller, &state.identity, command).await?))
+    let done = state.approvals().assign(&caller, command).await?;
+    Ok(match done {
+        Change::Done(done) => profile(done),
+        Change::Pending(request) => pending(*request, state.identity.ambient.now()),
+    })
 }

@@ -1,7 +1,8 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use vutf_audit::analysis::{action::RULE_SILENCE, rules};
+use vutf_app::approvals::Change;
+use vutf_audit::analysis::action::RULE_SILENCE;
 use vutf_identity::role::permission;
 use vutf_kernel::Timestamp;
 
@@ -11,6 +12,7 @@ use crate::http::{
     request::{Caller, Json, OfRule},
     route::{Access, Doc, Endpoint, Method, RateClass},
     state::AppState,
+    v1::approvals::{RequestBody, pending},
 };
 
 pub(crate) const ENDPOINT: Endpoint = Endpoint {
@@ -25,6 +27,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     )
     .takes::<SilenceRequest>()
     .answers::<RuleBody>(200)
+    .or_answers::<RequestBody>(202)
     .tagged()
     .refuses(&[404, 409]),
 };
@@ -48,6 +51,12 @@ pub(crate) async fn handle(
     body: Json<SilenceRequest>,
 ) -> Result<HttpResponse, Problem> {
     let SilenceRequest { until, reason } = body.0;
-    let view = rules::silence(&caller, state.analysis(), &rule.0, until, &reason).await?;
-    Ok(shown(&view))
+    let approvals = state.approvals();
+    let done = approvals
+        .silence_rule(&caller, state.analysis(), &rule.0, until, &reason)
+        .await?;
+    Ok(match done {
+        Change::Done(view) => shown(&view),
+        Change::Pending(request) => pending(*request, state.identity.ambient.now()),
+    })
 }

@@ -3,10 +3,8 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use vutf_audit::analysis::{
-    action::RULE_UPDATE,
-    rules::{self, RuleChange},
-};
+use vutf_app::approvals::Change;
+use vutf_audit::analysis::{action::RULE_UPDATE, rules::RuleChange};
 use vutf_identity::role::permission;
 
 use super::{RuleBody, shown};
@@ -15,6 +13,7 @@ use crate::http::{
     request::{Caller, IfMatch, Json, OfRule},
     route::{Access, Doc, Endpoint, Method, RateClass},
     state::AppState,
+    v1::approvals::{RequestBody, pending},
 };
 
 pub(crate) const ENDPOINT: Endpoint = Endpoint {
@@ -26,6 +25,7 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     doc: Doc::new("audit", "Switch a detection rule, or tune it within its bounds")
         .takes::<UpdateRuleRequest>()
         .answers::<RuleBody>(200)
+        .or_answers::<RequestBody>(202)
         .tagged()
         .conditional()
         .refuses(&[404, 409]),
@@ -56,7 +56,12 @@ pub(crate) async fn handle(
         enabled: body.0.enabled,
         parameters: body.0.parameters,
     };
-    Ok(shown(
-        &rules::update(&caller, state.analysis(), &rule.0, change).await?,
-    ))
+    let approvals = state.approvals();
+    let done = approvals
+        .change_rule(&caller, state.analysis(), &rule.0, change)
+        .await?;
+    Ok(match done {
+        Change::Done(view) => shown(&view),
+        Change::Pending(request) => pending(*request, state.identity.ambient.now()),
+    })
 }

@@ -1,0 +1,3 @@
+//! Why somebody may do something, or may not.
+
+pub(crate) mod explain;
