@@ -13,6 +13,7 @@ use vutf_identity::{
         view::{ViewApiKey, view as view_key},
     },
     bootstrap::{Bootstrap, CreateAdmin, bootstrap, create_admin},
+    break_glass::{self, open::BreakGlass, seal::Seal},
     erasure_request::{ask::ask, cancel::cancel, view::view as view_erasure},
     housekeeping::{Sweep, sweep},
     invitation::{
@@ -35,12 +36,18 @@ use vutf_identity::{
         remove::RemovePasskey,
         rename::RenamePasskey,
     },
+    policy::{
+        self, PolicyName, Rule,
+        explain::{Circumstances, Explain},
+        put::PutPolicy,
+        remove::RemovePolicy,
+    },
     presence::sweep::sweep_idle,
     records_refusal,
     repo::UserFilter,
     role::{
         assign::{AssignRoles, assign},
-        list,
+        list, permission,
     },
     session::{
         self, SessionKind,
@@ -82,7 +89,8 @@ use vutf_identity::{
     },
 };
 use vutf_kernel::{
-    Actor, ApiKeyId, Ctx, FactorId, InvitationId, MailId, Origin, Outcome, PageRequest, SessionId, UserId,
+    Actor, ApiKeyId, Ctx, FactorId, InvitationId, MailId, Origin, Outcome, PageRequest, PolicyId, SessionId,
+    UserId,
 };
 
 use super::support::{World, anonymous, email, request, secret, username};
@@ -216,6 +224,7 @@ async fn every_use_case_records_that_it_refused() {
         people(&mut all, caller).await;
     }
     links(&mut all, &nobody).await;
+    authorization(&mut all, &ctx, &nobody).await;
     let known = action::ALL.iter().map(|action| action.name);
     let missing: Vec<_> = known.filter(|name| !all.seen.contains(name)).collect();
     assert_eq!(
@@ -234,6 +243,53 @@ async fn every_use_case_records_that_it_refused() {
         ],
         "they refuse nobody, or have a test of their own"
     );
+}
+
+/// Policies, and the account for emergencies.
+async fn authorization(all: &mut Refused, ctx: &Ctx, nobody: &Ctx) {
+    let id = all.world.id.clone();
+    let policy_id = PolicyId::from_uuid(uuid::Uuid::from_u128(9));
+    let rule = || Rule::parse(r#"{"effect": "forbid", "permissions": ["keys:*"]}"#).unwrap();
+    let put = PutPolicy {
+        policy_id,
+        expected_version: None,
+        name: PolicyName::parse("nobody").unwrap(),
+        rule: rule(),
+    };
+    let remove = RemovePolicy {
+        policy_id,
+        expected_version: None,
+    };
+    refused!(all, POLICY_LIST, policy::list::list(ctx, &id));
+    refused!(all, POLICY_READ, policy::view::view(ctx, &id, policy_id));
+    refused!(all, POLICY_PUT, policy::put::put(ctx, &id, put));
+    refused!(all, POLICY_DELETE, policy::remove::remove(ctx, &id, remove));
+    refused!(all, POLICY_VALIDATE, policy::validate::validate(ctx, &id, rule()));
+    let why = Explain {
+        subject: Some(UserId::from_uuid(uuid::Uuid::from_u128(10))),
+        permission: permission::KEYS_READ,
+        resource_kind: None,
+        resource_id: None,
+        circumstances: Circumstances::default(),
+    };
+    for caller in [ctx, nobody] {
+        let why = why.clone();
+        refused!(
+            all,
+            AUTHORIZATION_EXPLAIN,
+            policy::explain::explain(caller, &id, why)
+        );
+    }
+    let seal = Seal {
+        username: username("glass"),
+    };
+    refused!(all, BREAK_GLASS_SEAL, break_glass::seal::seal(ctx, &id, seal));
+    let wrong = BreakGlass {
+        username: secret("glass"),
+        secret: secret("wrong"),
+        reason: "a drill".to_owned(),
+    };
+    refused!(all, BREAK_GLASS_OPEN, break_glass::open::open(nobody, &id, wrong));
 }
 
 /// What is done by mail or by a mailed link.

@@ -23,7 +23,7 @@ use vutf_identity::{
     session::{AuthenticateError, authenticate, authenticate_cookie, place},
     token::TokenError,
 };
-use vutf_kernel::{Actor, Class, Ctx, Decision, OrganizationId, Receipt, Secret};
+use vutf_kernel::{Actor, Bounds, Class, Ctx, Decision, OrganizationId, Receipt, Secret};
 
 use super::{
     audit, cookies, csrf,
@@ -177,6 +177,13 @@ fn about(endpoint: &Endpoint, request: &HttpRequest, signed: Signed) -> Signed {
     if signed.ctx.bounds.is_empty() {
         return signed;
     }
+    if endpoint.leads_back() {
+        let ctx = Ctx {
+            bounds: Bounds::default(),
+            ..signed.ctx
+        };
+        return Signed { ctx, ..signed };
+    }
     let id = request
         .match_info()
         .get("id")
@@ -208,7 +215,7 @@ fn permitted(endpoint: &Endpoint, signed: &Signed) -> Result<(), Problem> {
     }
     let decided = match &endpoint.access {
         Access::Permission(needed) => ctx.decide(needed),
-        Access::Session if !endpoint.leads_back() => ctx.decide_granted(&SELF_MANAGE),
+        Access::Session if !endpoint.tells_why() => ctx.decide_granted(&SELF_MANAGE),
         Access::Anonymous | Access::Session => Decision::Allowed,
     };
     match decided {

@@ -252,9 +252,12 @@ impl Endpoint {
     }
     /// Whether it is a way by which somebody meets what a policy asks for, or leaves: no policy bars it.
     pub fn leads_back(&self) -> bool {
-        self.path.starts_with("/api/v1/auth/")
-            || self.path.starts_with("/api/v1/me/mfa")
-            || self.path == "/api/v1/authz/explain"
+        self.access == Access::Session
+            && (self.path.starts_with("/api/v1/auth/") || self.path.starts_with("/api/v1/me/mfa"))
+    }
+    /// Whether it tells why somebody is barred: to ask about oneself needs no right.
+    pub fn tells_why(&self) -> bool {
+        self.path == "/api/v1/authz/explain"
     }
     /// Whether it takes an id from its path.
     pub fn takes_id(&self) -> bool {

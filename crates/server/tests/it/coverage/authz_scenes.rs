@@ -92,8 +92,26 @@ pub(super) async fn approvals(stage: &mut Stage, what: (&str, &str), status: u16
     Wish::to(what.1.replace("{id}", &request)).by(&by)
 }
 
-/// An auditor's request to silence a rule.
+/// An auditor's request to silence a rule; one that a scene before has left is as good.
 async fn silence(stage: &mut Stage) -> String {
+    let list = stage
+        .site
+        .api
+        .get("/api/v1/approvals")
+        .bearer(&stage.admin.tokens.access);
+    let list = list.expect(200).await.unwrap().json().unwrap();
+    let mut open = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|request| request["state"] == "open");
+    let is_this = |request: &&Value| {
+        let proposal = request["proposal"].as_str().unwrap();
+        proposal.starts_with("audit.rule.silence:mass-read")
+    };
+    if let Some(left) = open.find(is_this) {
+        return left["id"].as_str().unwrap().to_owned();
+    }
     let auditor = {
         let name = format!("auditor{}", stage.next());
         stage.made(&name, &["auditor"]).await
