@@ -476,14 +476,14 @@ pub fn api_key_list() -> String {
 
 /// Which role may call which route: `yes`, `own` (what belongs to the caller), or `-`.
 pub fn role_matrix() -> String {
-    let mut text = format!("{:7}{:42}{:11}", "method", "path", "anonymous");
+    let mut text = format!("{:7}{:48}{:11}", "method", "path", "anonymous");
     for role in BUILT_IN {
         let _written = write!(text, "{:15}", role.name);
     }
     text = text.trim_end().to_owned();
     text.push('\n');
     for Route { endpoint, .. } in ROUTES {
-        let mut line = format!("{:7}{:42}", endpoint.method.as_str(), endpoint.path);
+        let mut line = format!("{:7}{:48}", endpoint.method.as_str(), endpoint.path);
         let anonymous = if endpoint.access == Access::Anonymous {
             "yes"
         } else {

@@ -85,7 +85,7 @@ impl Site {
             kept: Kept::default(),
         }
     }
-    fn erasure(&self) -> Erasure<'_> {
+    pub(crate) fn erasure(&self) -> Erasure<'_> {
         Erasure {
             units: &self.store,
             identity: &self.identity,
@@ -130,6 +130,7 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
     assigned.unwrap();
     crate::dba_mfa::credentials(&mut *unit, factory, &user).await;
     crate::dba_mail::mailed(&mut *unit, factory, &user).await;
+    crate::dba_people::asked(&mut *unit, factory, &user).await;
     unit.log().append(event.clone()).await.unwrap();
     unit.commit().await.unwrap();
     Person { user, session, event }
@@ -335,6 +336,8 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
             ("account_links", 1),
             ("api_keys", 1),
             ("backup_codes", 10),
+            ("consents", 1),
+            ("erasure_requests", 1),
             ("login_guards", 0),
             ("mail_outbox", 1),
             ("mfa_challenges", 1),

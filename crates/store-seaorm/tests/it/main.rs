@@ -37,6 +37,7 @@ mod dba_api_keys;
 mod dba_keys;
 mod dba_mail;
 mod dba_mfa;
+mod dba_people;
 mod drill_tamper;
 mod erasure;
 mod group;
