@@ -108,6 +108,7 @@ async fn account(work: &mut Work<'_, Seal>) -> Result<User, SealError> {
     let account = NewAccount {
         kind: UserKind::Service,
         phc: None,
+        must_change: false,
         email: Email::from_store(address),
         username,
         display_name: None,
