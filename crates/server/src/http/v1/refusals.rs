@@ -141,8 +141,6 @@ refusals! {
     RegisterError,
     RenamePasskeyError,
     PutPolicyError,
-    RefreshError,
-    RegisterError,
     RemovePolicyError,
     ResetPasswordError,
     RestoreError,
