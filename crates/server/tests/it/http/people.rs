@@ -18,7 +18,7 @@ impl World {
         assert_eq!(made.status, 201, "{}", made.json());
         made.json()["id"].as_str().unwrap().to_owned()
     }
-    async fn sign_in_with(&self, body: &Value) -> Answer {
+    async fn sign_in_by_body(&self, body: &Value) -> Answer {
         self.send(post("/api/v1/auth/login", body)).await
     }
 }
@@ -33,7 +33,7 @@ async fn a_password_that_is_due_is_changed_before_anything_else() {
     assert_eq!(done.status, 200, "{}", done.json());
 
     let body = json!({"username": "grace", "password": PASSWORD});
-    let signed_in = world.sign_in_with(&body).await.json();
+    let signed_in = world.sign_in_by_body(&body).await.json();
     assert_eq!(signed_in["password_change_required"], true);
     let token = signed_in["access_token"].as_str().unwrap();
     for request in [
@@ -56,7 +56,7 @@ async fn a_password_that_is_due_is_changed_before_anything_else() {
     assert_eq!(world.send(bearer(get("/api/v1/me"), token)).await.status, 200);
     let body = json!({"username": "grace", "password": NEW});
     assert_eq!(
-        world.sign_in_with(&body).await.json()["password_change_required"],
+        world.sign_in_by_body(&body).await.json()["password_change_required"],
         false
     );
 }
@@ -82,14 +82,14 @@ async fn the_notice_is_shown_and_agreed_to() {
         json!({"text": "For work alone.", "version": "2", "required": true})
     );
     let without = json!({"username": "grace", "password": PASSWORD});
-    let refused = world.sign_in_with(&without).await;
+    let refused = world.sign_in_by_body(&without).await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
         (403, "VUTF_SYSTEM_USE_NOT_ACCEPTED")
     );
     assert_eq!(refused.json()["detail"], "version 2: For work alone.");
     let with = json!({"username": "grace", "password": PASSWORD, "accept_system_use": "2"});
-    assert_eq!(world.sign_in_with(&with).await.status, 200);
+    assert_eq!(world.sign_in_by_body(&with).await.status, 200);
 }
 
 #[actix_web::test]
