@@ -138,7 +138,7 @@ async fn accounts_that_nobody_uses_are_told_and_then_switched_off() {
         let swept = sweep_idle(&service(), &world.id).await.unwrap();
         (swept.warned, swept.disabled)
     };
-    world.pass(DAY * 76 - Duration::from_secs(1));
+    world.pass(DAY * 75 + Duration::from_secs(24 * 60 * 60 - 1));
     assert_eq!(swept().await, (0, 0));
     world.pass(Duration::from_secs(1));
     // All three; the last super administrator is told, too.
@@ -236,10 +236,8 @@ async fn an_erasure_is_asked_for_with_a_fresh_proof_and_can_be_taken_back() {
 
     assert_eq!(due(&service(), &world.id, 10).await.unwrap(), []);
     world.pass(DAY * 7);
-    assert_eq!(
-        due(&service(), &world.id, 10).await.unwrap(),
-        [asked.request.clone()]
-    );
+    let found = due(&service(), &world.id, 10).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&asked.request));
     let until = world.now().plus(DAY);
     postpone(&service(), &world.id, asked.request.clone(), until, "legal_hold")
         .await

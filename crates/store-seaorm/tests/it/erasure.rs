@@ -577,11 +577,8 @@ async fn a_key_that_was_put_back_by_hand_is_not_used(world: World) {
     let parts = world.store.private_parts(HOME, gone.event.id).await;
     let lost = parts.unwrap_err().chain();
     assert!(lost.contains("is not in the registry"), "{lost}");
-    world
-        .sql(&format!(
-            "INSERT INTO crypto_keys SELECT * FROM kept WHERE subject_id = {id}"
-        ))
-        .await;
+    let back = format!("INSERT INTO crypto_keys SELECT * FROM kept WHERE subject_id = {id}");
+    world.sql(&back).await;
     is_erased(&world, gone.event.id).await;
     // Neither the look for a proof nor something new about them makes the ring remember the key.
     let page = certified(&world.store, &world.store, &world.keyring, None, &|_, _| false);

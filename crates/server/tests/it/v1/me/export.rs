@@ -25,10 +25,13 @@ fn canonical(value: &Value) -> Canonical<'_> {
 
 fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest as _, Sha256};
+    use std::fmt::Write as _;
     Sha256::digest(bytes)
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(String::new(), |mut text, byte| {
+            let _written = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 async fn exported(api: &ApiClient, tokens: &Tokens) -> Value {
