@@ -125,7 +125,7 @@ async fn no_policy_bars_the_ways_by_which_one_meets_it() {
     let refused = call(&app, bearer(get("/api/v1/me"), &plain)).await;
     assert_eq!(refused.code(), "VUTF_FORBIDDEN_BY_POLICY");
     let enrol = call(&app, bearer(post("/api/v1/me/mfa/totp", &json!({})), &plain)).await;
-    assert_eq!(enrol.status, 200, "{}", enrol.json());
+    assert_eq!(enrol.status, 201, "{}", enrol.json());
     let why = json!({"permission": "self:manage"});
     let why = call(&app, bearer(post("/api/v1/authz/explain", &why), &plain)).await;
     assert_eq!((why.status, &why.json()["decision"]), (200, &json!("deny")));
