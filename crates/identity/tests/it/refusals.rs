@@ -236,6 +236,7 @@ async fn every_use_case_records_that_it_refused() {
             action::LINK_ISSUE.name,
             action::PASSWORD_REHASH.name,
             action::PASSWORD_ASSESS.name,
+            action::PASSWORD_BREACH_LOOKUP.name,
             action::SESSION_REFRESH_REUSE.name,
             action::SESSION_MOVED.name,
             action::SESSION_END.name,

@@ -66,6 +66,8 @@ pub(super) const COVERAGE: &[(&str, Coverage)] = &[
     ),
     ("backup_codes", whole("user_id", "created_at")),
     ("mfa_challenges", whole("user_id", "created_at")),
+    ("passkeys", whole("user_id", "id")),
+    ("passkey_challenges", whole("user_id", "created_at")),
     ("api_keys", whole("user_id", "id")),
     ("account_links", whole("user_id", "id")),
     (
@@ -94,6 +96,20 @@ pub(super) const COVERAGE: &[(&str, Coverage)] = &[
     ("consents", whole("user_id", "accepted_at")),
     ("erasure_requests", whole("user_id", "requested_at")),
     ("audit_subject_ref", whole("subject_id", "event_id")),
+    (
+        "policies",
+        left_out(
+            "an organization's rules; who wrote one is a line of the audit log",
+            &[],
+        ),
+    ),
+    (
+        "break_glass",
+        left_out(
+            "an account for emergencies, which is nobody's: who sealed and who opened it are lines of the audit log",
+            &[],
+        ),
+    ),
     (
         "organizations",
         left_out(

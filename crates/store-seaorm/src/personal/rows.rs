@@ -134,14 +134,29 @@ fn raw_cell(row: &QueryResult, name: &str, class: ColumnClass) -> Result<Option<
         ColumnClass::Time => ready(number(row, name)?.map(|at| Cell::Time(Timestamp::from_micros(at)))),
         ColumnClass::Count => ready(number(row, name)?.map(Cell::Number)),
         ColumnClass::Id | ColumnClass::Pseudonym if !TEXT_IDS.contains(&name) => {
-            let id: Option<Uuid> = row.try_get("", name)?;
+            let Ok(id) = row.try_get::<Option<Uuid>>("", name) else {
+                let bytes: Option<Vec<u8>> = row.try_get("", name)?;
+                return ready(bytes.map(|bytes| Cell::Word(hex(&bytes))));
+            };
             ready(id.map(|id| Cell::Word(id.to_string())))
         }
         _ => {
-            let text: Option<String> = row.try_get("", name)?;
+            let Ok(text) = row.try_get::<Option<String>>("", name) else {
+                let holds: Option<bool> = row.try_get("", name)?;
+                return ready(holds.map(|holds| Cell::Word(holds.to_string())));
+            };
             ready(text.map(Cell::Word))
         }
     }
+}
+
+/// What an authenticator made up is bytes, and not of the length of an id.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Small numbers are of a smaller type in some columns.
