@@ -26,7 +26,7 @@ mod load;
 mod mail;
 mod mfa;
 mod needles;
-mod passkeys;
+pub(crate) mod passkeys;
 #[cfg(feature = "vault-transit")]
 mod providers;
 mod races;

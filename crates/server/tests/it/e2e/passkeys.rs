@@ -25,7 +25,7 @@ async fn asked(api: &ApiClient, path: &str, tokens: Option<&Tokens>) -> Value {
     call.expect(200).await.unwrap().json().unwrap()["public_key"].clone()
 }
 
-async fn registered(api: &ApiClient, tokens: &Tokens) -> SoftPasskey {
+pub(crate) async fn registered(api: &ApiClient, tokens: &Tokens) -> SoftPasskey {
     let options = asked(api, "/api/v1/me/mfa/passkeys/register/begin", Some(tokens)).await;
     let (passkey, credential) = SoftPasskey::create(PAGE, &options).unwrap();
     let body = json!({"name": "phone", "credential": credential});

@@ -5,7 +5,10 @@ use vutf_app::statement::{Subject, read};
 use vutf_audit::{canonical::Value as Canonical, tlog::VerifierKey};
 use vutf_testkit::client::{ApiClient, Person, Tokens};
 
-use crate::e2e::world::{Admin, World, signed_in};
+use crate::e2e::{
+    passkeys::registered,
+    world::{Admin, World, signed_in},
+};
 
 /// As RFC 8785 has it, for what an export holds: text and whole numbers.
 fn canonical(value: &Value) -> Canonical<'_> {
@@ -69,6 +72,8 @@ async fn an_export_is_whole(world: World) {
         .bearer(&admin.tokens.access);
     seen.expect(200).await.unwrap();
 
+    registered(&api, &tokens).await;
+
     let export = exported(&api, &tokens).await;
     let parts = &export["parts"];
     assert_eq!(parts["users"][0]["username_ct"], person.username.as_str());
@@ -77,6 +82,13 @@ async fn an_export_is_whole(world: World) {
     assert_eq!(parts["api_keys"][0]["name_ct"], "nightly export");
     assert_eq!(parts["api_keys"][0]["networks_ct"], "192.0.2.0/24");
     assert_eq!(parts["user_roles"][0]["role"], "user");
+    let passkey = &parts["passkeys"][0];
+    assert_eq!(passkey["name_ct"], "phone");
+    assert!(["true", "false"].contains(&passkey["backup_eligible"].as_str().unwrap()));
+    assert!(
+        !passkey["credential_id"].as_str().unwrap().is_empty(),
+        "{passkey}"
+    );
     assert!(
         parts["audit_subject_ref"].as_array().unwrap().len() >= 3,
         "{parts}"
