@@ -100,6 +100,7 @@ pub(super) const DOMAIN_EXTERNAL: &[&str] = &[
     "scrypt",
     "serde",
     "serde_json",
+    "sha1",
     "sha2",
     "subtle",
     "thiserror",

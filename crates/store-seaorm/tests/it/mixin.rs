@@ -3,7 +3,7 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 35] = [
+const WITHOUT_MIXIN: [&str; 38] = [
     "account_links",
     "approvals",
     "audit_alerts",
@@ -26,7 +26,10 @@ const WITHOUT_MIXIN: [&str; 35] = [
     "audit_subject_ref",
     "backup_codes",
     "bootstrap_tokens",
+    "break_glass",
+    "consents",
     "crypto_keys",
+    "erasure_requests",
     "erasures",
     "invitations",
     "key_transitions",

@@ -16,6 +16,8 @@ on_both!(
 
 /// So many rows may be sorted: those of a page of each of some actions, or of somebody who has done little.
 const FEW: u64 = 2_500;
+/// The events of the fixture are thousands of pages; what a world writes at its start, in the month of today, is a few.
+const A_FEW_PAGES: f64 = 25.0;
 const DAY: Duration = Duration::from_hours(24);
 /// The first event; one follows each second.
 const START: i64 = 1_795_255_200;
@@ -133,6 +135,16 @@ async fn every_filter_is_led_by_an_index_in_the_order_of_the_answer(world: World
     }
 }
 
+/// What PostgreSQL expects a step to cost: one is the reading of a page.
+fn cost(step: &str) -> f64 {
+    let most = step
+        .split("(cost=")
+        .nth(1)
+        .and_then(|rest| rest.split("..").nth(1));
+    let most = most.and_then(|rest| rest.split(' ').next());
+    most.unwrap().parse().unwrap()
+}
+
 #[track_caller]
 fn is_along_an_index(plan: &[String], what: &str) {
     // Only what the statement itself has chosen, a page for each action, is read as a whole.
@@ -150,11 +162,8 @@ fn is_along_an_index(plan: &[String], what: &str) {
     };
     let merges = plan.iter().any(|step| step.contains("UNION ALL"));
     for step in plan {
-        // A month that has no page yet costs nothing to read whole.
-        assert!(
-            !step.contains("Seq Scan") || step.contains("(cost=0.00..0.00 "),
-            "{what}"
-        );
+        // A month that has a page or none costs nothing to read whole.
+        assert!(!step.contains("Seq Scan") || cost(step) < A_FEW_PAGES, "{what}");
         assert!(!step.starts_with("SCAN ") || derived(step), "{what}");
         assert!(!step.contains("TEMP B-TREE") || merges, "{what}");
         let node = step.trim_start().trim_start_matches("-> ").trim_start();
