@@ -35,7 +35,13 @@ pub(super) fn command(sources: &Sources) -> Result<Config, Failure> {
 pub(super) async fn service(sources: &Sources) -> Result<Service, Failure> {
     let config = command(sources)?;
     database::must_exist(&config)?;
-    Ok(Service::assemble(Arc::new(config), Ambient::system(), Schema::Require).await?)
+    // Boxed here, so that no command carries all of it.
+    let assembled = Box::pin(Service::assemble(
+        Arc::new(config),
+        Ambient::system(),
+        Schema::Require,
+    ));
+    Ok(assembled.await?)
 }
 
 /// The context of the person at the command line.

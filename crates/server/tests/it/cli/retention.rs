@@ -37,9 +37,12 @@ async fn service(site: &Site, days: u64) -> Service {
     .unwrap();
     let then = SystemClock.now().minus(Duration::from_hours(24 * days));
     let ambient = Ambient::new(Arc::new(At(then)), Arc::new(|| Box::new(OsEntropy)));
-    Service::assemble(Arc::new(loaded.config), ambient, Schema::Require)
-        .await
-        .unwrap()
+    let assembled = Box::pin(Service::assemble(
+        Arc::new(loaded.config),
+        ambient,
+        Schema::Require,
+    ));
+    assembled.await.unwrap()
 }
 
 /// Gives all events their places.

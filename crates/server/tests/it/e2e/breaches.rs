@@ -20,7 +20,7 @@ fn corpus(requests: usize) -> (String, Arc<Mutex<Vec<String>>>, thread::JoinHand
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/range", listener.local_addr().unwrap());
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-    let heard = Arc::clone(&seen);
+    let requests_seen = Arc::clone(&seen);
     let answering = thread::spawn(move || {
         for _ in 0..requests {
             let (stream, _) = listener.accept().unwrap();
@@ -31,11 +31,13 @@ fn corpus(requests: usize) -> (String, Arc<Mutex<Vec<String>>>, thread::JoinHand
             }
             let asked = head.split(' ').nth(1).unwrap().rsplit('/').next().unwrap();
             let (prefix, suffix) = DIGITS.split_at(5);
-            let mut body = "0018A45C4D1DEF81644B54AB7F969B88D65:0\r\n".to_owned();
-            if asked == prefix {
-                body.push_str(&format!("{suffix}:42\r\n"));
-            }
-            heard.lock().unwrap().push(head);
+            let found = if asked == prefix {
+                format!("{suffix}:42\r\n")
+            } else {
+                String::new()
+            };
+            let body = format!("0018A45C4D1DEF81644B54AB7F969B88D65:0\r\n{found}");
+            requests_seen.lock().unwrap().push(head);
             let mut stream = stream;
             write!(
                 stream,
