@@ -121,7 +121,7 @@ async fn a_challenge_waits_for_five_minutes() {
     assert_eq!(world.refusals("passkey.register"), ["expired_challenge"]);
     let ctx = world.ctx(&world.login("ada").await).await;
     registered(&world, &ctx).await;
-    for (waits, opens) in [(LIFE - Duration::from_micros(1), true), (LIFE, false)] {
+    for (waits, opens) in [(Duration::from_secs(299), true), (LIFE, false)] {
         let asked = begin_login(&anonymous(), &world.id).await.unwrap();
         world.pass(waits);
         let count = u8::from(opens) + 1;
