@@ -49,10 +49,10 @@ impl EnrolmentPolicy {
         let since = demanding.map(|(_, since)| *since).min();
         since.map(|since| since.plus(self.grace))
     }
-    /// Whether a session may do nothing but enrol.
+    /// Whether a session may do nothing but enrol. Not one that broke the glass: that account has no factor, and its time is short.
     pub(crate) fn confines(&self, status: &SessionStatus, now: Timestamp) -> bool {
         let due = || self.due(status.roles.iter().zip(&status.roles_since));
-        status.assurance.aal == Aal::Aal1 && due().is_some_and(|due| now >= due)
+        status.assurance.aal == Aal::Aal1 && !status.is_break_glass() && due().is_some_and(|due| now >= due)
     }
 }
 

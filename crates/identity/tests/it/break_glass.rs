@@ -263,3 +263,20 @@ async fn the_account_itself_holds_nothing() {
         .unwrap_err();
     assert_eq!(error.code(), "last_super_admin");
 }
+
+/// Whoever must have a second factor by then: in an emergency nobody enrols one.
+#[tokio::test]
+async fn no_rule_about_second_factors_confines_it() {
+    let mut settings = Settings::new("https://id.example.org", "violentutf-api");
+    settings.enrolment.roles = vec!["user".to_owned()];
+    settings.enrolment.grace = Duration::ZERO;
+    let world = World::with(settings);
+    let sealed = sealed(&world).await;
+    let broken = broken(&world, &sealed).await;
+    let caller = authenticate(&world.id, broken.access_token.expose()).await;
+    assert!(!caller.unwrap().confined);
+    world.user("ada", &[]).await;
+    let everybody = world.login("ada").await;
+    let caller = authenticate(&world.id, everybody.access_token.expose()).await;
+    assert!(caller.unwrap().confined);
+}
