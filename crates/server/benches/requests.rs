@@ -1,17 +1,31 @@
 //! The service with two more handlers on a listener of their own: one that answers what `GET /api/v1/me` answers and does nothing
 //! else, and one that looks at the access token first. `cargo xtask bench identity` starts it like the service and asks all of them
 //! in the same run, so that what authentication and the read's event cost is a ratio within one process.
+//!
+//! `requests hashes MILLISECONDS` prints instead how many passwords a second all cores hash with the default parameters.
 #![recursion_limit = "256"]
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made ends")]
 
-use std::{io::Write as _, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
-use vutf_identity::session::authenticate;
-use vutf_kernel::Ambient;
+use vutf_identity::{
+    password::{Argon2Params, Argon2Scheme},
+    session::authenticate,
+};
+use vutf_kernel::{Ambient, Secret};
 use vutf_server::{
     config::{Sources, load},
     http::{self, AppState, Bounds},
@@ -20,6 +34,12 @@ use vutf_server::{
 };
 
 fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("hashes") {
+        let length = arguments.next().unwrap().parse().unwrap();
+        hashes(Duration::from_millis(length));
+        return;
+    }
     let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -36,6 +56,25 @@ fn main() {
         telemetry.shutdown().await;
     });
     runtime.shutdown_background();
+}
+
+fn hashes(length: Duration) {
+    let cores = thread::available_parallelism().unwrap().get();
+    let scheme = Argon2Scheme::new(Argon2Params::default(), cores);
+    let (count, began) = (AtomicU32::new(0), Instant::now());
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                let password = Secret::new("seven quiet lanterns over the harbour".to_owned());
+                while began.elapsed() < length {
+                    scheme.hash(&password, [7; 16]).unwrap();
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let rate = f64::from(count.into_inner()) / began.elapsed().as_secs_f64();
+    writeln!(std::io::stdout(), "{rate}").unwrap();
 }
 
 /// As the service does, and where the other handlers are, in a file of the data directory.

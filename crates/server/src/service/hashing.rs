@@ -14,12 +14,16 @@ use vutf_identity::password::{
 };
 use vutf_kernel::{PortError, Secret};
 
+use self::threads::Threads;
 use super::StartError;
 use crate::config::Config;
 
-/// Argon2id on the blocking pool: so many at once, so many waiting, and no more.
+mod threads;
+
+/// Argon2id on threads of its own: so many at once, so many waiting, and no more.
 pub(super) struct BoundedHasher {
     scheme: Arc<Argon2Scheme>,
+    threads: Arc<Threads>,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     queue: usize,
@@ -27,6 +31,14 @@ pub(super) struct BoundedHasher {
 }
 
 impl BoundedHasher {
+    fn holding(&self, held: OwnedSemaphorePermit) -> Permit {
+        Permit {
+            scheme: Arc::clone(&self.scheme),
+            threads: Arc::clone(&self.threads),
+            held: Arc::new(held),
+        }
+    }
+
     /// Callers in the queue.
     pub(super) fn depth(&self) -> usize {
         self.waiting.load(Ordering::Acquire)
@@ -42,6 +54,7 @@ impl BoundedHasher {
 
 struct Permit {
     scheme: Arc<Argon2Scheme>,
+    threads: Arc<Threads>,
     held: Arc<OwnedSemaphorePermit>,
 }
 
@@ -50,8 +63,10 @@ pub(super) fn hasher(config: &Config) -> Result<Arc<BoundedHasher>, StartError> 
     let params = Argon2Params::new(argon2.memory_kib, argon2.iterations, argon2.parallelism)
         .map_err(|error| StartError::Hashing(error.to_string()))?;
     let permits = config.hash_permits();
+    let threads = Threads::start(permits).map_err(|error| StartError::Hashing(error.to_string()))?;
     Ok(Arc::new(BoundedHasher {
         scheme: Arc::new(Argon2Scheme::new(params, permits)),
+        threads: Arc::new(threads),
         permits: Arc::new(Semaphore::new(permits)),
         waiting: AtomicUsize::new(0),
         queue: config.identity.hash_queue as usize,
@@ -73,10 +88,7 @@ impl PasswordHasher for BoundedHasher {
     async fn permit(&self) -> Result<Box<dyn HashPermit>, HashError> {
         self.used.store(true, Ordering::Release);
         if let Ok(held) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(Box::new(Permit {
-                scheme: Arc::clone(&self.scheme),
-                held: Arc::new(held),
-            }));
+            return Ok(Box::new(self.holding(held)));
         }
         let ahead = self.waiting.fetch_add(1, Ordering::AcqRel);
         let _counted = Waiting(&self.waiting);
@@ -87,10 +99,7 @@ impl PasswordHasher for BoundedHasher {
             .acquire_owned()
             .await
             .map_err(|_| HashError::Busy)?;
-        Ok(Box::new(Permit {
-            scheme: Arc::clone(&self.scheme),
-            held: Arc::new(held),
-        }))
+        Ok(Box::new(self.holding(held)))
     }
 }
 
@@ -120,7 +129,7 @@ impl HashPermit for Permit {
 }
 
 impl Permit {
-    /// The work keeps the permit: a blocking thread cannot be cancelled, so a caller who goes away must not let another one in.
+    /// The work keeps the permit: what a thread does cannot be cancelled, so a caller who goes away must not let another one in.
     async fn off_the_workers<T: Send + 'static>(
         &self,
         op: &'static str,
@@ -132,10 +141,7 @@ impl Permit {
             drop(held);
             done
         };
-        let done = tokio::task::spawn_blocking(kept)
-            .await
-            .map_err(|error| PortError::other(op, error))?;
-        Ok(done?)
+        Ok(self.threads.run(op, kept).await??)
     }
 }
 
@@ -146,6 +152,7 @@ mod tests {
     fn hasher(queue: usize) -> BoundedHasher {
         BoundedHasher {
             scheme: Arc::new(Argon2Scheme::new(Argon2Params::floor(), 1)),
+            threads: Arc::new(Threads::start(1).unwrap()),
             permits: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
             queue,
@@ -178,11 +185,8 @@ mod tests {
         let hasher = hasher(0);
         let (begun, has_begun) = std::sync::mpsc::channel();
         let (end, may_end) = std::sync::mpsc::channel::<()>();
-        let held = Arc::new(Arc::clone(&hasher.permits).try_acquire_owned().unwrap());
-        let permit = Permit {
-            scheme: Arc::clone(&hasher.scheme),
-            held,
-        };
+        let held = Arc::clone(&hasher.permits).try_acquire_owned().unwrap();
+        let permit = hasher.holding(held);
         let work = move || {
             begun.send(()).unwrap();
             may_end.recv().unwrap();

@@ -1,26 +1,22 @@
 //! How much of what all cores can hash becomes sign-ins.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{path::Path, process::Command, time::Duration};
 
-use anyhow::{Context as _, Result};
-use vutf_identity::password::{Argon2Params, Argon2Scheme};
+use anyhow::Result;
 
 use super::{PASSWORD, head, login, register, tell};
-use crate::{client, output::say, service::Service};
+use crate::{bench::built, client, output::say, service::Service, workspace::output_of};
 
 const CLIENTS: usize = 16;
 
 pub(super) fn measure(service: &Service, length: Duration) -> Result<()> {
     register(service, "grace")?;
-    let before = hashes(length / 2)?;
+    let program = built("requests")?;
+    let before = hashes(&program, length / 2)?;
     let request = login(service, "grace", PASSWORD);
     let warm_up = Duration::from_secs(1);
     let ran = client::run(&request, "access_token", CLIENTS, warm_up, length, || Ok(()))?;
-    let after = hashes(length / 2)?;
+    let after = hashes(&program, length / 2)?;
     let hashed = before.max(after);
     #[expect(clippy::cast_precision_loss, reason = "a count of sign-ins")]
     let rate = ran.latencies.len() as f64 / ran.took.as_secs_f64();
@@ -33,30 +29,9 @@ pub(super) fn measure(service: &Service, length: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Hashes a second with the default parameters, a thread a core, and nothing else.
-fn hashes(length: Duration) -> Result<f64> {
-    let cores = thread::available_parallelism()?.get();
-    let scheme = Argon2Scheme::new(Argon2Params::default(), cores);
-    let (count, began) = (AtomicU64::new(0), Instant::now());
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores)
-            .map(|_| {
-                scope.spawn(|| {
-                    let password = PASSWORD.to_owned().into();
-                    while began.elapsed() < length {
-                        scheme.hash(&password, [7; 16])?;
-                        count.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Ok(())
-                })
-            })
-            .collect();
-        for thread in threads {
-            let ended: Result<()> = thread.join().ok().context("a thread panicked")?;
-            ended?;
-        }
-        anyhow::Ok(())
-    })?;
-    #[expect(clippy::cast_precision_loss, reason = "a count of hashes")]
-    Ok(count.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64())
+/// Hashes a second with the default parameters, a thread a core, and nothing else; in release, as the service.
+fn hashes(program: &Path, length: Duration) -> Result<f64> {
+    let mut command = Command::new(program);
+    let text = output_of(command.args(["hashes", &length.as_millis().to_string()]))?;
+    Ok(text.trim().parse()?)
 }
