@@ -7,12 +7,17 @@ use vutf_testkit::{
     sql,
 };
 
-use super::{Admin, World, races::on_both_databases, world::signed_in};
+use super::{
+    Admin, World,
+    races::{at_once, on_both_databases, statuses},
+    world::signed_in,
+};
 
 const SHORT: &str = "tin kite";
 
 on_both_databases!(
     a_short_password_lives_by_its_second_factor,
+    of_a_short_password_and_the_end_of_the_factor_one_wins,
     the_rules_that_the_standard_gave_up_are_warned_of_and_hold
 );
 
@@ -62,6 +67,26 @@ async fn a_short_password_lives_by_its_second_factor(world: World) {
     let changed = change(&api, &alone.access, SHORT, &person.password);
     changed.expect(200).await.unwrap();
     api.me(&alone).expect(200).await.unwrap();
+}
+
+async fn of_a_short_password_and_the_end_of_the_factor_one_wins(world: World) {
+    let server = world.server().spawn().unwrap();
+    let api = ApiClient::new(server.base_url()).unwrap();
+    Admin::bootstrap(&server, &api).await;
+    for _ in 0..4 {
+        let person = Person::new("ada");
+        let tokens = signed_in(&api, &person).await;
+        Authenticator::enrol(&api, &tokens).await.unwrap();
+        // The change is the slower one: it comes in between at a time that nobody chose.
+        let removals = (0..8).map(|_| api.delete("/api/v1/me/mfa/totp").bearer(&tokens.access));
+        let changed = change(&api, &tokens.access, &person.password, SHORT);
+        let answers = at_once(removals.chain([changed])).await;
+        let won = statuses(&answers).into_iter().filter(|status| *status < 300);
+        assert_eq!(won.count(), 1, "{:?}", statuses(&answers));
+        let alone = "SELECT count(*) FROM passwords p WHERE beside_factor \
+                     AND NOT EXISTS (SELECT 1 FROM totp_factors f WHERE f.user_id = p.user_id AND f.confirmed_at IS NOT NULL)";
+        assert_eq!(sql::number(&world.database_url(), alone).await.unwrap(), 0);
+    }
 }
 
 async fn the_rules_that_the_standard_gave_up_are_warned_of_and_hold(world: World) {
