@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn age_alone_makes_nothing_due_unless_it_is_asked_for() {
         let aged = PasswordPolicy::default().with_legacy(LegacyPolicy::new(0, 0, Some(DAY * 90)).unwrap());
-        let (last, end) = (SET.plus(DAY * 90 - Duration::from_micros(1)), SET.plus(DAY * 90));
+        let end = SET.plus(DAY * 90);
+        let last = end.minus(Duration::from_micros(1));
         for aal in [Aal::Aal1, Aal::Aal2] {
             assert_eq!(reason(&aged, &record(), aal, last), None);
             assert_eq!(reason(&aged, &record(), aal, end), Some("max_age"));

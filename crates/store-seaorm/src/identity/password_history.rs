@@ -21,7 +21,7 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<PastPassword>, PortError> {
         let rows = self.newest(organization, user, limit).await?;
-        let opened = rows.into_iter().map(|row| past(&self.keyring, row));
+        let opened = rows.iter().map(|row| past(&self.keyring, row));
         opened.collect()
     }
 
@@ -89,7 +89,7 @@ fn place(keyring: &Keyring, organization: OrganizationId, id: PastPasswordId, us
     Place::of::<Entity>(keyring, organization, id.as_uuid(), user)
 }
 
-fn past(keyring: &Keyring, row: Model) -> Result<PastPassword, PortError> {
+fn past(keyring: &Keyring, row: &Model) -> Result<PastPassword, PortError> {
     let id = PastPasswordId::from_uuid(row.id);
     let organization_id = OrganizationId::from_uuid(row.organization_id);
     let user_id = UserId::from_uuid(row.user_id);

@@ -9,8 +9,10 @@ use vutf_app::{
     erasure::Held,
     export::{Cell, Holdings, PersonalData as _},
 };
-use vutf_identity::{User, consent::Consent, erasure_request::ErasureRequest, refresh::TokenHash};
-use vutf_kernel::{OrganizationId, PortError, UserId};
+use vutf_identity::{
+    User, consent::Consent, erasure_request::ErasureRequest, password::PastPassword, refresh::TokenHash,
+};
+use vutf_kernel::{OrganizationId, PastPasswordId, PortError, UserId};
 use vutf_testkit::{contracts::NEIGHBOUR, factory::Factory};
 
 use crate::{
@@ -29,7 +31,7 @@ on_both!(
 const HOME: OrganizationId = OrganizationId::DEFAULT;
 const LONG_AGO: Duration = Duration::from_hours(24 * 365 * 20);
 
-/// A consent of `user`, and a request that has been due for long.
+/// A consent of `user`, a password of before, and a request that has been due for long.
 pub(crate) async fn asked(unit: &mut dyn UnitOfWork, factory: &mut Factory, user: &User) {
     let now = factory.now();
     let consent = Consent {
@@ -49,6 +51,14 @@ pub(crate) async fn asked(unit: &mut dyn UnitOfWork, factory: &mut Factory, user
         done_at: None,
     };
     assert!(unit.erasure_requests().put(&request).await.unwrap());
+    let past = PastPassword {
+        id: PastPasswordId::from_uuid(factory.id()),
+        organization_id: user.organization_id,
+        user_id: user.id,
+        phc: factory.password(user).phc,
+        replaced_at: now,
+    };
+    unit.passwords().remember(&past).await.unwrap();
 }
 
 /// Everybody, or nobody, is under a legal hold.

@@ -12,12 +12,12 @@ use vutf_app::erasure::{
 use vutf_audit::{EventFilter, LogReader as _, parse_body, verify};
 use vutf_crypto_keys::{KeyReader as _, KeyState, Keyring};
 use vutf_identity::{
-    Identity, IdentityRead as _, LoginName, Session, Settings, User, password::PastPassword,
-    role::permission, user::erase::EraseError,
+    Identity, IdentityRead as _, LoginName, Session, Settings, User, role::permission,
+    user::erase::EraseError,
 };
 use vutf_kernel::{
     Actor, Class, Ctx, Detail, Event, EventId, EventRecorder, Fault, Grants, OrganizationId, PageRequest,
-    PastPasswordId, Permission, PortError, SessionId, Units, UserId,
+    Permission, PortError, SessionId, Units, UserId,
 };
 use vutf_store_seaorm::{PrivatePart, SeaStore};
 use vutf_testkit::{contracts::NEIGHBOUR, factory::Factory};
@@ -124,14 +124,6 @@ pub(crate) async fn person(world: &World, factory: &mut Factory) -> Person {
     let mut unit = world.unit().await;
     unit.users().insert(&user).await.unwrap();
     unit.passwords().put(&password).await.unwrap();
-    let past = PastPassword {
-        id: PastPasswordId::from_uuid(factory.id()),
-        organization_id: HOME,
-        user_id,
-        phc: factory.password(&user).phc,
-        replaced_at: factory.now(),
-    };
-    unit.passwords().remember(&past).await.unwrap();
     unit.sessions().insert(&session).await.unwrap();
     let (roles, now) = (["user".to_owned()], factory.now());
     let assigned = unit.roles().assign(HOME, user.id, &roles, None, now).await;
