@@ -19,6 +19,7 @@ use crate::{
     mail::MailRepo,
     mfa::repo::MfaRepo,
     passkey::PasskeyRepo,
+    password::PastPassword,
     policy::{Policy, PolicyRepo},
     presence::PresenceRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
@@ -92,6 +93,8 @@ pub struct PasswordRecord {
     pub changed_at: Timestamp,
     /// Since when its owner has to choose another one before anything else.
     pub must_change_at: Option<Timestamp>,
+    /// It is too short to be the only factor: it was let in because every sign-in asked for a second one.
+    pub beside_factor: bool,
     /// Audit mixin.
     pub stamps: Stamps,
 }
@@ -107,8 +110,24 @@ pub trait PasswordRepo: Send {
     ) -> Result<Option<PasswordRecord>, PortError>;
     /// Sets or replaces it; who made it and when stays.
     async fn put(&mut self, record: &PasswordRecord) -> Result<(), PortError>;
-    /// Removes it; how many rows that were.
+    /// Removes it, and not those before it; how many rows that were.
     async fn remove(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError>;
+    /// Those before it, at most `limit`, newest first.
+    async fn past(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        limit: u32,
+    ) -> Result<Vec<PastPassword>, PortError>;
+    /// Adds one that is replaced.
+    async fn remember(&mut self, past: &PastPassword) -> Result<(), PortError>;
+    /// Removes those before it but the newest `keep`; how many rows that were.
+    async fn forget_past(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        keep: u32,
+    ) -> Result<u64, PortError>;
 }
 
 /// Counters against guessing.

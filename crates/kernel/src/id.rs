@@ -102,6 +102,8 @@ ids! {
     InvitationId,
     /// A policy that takes away from what roles grant.
     PolicyId,
+    /// A password that was replaced.
+    PastPasswordId,
 }
 
 impl OrganizationId {

@@ -32,7 +32,7 @@ pub use error::{Class, Fault, PortError};
 pub use event::{Action, Detail, Event, EventRecorder, EventSink, Outcome, Resource};
 pub use id::{
     ApiKeyId, ApprovalId, EventId, FactorId, FamilyId, FindingId, HoldId, InvitationId, JobId, KeyId, LinkId,
-    MailId, OrganizationId, PolicyId, PruneRunId, RoleId, SessionId, UserId,
+    MailId, OrganizationId, PastPasswordId, PolicyId, PruneRunId, RoleId, SessionId, UserId,
 };
 pub use lease::{Lease, Leases};
 pub use look::Question;

@@ -44,6 +44,7 @@ pub(crate) struct Password<'a> {
     pub(crate) user: Uuid,
     pub(crate) changed_at: Timestamp,
     pub(crate) must_change_at: Option<Timestamp>,
+    pub(crate) beside_factor: bool,
     pub(crate) phc: &'a str,
 }
 
@@ -206,10 +207,13 @@ impl Authenticated for Password<'_> {
         self.user
     }
     fn message(&self) -> Message {
-        // One that is to be changed has a message of its own; the others are what they were before there were such.
-        let message = match self.must_change_at {
+        // One that is to be changed has a message of its own, and one that is good beside a second factor only; the others are what
+        // they were before there were such.
+        let since = self.must_change_at.map(|since| since.as_micros().to_be_bytes());
+        let message = match since {
+            _ if self.beside_factor => Message::new("vutf/row/passwords/beside/v1").optional(since),
             None => Message::new("vutf/row/passwords/v1"),
-            Some(since) => Message::new("vutf/row/passwords/due/v1").part(&since.as_micros().to_be_bytes()),
+            Some(since) => Message::new("vutf/row/passwords/due/v1").part(&since),
         };
         message
             .part(self.organization.as_bytes())

@@ -37,7 +37,7 @@ const fn table(name: &'static str, columns: &'static [SealedColumn]) -> SealedTa
 }
 
 /// The tables, with their columns of ciphertexts.
-pub(crate) static SEALED_TABLES: [SealedTable; 10] = [
+pub(crate) static SEALED_TABLES: [SealedTable; 11] = [
     table(
         "users",
         &[
@@ -48,6 +48,7 @@ pub(crate) static SEALED_TABLES: [SealedTable; 10] = [
         ],
     ),
     table("passwords", &[column("phc_ct")]),
+    table("password_history", &[column("phc_ct")]),
     table("totp_factors", &[column("secret_ct")]),
     table("sessions", &[personal("ip_ct"), personal("user_agent_ct")]),
     table(
@@ -85,9 +86,8 @@ pub(crate) fn columns_of(table: &str) -> Option<Columns> {
         // Of whom an invitation is, nobody knows.
         "users" | "invitations" => ("id", "id"),
         "passwords" => ("user_id", "user_id"),
-        "sessions" | "totp_factors" | "passkeys" | "api_keys" | "account_links" | "mail_outbox" => {
-            ("id", "user_id")
-        }
+        "sessions" | "totp_factors" | "passkeys" | "api_keys" | "account_links" | "mail_outbox"
+        | "password_history" => ("id", "user_id"),
         "audit_intake" => ("id", "actor_id"),
         _ => return None,
     };

@@ -127,6 +127,7 @@ impl Factory {
             )),
             changed_at: self.now(),
             must_change_at: None,
+            beside_factor: false,
             stamps: Stamps::new(Some(user.id), self.now()),
         }
     }

@@ -39,8 +39,8 @@ use crate::{
     mfa::{MfaChallenge, MfaRepo, TotpFactor},
     passkey::{NoCeremonies, Passkey, PasskeyChallenge, PasskeyRepo},
     password::{
-        Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy, Strength,
-        Verification,
+        Argon2Params, Argon2Scheme, Assess, HashError, HashPermit, PasswordHasher, PasswordPolicy,
+        PastPassword, Strength, Verification,
     },
     policy::{Policy, PolicyCache, PolicyRepo},
     presence::PresenceRepo,
@@ -58,6 +58,7 @@ type Tenant<T> = (OrganizationId, T);
 struct State {
     users: BTreeMap<UserId, User>,
     passwords: HashMap<Tenant<UserId>, PasswordRecord>,
+    past_passwords: Vec<PastPassword>,
     guards: HashMap<Tenant<GuardKey>, (GuardState, Timestamp)>,
     sessions: BTreeMap<SessionId, Session>,
     families: HashMap<FamilyId, RefreshFamily>,

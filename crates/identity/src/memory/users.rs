@@ -6,6 +6,7 @@ use vutf_kernel::{Fault, OrganizationId, Page, PageRequest, PortError, Timestamp
 use super::{MemoryTx, State};
 use crate::{
     LoginName, User,
+    password::PastPassword,
     refresh::TokenHash,
     repo::{BootstrapRecord, BootstrapRepo, PasswordRecord, PasswordRepo, RoleRepo, UserFilter, UserRepo},
 };
@@ -155,6 +156,40 @@ impl PasswordRepo for MemoryTx {
     async fn remove(&mut self, organization: OrganizationId, user: UserId) -> Result<u64, PortError> {
         let removed = self.write().passwords.remove(&(organization, user));
         Ok(u64::from(removed.is_some()))
+    }
+    async fn past(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        limit: u32,
+    ) -> Result<Vec<PastPassword>, PortError> {
+        let past = self.state.past_passwords.iter();
+        let theirs = past.filter(|past| past.organization_id == organization && past.user_id == user);
+        let mut found: Vec<PastPassword> = theirs.cloned().collect();
+        found.sort_by_key(|past| std::cmp::Reverse((past.replaced_at, past.id)));
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+    async fn remember(&mut self, past: &PastPassword) -> Result<(), PortError> {
+        self.write().past_passwords.push(past.clone());
+        Ok(())
+    }
+    async fn forget_past(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        keep: u32,
+    ) -> Result<u64, PortError> {
+        let kept = self.past(organization, user, keep).await?;
+        let is_kept = |past: &PastPassword| {
+            past.organization_id != organization
+                || past.user_id != user
+                || kept.iter().any(|newer| newer.id == past.id)
+        };
+        let past = &mut self.write().past_passwords;
+        let before = past.len();
+        past.retain(is_kept);
+        Ok(u64::try_from(before - past.len()).unwrap_or(u64::MAX))
     }
 }
 

@@ -23,6 +23,7 @@ use std::time::Duration;
 use vutf_kernel::{Action, Ctx, PortError, Secret, UserId};
 
 use crate::{
+    guard::GuardKey,
     mail::{self, MailKind},
     passkey::Assertion,
     work::{About, Work},
@@ -117,6 +118,19 @@ pub(crate) async fn factors<C>(work: &mut Work<'_, C>, user: UserId) -> Result<F
         totp: work.tx.mfa().confirmed(organization, user).await?.is_some(),
         passkeys: work.tx.passkeys().count_of(organization, user).await?,
     })
+}
+
+/// Whether the password of `user` is good beside a second factor only. To be asked before the factors are looked at: it takes the
+/// lock under which passwords are set.
+pub(crate) async fn password_needs_factor<C>(
+    work: &mut Work<'_, C>,
+    user: UserId,
+) -> Result<bool, PortError> {
+    let (now, organization) = (work.now(), work.ctx.organization_id);
+    let key = GuardKey::password_of(user);
+    work.tx.guards().lock(organization, &key, now).await?;
+    let password = work.tx.passwords().find(organization, user).await?;
+    Ok(password.is_some_and(|record| record.beside_factor))
 }
 
 /// What an action on one's own factors is about.

@@ -7,7 +7,7 @@ use super::{
     confirm::forget_failures,
     factors,
     freshness::{FRESH, FRESH_SECOND_FACTOR},
-    own,
+    own, password_needs_factor,
 };
 use crate::{
     Identity, RuleError, action, mail::MailKind, refusal::use_case_error, role::permission,
@@ -23,6 +23,8 @@ use_case_error! {
         NotEnrolled => Conflict, "mfa_not_enrolled", "there is no second factor";
         /// None would be left, and a role of the account demands one. It can be replaced.
         Demanded => Conflict, "mfa_demanded_by_role", "a role of this account demands a second factor; put another into its place";
+        /// None would be left, and the password is too short to be the only factor.
+        ShortPassword => Conflict, "password_needs_mfa", "the password is too short to be the only factor; set a longer one first";
     } {
         /// A permission is missing.
         Rule(RuleError);
@@ -44,6 +46,7 @@ async fn apply(mut work: Work<'_, ()>) -> Result<usize, RemoveError> {
     FRESH.check(&work.ctx, now)?;
     // One at a time: two that remove the last two see one another.
     work.tx.api_keys().lock_owner(organization, user).await?;
+    let is_short = password_needs_factor(&mut work, user).await?;
     let before = factors(&mut work, user).await?;
     if !before.totp {
         return Err(RemoveError::NotEnrolled);
@@ -55,6 +58,9 @@ async fn apply(mut work: Work<'_, ()>) -> Result<usize, RemoveError> {
         let roles = work.tx.roles().of_user(organization, user).await?;
         if work.id.settings.enrolment.demands(&roles) {
             return Err(RemoveError::Demanded);
+        }
+        if is_short {
+            return Err(RemoveError::ShortPassword);
         }
         codes = without_codes(&mut work, user).await?;
     }

@@ -8,7 +8,7 @@ use crate::{
     mfa::{
         InsufficientAuthentication, factors,
         freshness::{FRESH, FRESH_SECOND_FACTOR},
-        notify, own,
+        notify, own, password_needs_factor,
         remove::without_codes,
     },
     refusal::use_case_error,
@@ -33,6 +33,8 @@ use_case_error! {
         NotFound => NotFound, "passkey_not_found", "there is no such passkey";
         /// None would be left, and a role of the account demands one.
         Demanded => Conflict, "mfa_demanded_by_role", "a role of this account demands a second factor; add another one first";
+        /// None would be left, and the password is too short to be the only factor.
+        ShortPassword => Conflict, "password_needs_mfa", "the password is too short to be the only factor; set a longer one first";
     } {
         /// A permission is missing.
         Rule(RuleError);
@@ -54,6 +56,7 @@ async fn apply(mut work: Work<'_, RemovePasskey>) -> Result<usize, RemovePasskey
     FRESH.check(&work.ctx, now)?;
     // One at a time: two that remove the last two see one another.
     work.tx.api_keys().lock_owner(organization, user).await?;
+    let is_short = password_needs_factor(&mut work, user).await?;
     let before = factors(&mut work, user).await?;
     if before.any() {
         FRESH_SECOND_FACTOR.check(&work.ctx, now)?;
@@ -66,6 +69,9 @@ async fn apply(mut work: Work<'_, RemovePasskey>) -> Result<usize, RemovePasskey
         let roles = work.tx.roles().of_user(organization, user).await?;
         if work.id.settings.enrolment.demands(&roles) {
             return Err(RemovePasskeyError::Demanded);
+        }
+        if is_short {
+            return Err(RemovePasskeyError::ShortPassword);
         }
         without_codes(&mut work, user).await?;
     }

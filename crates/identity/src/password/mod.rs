@@ -4,7 +4,10 @@ pub mod argon2;
 pub mod blocklist;
 pub mod breach;
 pub mod calibrate;
+pub(crate) mod due;
 pub mod foreign;
+pub mod history;
+pub mod legacy;
 pub mod policy;
 pub mod strength;
 
@@ -18,7 +21,9 @@ pub use self::{
     blocklist::{Blocklist, BlocklistError},
     breach::{BreachRanges, RangePrefix},
     foreign::{HashFormatError, ImportedHash},
-    policy::{PasswordContext, PasswordError, PasswordPolicy},
+    history::PastPassword,
+    legacy::{LegacyPolicy, LegacyPolicyError},
+    policy::{Length, PasswordContext, PasswordError, PasswordPolicy},
     strength::{Assess, Strength},
 };
 

@@ -1,17 +1,19 @@
 //! What a password must be like: NIST SP 800-63B-4 §3.1.1.2 and OWASP ASVS 5.0 §6.2. Long, not one of those that are guessed
-//! first, not a word of the context; no rules about its composition, no periodic change.
+//! first, not a word of the context; no rules about its composition, no periodic change, unless [`LegacyPolicy`] has them.
 
 use std::{fmt, sync::Arc};
 
 use unicode_normalization::UnicodeNormalization;
 use vutf_kernel::{Class, Secret};
 
-use super::{blocklist::Blocklist, breach::BreachRanges};
+use super::{blocklist::Blocklist, breach::BreachRanges, legacy::LegacyPolicy};
 use crate::{DisplayName, Email, Username};
 
 /// Longer passwords are refused, never cut. ASVS 5.0 §6.2.9 asks for at least 64 characters; 1 KiB is ample for a passphrase.
 pub const MAX_BYTES: usize = 1_024;
 
+/// No password is shorter, whatever is asked for beside it: SP 800-63B-4 §3.1.1.2.
+const FLOOR: usize = 8;
 /// Words shorter than this are not looked for: they occur in good passwords.
 const CONTEXT_WORD_MIN: usize = 4;
 /// So many characters must remain when the words of the context are taken out.
@@ -24,6 +26,8 @@ const PRODUCT: &str = "violentutf";
 #[derive(Clone)]
 pub struct PasswordPolicy {
     min_length: usize,
+    min_length_beside: usize,
+    legacy: LegacyPolicy,
     lists: Arc<[Blocklist]>,
     words: Arc<[String]>,
     ranges: Option<Arc<dyn BreachRanges>>,
@@ -33,6 +37,8 @@ impl fmt::Debug for PasswordPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PasswordPolicy")
             .field("min_length", &self.min_length)
+            .field("min_length_beside", &self.min_length_beside)
+            .field("legacy", &self.legacy)
             .field("lists", &self.lists.len())
             .field("words", &self.words.len())
             .field("ranges", &self.ranges.is_some())
@@ -71,6 +77,15 @@ impl PasswordError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the minimum length of passwords must be 8 to 64 characters")]
 pub struct MinLengthError;
+
+/// For what a password is long enough. Nothing else is known of its length once it is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// It may be the only factor.
+    Alone,
+    /// It is good only where a sign-in asks for a second factor, too.
+    BesideFactor,
+}
 
 /// Whose password it is to be, as far as that is known.
 #[derive(Clone, Copy, Default)]
@@ -125,10 +140,12 @@ impl fmt::Debug for PasswordContext<'_> {
 }
 
 impl Default for PasswordPolicy {
-    /// 15 characters: SP 800-63B-4 §3.1.1.2, for a password that is the only factor; and none of the list of this crate.
+    /// 15 characters where it is the only factor, 8 beside a second one: SP 800-63B-4 §3.1.1.2; and none of the list of this crate.
     fn default() -> Self {
         Self {
             min_length: 15,
+            min_length_beside: FLOOR,
+            legacy: LegacyPolicy::default(),
             lists: Arc::new([Blocklist::built_in()]),
             words: Arc::new([]),
             ranges: None,
@@ -140,7 +157,7 @@ impl PasswordPolicy {
     /// A policy with another minimum length, in code points of the NFC form. The floor of 8 is SP 800-63B-4's for a password
     /// beside a second factor; a minimum above 64 would refuse what the standard says must be accepted.
     pub fn new(min_length: usize) -> Result<Self, MinLengthError> {
-        if (8..=64).contains(&min_length) {
+        if (FLOOR..=64).contains(&min_length) {
             Ok(Self {
                 min_length,
                 ..Self::default()
@@ -148,6 +165,27 @@ impl PasswordPolicy {
         } else {
             Err(MinLengthError)
         }
+    }
+    /// With another minimum for whoever has a second factor: the floor is that of [`Self::new`], and it is no longer than the minimum
+    /// of a password that is the only factor.
+    pub fn beside_factor(self, min_length: usize) -> Result<Self, MinLengthError> {
+        if (FLOOR..=self.min_length).contains(&min_length) {
+            Ok(Self {
+                min_length_beside: min_length,
+                ..self
+            })
+        } else {
+            Err(MinLengthError)
+        }
+    }
+    /// With rules from which the standard departed.
+    #[must_use]
+    pub fn with_legacy(self, legacy: LegacyPolicy) -> Self {
+        Self { legacy, ..self }
+    }
+    /// The rules from which the standard departed.
+    pub fn legacy(&self) -> &LegacyPolicy {
+        &self.legacy
     }
     /// With a list beside the one that comes with this crate.
     #[must_use]
@@ -173,16 +211,29 @@ impl PasswordPolicy {
     pub fn ranges(&self) -> Option<&dyn BreachRanges> {
         self.ranges.as_deref()
     }
-    /// The minimum length in code points.
+    /// The minimum length in code points of a password that is the only factor.
     pub fn min_length(&self) -> usize {
         self.min_length
     }
-    /// Checks a new password.
+    /// The minimum length in code points of a password beside a second factor.
+    pub fn min_length_beside(&self) -> usize {
+        self.min_length_beside
+    }
+    /// Checks a new password that may be the only factor.
     pub fn check(
         &self,
         password: &Secret<String>,
         context: PasswordContext<'_>,
     ) -> Result<(), PasswordError> {
+        self.judge(password, context, false).map(|_| ())
+    }
+    /// Checks a new password, and says for what it is long enough; `has_factor`: every sign-in with it asks for a second factor.
+    pub fn judge(
+        &self,
+        password: &Secret<String>,
+        context: PasswordContext<'_>,
+        has_factor: bool,
+    ) -> Result<Length, PasswordError> {
         if password.expose().len() > MAX_BYTES {
             let detail = format!("use at most {MAX_BYTES} bytes");
             return Err(PasswordError::new("password_too_long", detail));
@@ -192,10 +243,8 @@ impl PasswordPolicy {
             let detail = "use no control characters";
             return Err(PasswordError::new("password_characters", detail));
         }
-        if password.expose().chars().count() < self.min_length {
-            let detail = format!("use at least {} characters", self.min_length);
-            return Err(PasswordError::new("password_too_short", detail));
-        }
+        let length = self.length(&password, has_factor)?;
+        self.legacy.check(&password)?;
         if self.is_common(&password) {
             let detail = "it is on the list of passwords that are guessed first; use several words that do not belong together";
             return Err(PasswordError::new("password_common", detail));
@@ -209,7 +258,24 @@ impl PasswordPolicy {
                 "do not build it from your name, your address, your organisation or the name of this service";
             return Err(PasswordError::new("password_context", detail));
         }
-        Ok(())
+        Ok(length)
+    }
+
+    fn length(&self, password: &Secret<String>, has_factor: bool) -> Result<Length, PasswordError> {
+        match password.expose().chars().count() {
+            count if count >= self.min_length => Ok(Length::Alone),
+            count if has_factor && count >= self.min_length_beside => Ok(Length::BesideFactor),
+            _ => Err(self.too_short(has_factor)),
+        }
+    }
+
+    pub(crate) fn too_short(&self, has_factor: bool) -> PasswordError {
+        let least = if has_factor {
+            self.min_length_beside
+        } else {
+            self.min_length
+        };
+        PasswordError::new("password_too_short", format!("use at least {least} characters"))
     }
 
     /// The words that a guesser would try first for this person.
@@ -415,6 +481,32 @@ mod tests {
         assert!(PasswordPolicy::new(7).is_err());
         assert!(PasswordPolicy::new(65).is_err());
         assert!(PasswordPolicy::new(8).is_ok_and(|policy| policy.min_length() == 8));
+        for (beside, accepted) in [(7, false), (8, true), (15, true), (16, false)] {
+            let policy = PasswordPolicy::default().beside_factor(beside);
+            assert_eq!(policy.is_ok(), accepted, "{beside}");
+        }
+    }
+
+    #[test]
+    fn a_password_may_be_shorter_beside_a_second_factor() {
+        let judge = |password: &str, has_factor| {
+            let password = Secret::new(password.to_owned());
+            let judged = PasswordPolicy::default().judge(&password, PasswordContext::default(), has_factor);
+            judged.map_err(|error| error.detail)
+        };
+        assert_eq!(judge("copper lantern!", false), Ok(Length::Alone));
+        assert_eq!(judge("copper lantern!", true), Ok(Length::Alone));
+        assert_eq!(
+            judge("copper lantern", false),
+            Err("use at least 15 characters".into())
+        );
+        assert_eq!(judge("copper lantern", true), Ok(Length::BesideFactor));
+        assert_eq!(judge("lantern?", true), Ok(Length::BesideFactor));
+        assert_eq!(judge("lantern", true), Err("use at least 8 characters".into()));
+        assert!(
+            judge("password", true).is_err(),
+            "what is guessed first stays refused"
+        );
     }
 
     #[test]

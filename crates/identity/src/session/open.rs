@@ -65,9 +65,11 @@ pub(super) async fn open<C>(
     work.tx.users().note_login(user.id, now).await?;
     let ended = make_room(work, user).await?;
     let password = work.tx.passwords().find(user.organization_id, user.id).await?;
+    let policy = &work.id.settings.password;
+    let due = password.and_then(|password| policy.due(&password, proved.aal, now));
     let session = Session {
         previous_login_at,
-        password_due_at: password.and_then(|password| password.must_change_at),
+        password_due_at: due.map(|due| due.since),
         ..new_session(work, user, proved)?
     };
     let opened = match kind {
@@ -76,7 +78,11 @@ pub(super) async fn open<C>(
     };
     let about = About::session(action, session.id).of(user.id);
     work.raise(&about, Outcome::Success, |event| {
-        event.detail("kind", Detail::Text(kind.as_str().into()))
+        let event = event.detail("kind", Detail::Text(kind.as_str().into()));
+        match due {
+            Some(due) => event.detail("password_due", Detail::Text(due.reason.into())),
+            None => event,
+        }
     })
     .await?;
     Ok(opened)

@@ -68,6 +68,8 @@ where
             phc,
             changed_at: now,
             must_change_at: account.must_change.then_some(now),
+            // Nobody has a second factor before they have an account.
+            beside_factor: false,
             stamps: Stamps::new(by, now),
         };
         work.tx.passwords().put(&record).await?;

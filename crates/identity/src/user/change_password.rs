@@ -12,8 +12,8 @@ use crate::{
     guard::{GuardKey, GuardState},
     link::{self, LinkPurpose},
     mail::{self, MailKind},
-    mfa::{InsufficientAuthentication, freshness::FRESH_SECOND_FACTOR},
-    password::{HashError, HashPermit, PasswordContext, PasswordError, policy::normalized},
+    mfa::{InsufficientAuthentication, factors, freshness::FRESH_SECOND_FACTOR},
+    password::{HashError, HashPermit, Length, PasswordContext, PasswordError, history, policy::normalized},
     refusal::use_case_error,
     repo::PasswordRecord,
     role::permission,
@@ -70,6 +70,9 @@ use_case_error! {
 struct Attempt {
     user: User,
     stored: PasswordRecord,
+    /// Those before the stored one that must not be chosen again.
+    former: Vec<Secret<String>>,
+    length: Length,
 }
 
 /// What the second transaction needs.
@@ -78,6 +81,7 @@ struct Renewal {
     session_id: SessionId,
     checked: PasswordRecord,
     phc: Secret<String>,
+    length: Length,
     keep_other_sessions: bool,
 }
 
@@ -122,13 +126,23 @@ async fn attempt(
     }
     id.refuse_breached::<ChangePasswordError>(ctx, &new).await?;
     let attempt = id.run(ctx, new.clone(), |work| Box::pin(admit(work))).await?;
-    let phc = prove(id, &*permit, &attempt, &current, &new).await?;
+    prove(&*permit, &attempt, &current).await?;
+    let former = history::refuse_reused::<ChangePasswordError>(&*permit, &new, &attempt.former).await;
+    if matches!(former, Err(ChangePasswordError::Password(_))) {
+        // The present one was right: what was counted before it was checked is no guess.
+        id.run(ctx, attempt.user.id, |work| Box::pin(forgive(work)))
+            .await?;
+    }
+    former?;
+    let salt = id.ambient.entropy().bytes();
+    let phc = permit.hash(&new, salt).await?;
     drop(permit);
     let renewal = Renewal {
         user_id: attempt.user.id,
         session_id,
         checked: attempt.stored,
         phc,
+        length: attempt.length,
         keep_other_sessions,
     };
     id.run(ctx, renewal, |work| Box::pin(apply(work))).await
@@ -144,7 +158,9 @@ fn same(one: &Secret<String>, two: &Secret<String>) -> bool {
 async fn admit(mut work: Work<'_, Secret<String>>) -> Result<Attempt, ChangePasswordError> {
     let user = own(&mut work).await?;
     let context = PasswordContext::new(&user.username, &user.email).named(user.display_name.as_ref());
-    work.id.settings.password.check(&work.command, context)?;
+    let has_factor = factors(&mut work, user.id).await?.any();
+    let policy = &work.id.settings.password;
+    let length = policy.judge(&work.command, context, has_factor)?;
     let (now, organization) = (work.now(), work.ctx.organization_id);
     // A session from before the factor was enrolled is one of the password alone, and must not shut the owner out.
     if work.tx.mfa().confirmed(organization, user.id).await?.is_some() {
@@ -158,7 +174,13 @@ async fn admit(mut work: Work<'_, Secret<String>>) -> Result<Attempt, ChangePass
         .admit(&work.id.settings.guard, now)
         .map_err(|_| ChangePasswordError::TooManyGuesses)?;
     work.tx.guards().put(organization, &key, &state, now).await?;
-    Ok(Attempt { user, stored })
+    let former = history::former(&mut work, user.id).await?;
+    Ok(Attempt {
+        user,
+        stored,
+        former,
+        length,
+    })
 }
 
 async fn own<C>(work: &mut Work<'_, C>) -> Result<User, ChangePasswordError> {
@@ -171,20 +193,24 @@ async fn own<C>(work: &mut Work<'_, C>) -> Result<User, ChangePasswordError> {
         .ok_or(ChangePasswordError::NotSignedIn)
 }
 
-/// The hash of the new password, once the present one is proved.
+/// Before anything is said of passwords of before: whoever does not know the present one learns nothing of them.
 async fn prove(
-    id: &Identity,
     permit: &dyn HashPermit,
     attempt: &Attempt,
     current: &Secret<String>,
-    new: &Secret<String>,
-) -> Result<Secret<String>, ChangePasswordError> {
+) -> Result<(), ChangePasswordError> {
     let found = permit.verify(current, Some(&attempt.stored.phc)).await?;
-    if !found.matches {
-        return Err(ChangePasswordError::WrongPassword);
+    if found.matches {
+        return Ok(());
     }
-    let salt = id.ambient.entropy().bytes();
-    Ok(permit.hash(new, salt).await?)
+    Err(ChangePasswordError::WrongPassword)
+}
+
+async fn forgive(work: Work<'_, UserId>) -> Result<(), ChangePasswordError> {
+    let (now, organization) = (work.now(), work.ctx.organization_id);
+    let (key, clear) = (GuardKey::password_of(*work.command), GuardState::CLEAR);
+    work.tx.guards().lock(organization, &key, now).await?;
+    Ok(work.tx.guards().put(organization, &key, &clear, now).await?)
 }
 
 async fn apply(mut work: Work<'_, Renewal>) -> Result<PasswordChanged, ChangePasswordError> {
@@ -204,16 +230,22 @@ async fn apply(mut work: Work<'_, Renewal>) -> Result<PasswordChanged, ChangePas
     let stored = stored
         .filter(|stored| stored.changed_at == renewal.checked.changed_at)
         .ok_or(ChangePasswordError::ChangedMeanwhile)?;
+    // Whoever removes the last factor takes the same lock.
+    let is_short = renewal.length == Length::BesideFactor;
+    if is_short && !factors(&mut work, user.id).await?.any() {
+        return Err(work.id.settings.password.too_short(false).into());
+    }
     // Later than the one before whatever the clock says: by it others know that it was changed.
     let just_after = stored.changed_at.plus(std::time::Duration::from_micros(1));
     let renewed = PasswordRecord {
         phc: renewal.phc.clone(),
         changed_at: now.max(just_after),
         must_change_at: None,
+        beside_factor: is_short,
         stamps: stored.stamps.clone().changed(Some(user.id), now),
-        ..stored
+        ..stored.clone()
     };
-    work.tx.passwords().put(&renewed).await?;
+    history::replace(&mut work, &stored, &renewed).await?;
     work.tx
         .guards()
         .put(organization, &key, &GuardState::CLEAR, now)

@@ -130,6 +130,7 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
         .await?;
     let origins = work.tx.sessions().forget_origins(organization, user).await?;
     let passwords = work.tx.passwords().remove(organization, user).await?;
+    let past = work.tx.passwords().forget_past(organization, user, 0).await?;
     let mfa = work.tx.mfa().remove_of(organization, user).await?;
     let passkeys = work.tx.passkeys().remove_of(organization, user).await?;
     let keys = work.tx.api_keys().remove_of(organization, user).await?;
@@ -146,6 +147,7 @@ async fn remove(work: &mut Work<'_, EraseUser>) -> Result<Counts, EraseError> {
         ("sessions_ended", size(ended.len())),
         ("sessions_emptied", origins),
         ("passwords", passwords),
+        ("password_history", past),
         ("totp_factors", mfa.factors),
         ("backup_codes", mfa.codes),
         ("mfa_challenges", mfa.challenges),

@@ -11,7 +11,8 @@ use crate::{
     guard::{GuardKey, GuardState},
     link::{self, LinkInvalid, LinkPurpose},
     mail::{self, MailKind},
-    password::{HashError, PasswordContext, PasswordError},
+    mfa::factors,
+    password::{HashError, Length, PasswordContext, PasswordError, history},
     refusal::use_case_error,
     repo::PasswordRecord,
     work::{About, Work},
@@ -44,6 +45,14 @@ use_case_error! {
 struct Renewal {
     token: Secret<String>,
     phc: Secret<String>,
+    length: Length,
+}
+
+/// What the first transaction found.
+struct Judged {
+    length: Length,
+    /// What must not be chosen again.
+    former: Vec<Secret<String>>,
 }
 
 /// Sets the password, uses the link up, and ends all sessions. The failures that were counted are forgotten: the password is bound
@@ -66,20 +75,34 @@ pub async fn reset_password(
 async fn attempt(ctx: &Ctx, id: &Identity, command: ResetPassword) -> Result<UserId, ResetPasswordError> {
     let ResetPassword { token, password } = command;
     let asked = (token.clone(), password.clone());
-    id.run(ctx, asked, |work| Box::pin(admit(work))).await?;
+    let Judged { length, former } = id.run(ctx, asked, |work| Box::pin(admit(work))).await?;
     id.refuse_breached::<ResetPasswordError>(ctx, &password).await?;
-    let phc = id.hash_password(&password).await?;
-    id.run(ctx, Renewal { token, phc }, |work| Box::pin(apply(work)))
-        .await
+    let permit = id.hasher.permit().await?;
+    history::refuse_reused::<ResetPasswordError>(&*permit, &password, &former).await?;
+    let salt = id.ambient.entropy().bytes();
+    let phc = permit.hash(&password, salt).await?;
+    drop(permit);
+    let renewal = Renewal { token, phc, length };
+    id.run(ctx, renewal, |work| Box::pin(apply(work))).await
 }
 
 /// Judges the link, which is not used up by it, and the password: what is no good may be tried again with the same link.
-async fn admit(mut work: Work<'_, (Secret<String>, Secret<String>)>) -> Result<(), ResetPasswordError> {
+async fn admit(mut work: Work<'_, (Secret<String>, Secret<String>)>) -> Result<Judged, ResetPasswordError> {
     let command = work.command.clone();
     let (token, password) = &*command;
     let user = account(&mut work, token).await?.1;
     let context = PasswordContext::new(&user.username, &user.email).named(user.display_name.as_ref());
-    Ok(work.id.settings.password.check(password, context)?)
+    let has_factor = factors(&mut work, user.id).await?.any();
+    let policy = work.id.settings.password.clone();
+    let length = policy.judge(password, context, has_factor)?;
+    let mut former = Vec::new();
+    if policy.legacy().history() > 0 {
+        // The present one is the newest of them. Whatever replaces it ends the link, so that these are the last ones to the end.
+        let present = work.tx.passwords().find(user.organization_id, user.id).await?;
+        former.extend(present.map(|record| record.phc));
+        former.extend(history::former(&mut work, user.id).await?);
+    }
+    Ok(Judged { length, former })
 }
 
 async fn account<C>(
@@ -100,7 +123,7 @@ async fn apply(mut work: Work<'_, Renewal>) -> Result<UserId, ResetPasswordError
     let (link, user) = account(&mut work, &renewal.token).await?;
     link::spend::<_, ResetPasswordError>(&mut work, &link).await?;
     let (now, organization, by) = (work.now(), user.organization_id, Some(user.id));
-    put_password(&mut work, &user, renewal.phc.clone()).await?;
+    put_password(&mut work, &user, &renewal).await?;
     let user = user.email_proved(now).end_sessions();
     save(&mut work, &user).await?;
     let ended = work
@@ -124,32 +147,39 @@ async fn apply(mut work: Work<'_, Renewal>) -> Result<UserId, ResetPasswordError
 async fn put_password(
     work: &mut Work<'_, Renewal>,
     user: &User,
-    phc: Secret<String>,
+    renewal: &Renewal,
 ) -> Result<(), ResetPasswordError> {
     let (now, organization) = (work.now(), user.organization_id);
     let key = GuardKey::password_of(user.id);
     work.tx.guards().lock(organization, &key, now).await?;
+    // Whoever removes the last factor takes the same lock.
+    let beside_factor = renewal.length == Length::BesideFactor;
+    if beside_factor && !factors(work, user.id).await?.any() {
+        return Err(work.id.settings.password.too_short(false).into());
+    }
     let before = work.tx.passwords().find(organization, user.id).await?;
     let by = Some(user.id);
-    let record = match before {
-        Some(before) => PasswordRecord {
-            phc,
-            // Later than the one before whatever the clock says: by it others know that it was changed.
-            changed_at: now.max(before.changed_at.plus(Duration::from_micros(1))),
-            must_change_at: None,
-            stamps: before.stamps.clone().changed(by, now),
-            ..before
-        },
-        None => PasswordRecord {
-            user_id: user.id,
-            organization_id: organization,
-            phc,
-            changed_at: now,
-            must_change_at: None,
-            stamps: Stamps::new(by, now),
-        },
+    let record = PasswordRecord {
+        user_id: user.id,
+        organization_id: organization,
+        phc: renewal.phc.clone(),
+        changed_at: now,
+        must_change_at: None,
+        beside_factor,
+        stamps: Stamps::new(by, now),
     };
-    work.tx.passwords().put(&record).await?;
+    match before {
+        Some(before) => {
+            let renewed = PasswordRecord {
+                // Later than the one before whatever the clock says: by it others know that it was changed.
+                changed_at: now.max(before.changed_at.plus(Duration::from_micros(1))),
+                stamps: before.stamps.clone().changed(by, now),
+                ..record
+            };
+            history::replace(work, &before, &renewed).await?;
+        }
+        None => work.tx.passwords().put(&record).await?,
+    }
     let clear = GuardState::CLEAR;
     Ok(work.tx.guards().put(organization, &key, &clear, now).await?)
 }

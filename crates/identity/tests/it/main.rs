@@ -19,6 +19,7 @@ mod lifetimes;
 mod login;
 mod mfa;
 mod passkeys;
+mod password_rules;
 mod passwords;
 mod people;
 mod policies;

@@ -34,15 +34,15 @@ const STEP: Duration = Duration::from_secs(30);
 const FIVE_MINUTES: Duration = Duration::from_mins(5);
 
 /// An account with an authenticator app.
-struct Owner {
-    app: TotpSecret,
+pub(super) struct Owner {
+    pub(super) app: TotpSecret,
     codes: Vec<BackupCode>,
     /// The session in which it was enrolled.
-    signed_in: SignedIn,
+    pub(super) signed_in: SignedIn,
 }
 
 impl World {
-    async fn enrolled(&self, name: &str, roles: &[&str]) -> Owner {
+    pub(super) async fn enrolled(&self, name: &str, roles: &[&str]) -> Owner {
         self.user(name, roles).await;
         let signed_in = self.login(name).await;
         let ctx = self.ctx(&signed_in).await;
@@ -63,7 +63,11 @@ impl World {
             LoggedIn::SignedIn(_) | LoggedIn::Cookie(_) => panic!("no second factor is asked for"),
         }
     }
-    async fn verify(&self, challenge: &Secret<String>, factor: Presented) -> Result<SignedIn, VerifyError> {
+    pub(super) async fn verify(
+        &self,
+        challenge: &Secret<String>,
+        factor: Presented,
+    ) -> Result<SignedIn, VerifyError> {
         let challenge = challenge.clone();
         let client = Client::default();
         let command = Verify {
@@ -87,7 +91,7 @@ impl World {
     }
 }
 
-fn totp(code: &Secret<String>) -> Presented {
+pub(super) fn totp(code: &Secret<String>) -> Presented {
     Presented {
         method: Method::Totp,
         code: code.clone(),

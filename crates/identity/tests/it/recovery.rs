@@ -78,7 +78,7 @@ impl World {
     }
 
     /// The token of the one mail with a link.
-    async fn token(&self) -> String {
+    pub(super) async fn token(&self) -> String {
         let mails = self.caught().await;
         let mut links = mails.iter().filter_map(|mail| mail.link.as_ref());
         let link = links.next().unwrap().expose().clone();
@@ -86,14 +86,14 @@ impl World {
         token_of(&link)
     }
 
-    async fn forgot(&self, name: &str) {
+    pub(super) async fn forgot(&self, name: &str) {
         let email = email(name);
         forgot_password(&anonymous(), &self.id, AskForLink { email })
             .await
             .unwrap();
     }
 
-    async fn reset(&self, token: &str, password: &str) -> Result<(), ResetPasswordError> {
+    pub(super) async fn reset(&self, token: &str, password: &str) -> Result<(), ResetPasswordError> {
         let command = ResetPassword {
             token: secret(token),
             password: secret(password),

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    HttpUrl,
+    HttpUrl, Passwords,
     macros::{choice, settings},
 };
 
@@ -78,6 +78,8 @@ settings! {
         refresh_grace: Duration = Duration::from_secs(10), ceiling = MINUTE, source = "RFC 9700, section 4.14.2";
     }
     nest {
+        /// Passwords of whoever has a second factor.
+        passwords: Passwords,
         /// Cost of a password hash.
         argon2: Argon2,
         /// What repeated wrong guesses cost.

@@ -23,6 +23,7 @@ mod macros;
 mod mail;
 mod nearest;
 mod passkeys;
+mod passwords;
 pub(crate) mod private;
 mod production;
 mod providers;
@@ -55,6 +56,7 @@ pub use identity::{
     Registration, SecondFactor, Sessions, SystemUse,
 };
 pub use mail::{Mail, MailDelivery, MailSecurity};
+pub use passwords::{LegacyPasswords, Passwords};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};
 pub use report::schema;

@@ -8,8 +8,8 @@ use vutf_audit::tlog::KeyName;
 use vutf_identity::password::Argon2Params;
 
 use super::{
-    Cidr, Config, ConfigError, HeadPlace, alerts, export, mail, passkeys, private::is_local, production,
-    providers, witness,
+    Cidr, Config, ConfigError, HeadPlace, alerts, export, mail, passkeys, passwords, private::is_local,
+    production, providers, witness,
 };
 
 /// Adds every broken rule to `errors`, and everything allowed but unwise to `warnings`.
@@ -21,7 +21,7 @@ pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>, warnings: &m
     mail::check(config, errors, warnings);
     passkeys::check(config, errors);
     argon2(config, errors);
-    passwords(config, errors);
+    passwords::check(config, errors, warnings);
     breaches(config, errors);
     lifetimes(config, errors);
     people(config, errors);
@@ -123,17 +123,6 @@ fn argon2(config: &Config, errors: &mut Vec<ConfigError>) {
             "identity.argon2.memory_kib",
             error.to_string(),
             mend,
-        ));
-    }
-}
-
-fn passwords(config: &Config, errors: &mut Vec<ConfigError>) {
-    let words = &config.identity.password_words;
-    if words.iter().any(|word| !(4..=64).contains(&word.chars().count())) {
-        errors.push(ConfigError::new(
-            "identity.password_words",
-            "names a word that is shorter than 4 characters, or longer than 64",
-            "leave it out: what is so short occurs in good passwords",
         ));
     }
 }

@@ -132,7 +132,14 @@ fn passwords(config: &Config) -> Result<PasswordPolicy, StartError> {
     let identity = &config.identity;
     let policy = PasswordPolicy::new(usize::from(identity.min_password_length))
         .map_err(|error| StartError::Hashing(error.to_string()))?;
-    let mut policy = policy.with_words(identity.password_words.iter().cloned());
+    let refused = |error: &dyn std::fmt::Display| StartError::Hashing(error.to_string());
+    let policy = policy
+        .beside_factor(usize::from(identity.passwords.min_length_with_mfa))
+        .map_err(|error| refused(&error))?;
+    let legacy = identity.passwords.legacy.policy();
+    let mut policy = policy
+        .with_legacy(legacy.map_err(|error| refused(&error))?)
+        .with_words(identity.password_words.iter().cloned());
     if let Some(ranges) = breaches::ranges(config)? {
         policy = policy.asking(ranges);
     }

@@ -165,6 +165,7 @@ mod tests {
         encrypted(|row: &entity::api_keys::Model| &row.last_used_ip_ct);
         always(|row: &entity::api_keys::Model| &row.name_ct);
         always(|row: &entity::passwords::Model| &row.phc_ct);
+        always(|row: &entity::password_history::Model| &row.phc_ct);
         always(|row: &entity::totp_factors::Model| &row.secret_ct);
         always(|row: &entity::passkeys::Model| &row.name_ct);
     }

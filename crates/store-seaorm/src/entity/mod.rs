@@ -34,6 +34,7 @@ pub(crate) mod mail_outbox;
 pub(crate) mod mfa_challenges;
 pub(crate) mod passkey_challenges;
 pub(crate) mod passkeys;
+pub(crate) mod password_history;
 pub(crate) mod passwords;
 pub(crate) mod policies;
 pub(crate) mod refresh_families;

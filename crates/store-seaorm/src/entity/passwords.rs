@@ -13,6 +13,7 @@ pub(crate) struct Model {
     pub(crate) phc_ct: Encrypted<Phc>,
     pub(crate) changed_at: i64,
     pub(crate) must_change_at: Option<i64>,
+    pub(crate) beside_factor: bool,
     pub(crate) row_mac: Option<Vec<u8>>,
     pub(crate) created_at: i64,
     pub(crate) created_by: Option<Uuid>,

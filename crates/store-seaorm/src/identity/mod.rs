@@ -8,6 +8,7 @@ mod housekeeping;
 mod mail;
 mod mfa;
 mod passkeys;
+mod password_history;
 mod passwords;
 mod people;
 mod policies;

@@ -7,7 +7,10 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use vutf_crypto_keys::{Keyring, SubjectKeys};
-use vutf_identity::repo::{PasswordRecord, PasswordRepo};
+use vutf_identity::{
+    password::PastPassword,
+    repo::{PasswordRecord, PasswordRepo},
+};
 use vutf_kernel::{OrganizationId, PortError, Timestamp, UserId};
 
 use super::{micros, set_stamps, stamps_of};
@@ -42,6 +45,7 @@ impl PasswordRepo for Tx {
             phc,
             changed_at: Timestamp::from_micros(row.changed_at),
             must_change_at: row.must_change_at.map(Timestamp::from_micros),
+            beside_factor: row.beside_factor,
             stamps: stamps_of!(row),
         };
         authenticated(&record).verify(&self.keyring, row.row_mac.as_deref())?;
@@ -59,6 +63,7 @@ impl PasswordRepo for Tx {
             phc_ct: Set(phc),
             changed_at: Set(record.changed_at.as_micros()),
             must_change_at: micros(record.must_change_at),
+            beside_factor: Set(record.beside_factor),
             row_mac: Set(Some(authenticated(record).mac(&self.keyring)?)),
             ..Default::default()
         };
@@ -68,6 +73,7 @@ impl PasswordRepo for Tx {
                 Column::PhcCt,
                 Column::ChangedAt,
                 Column::MustChangeAt,
+                Column::BesideFactor,
                 Column::RowMac,
                 Column::UpdatedAt,
                 Column::UpdatedBy,
@@ -95,6 +101,28 @@ impl PasswordRepo for Tx {
             .map(|done| done.rows_affected)
             .map_err(port("passwords.remove"))
     }
+
+    async fn past(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        limit: u32,
+    ) -> Result<Vec<PastPassword>, PortError> {
+        self.past_passwords(organization, user, limit).await
+    }
+
+    async fn remember(&mut self, past: &PastPassword) -> Result<(), PortError> {
+        self.remember_password(past).await
+    }
+
+    async fn forget_past(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+        keep: u32,
+    ) -> Result<u64, PortError> {
+        self.forget_passwords(organization, user, keep).await
+    }
 }
 
 fn place(keyring: &Keyring, organization: OrganizationId, user: UserId) -> Place<'_> {
@@ -107,6 +135,7 @@ fn authenticated(record: &PasswordRecord) -> Password<'_> {
         user: record.user_id.as_uuid(),
         changed_at: record.changed_at,
         must_change_at: record.must_change_at,
+        beside_factor: record.beside_factor,
         phc: record.phc.expose(),
     }
 }

@@ -57,6 +57,14 @@ pub(super) const COVERAGE: &[(&str, Coverage)] = &[
         },
     ),
     (
+        "password_history",
+        Part {
+            whose: "user_id",
+            order: "id",
+            withheld: &[("phc_ct", OF_A_SECRET)],
+        },
+    ),
+    (
         "totp_factors",
         Part {
             whose: "user_id",

@@ -106,5 +106,5 @@ fn no_entity_holds_a_sealed_column_as_plain_bytes() {
             }
         }
     }
-    assert_eq!(seen, 15);
+    assert_eq!(seen, 16);
 }

@@ -9,8 +9,10 @@ use vutf_app::{
     erasure::Held,
     export::{Cell, Holdings, PersonalData as _},
 };
-use vutf_identity::{User, consent::Consent, erasure_request::ErasureRequest, refresh::TokenHash};
-use vutf_kernel::{OrganizationId, PortError, UserId};
+use vutf_identity::{
+    User, consent::Consent, erasure_request::ErasureRequest, password::PastPassword, refresh::TokenHash,
+};
+use vutf_kernel::{OrganizationId, PastPasswordId, PortError, UserId};
 use vutf_testkit::{contracts::NEIGHBOUR, factory::Factory};
 
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
 on_both!(
     a_request_that_somebody_else_made_erases_nobody,
     a_password_that_is_due_stays_due,
+    a_short_password_stays_short_and_those_of_before_stay_in_their_place,
     requests_are_carried_out_once_and_holds_are_respected,
     an_export_holds_each_row_about_its_person
 );
@@ -28,7 +31,7 @@ on_both!(
 const HOME: OrganizationId = OrganizationId::DEFAULT;
 const LONG_AGO: Duration = Duration::from_hours(24 * 365 * 20);
 
-/// A consent of `user`, and a request that has been due for long.
+/// A consent of `user`, a password of before, and a request that has been due for long.
 pub(crate) async fn asked(unit: &mut dyn UnitOfWork, factory: &mut Factory, user: &User) {
     let now = factory.now();
     let consent = Consent {
@@ -48,6 +51,14 @@ pub(crate) async fn asked(unit: &mut dyn UnitOfWork, factory: &mut Factory, user
         done_at: None,
     };
     assert!(unit.erasure_requests().put(&request).await.unwrap());
+    let past = PastPassword {
+        id: PastPasswordId::from_uuid(factory.id()),
+        organization_id: user.organization_id,
+        user_id: user.id,
+        phc: factory.password(user).phc,
+        replaced_at: now,
+    };
+    unit.passwords().remember(&past).await.unwrap();
 }
 
 /// Everybody, or nobody, is under a legal hold.
@@ -129,6 +140,37 @@ async fn a_password_that_is_due_stays_due(world: World) {
     assert_eq!(found.must_change_at, password.must_change_at);
 }
 
+/// Neither may a short password pass for a long one, nor is what somebody had before taken for what somebody else had.
+async fn a_short_password_stays_short_and_those_of_before_stay_in_their_place(world: World) {
+    let mut factory = Factory::new(0x3FC5);
+    let (one, two) = (
+        person(&world, &mut factory).await.user,
+        person(&world, &mut factory).await.user,
+    );
+    let mut password = factory.password(&one);
+    password.beside_factor = true;
+    let mut unit = world.unit().await;
+    unit.passwords().put(&password).await.unwrap();
+    unit.commit().await.unwrap();
+    let id = world.id(one.id.as_uuid());
+    world
+        .sql(&format!(
+            "UPDATE passwords SET beside_factor = FALSE WHERE user_id = {id}"
+        ))
+        .await;
+    world
+        .sql(&format!(
+            "UPDATE password_history SET phc_ct = (SELECT phc_ct FROM password_history WHERE user_id = {}) WHERE user_id = {id}",
+            world.id(two.id.as_uuid())
+        ))
+        .await;
+    let mut unit = world.unit().await;
+    assert!(unit.passwords().find(HOME, one.id).await.is_err());
+    assert!(unit.passwords().past(HOME, one.id, 24).await.is_err());
+    assert_eq!(unit.passwords().past(HOME, two.id, 24).await.unwrap().len(), 1);
+    unit.rollback().await.unwrap();
+}
+
 async fn requests_are_carried_out_once_and_holds_are_respected(world: World) {
     let mut factory = Factory::new(0x3FC3);
     let (one, two) = (
@@ -196,6 +238,7 @@ async fn an_export_holds_each_row_about_its_person(world: World) {
     let planted = [
         "users",
         "passwords",
+        "password_history",
         "totp_factors",
         "backup_codes",
         "mfa_challenges",

@@ -342,6 +342,7 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
             ("mail_outbox", 1),
             ("mfa_challenges", 1),
             ("passkeys", 1),
+            ("password_history", 1),
             ("passwords", 1),
             ("sessions_emptied", 1),
             ("sessions_ended", 1),
@@ -350,7 +351,6 @@ async fn nothing_is_left_of_an_erased_person_but_the_proof(world: World) {
             ("users", 1)
         ]
     );
-
     // Nothing in clear, no index, no wrapped key; the ciphertexts of the row are gone as well.
     let after = dump(&world).await;
     for dump in [&before, &after] {

@@ -54,6 +54,7 @@ fn rows(world: &World) -> Vec<String> {
     let blob = world.bytes(b"blob");
     rows.push(authorization_rows(&home, &one, &two, &blob));
     rows.push(people_rows(&home, &one, &two, &blob));
+    rows.push(password_rows(&home, &one, &two, &blob));
     rows
 }
 
@@ -188,6 +189,13 @@ fn people_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
            VALUES ({home}, {one}, 'system_use', '1', 1);
          INSERT INTO erasure_requests (user_id, organization_id, receipt_hash, requested_at, due_at) \
            VALUES ({one}, {home}, {blob}, 1, 2)"
+    )
+}
+
+fn password_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
+    format!(
+        "UPDATE passwords SET beside_factor = TRUE WHERE user_id = {one};
+         INSERT INTO password_history (id, organization_id, user_id, phc_ct, replaced_at) VALUES ({two}, {home}, {one}, {blob}, 1)"
     )
 }
 

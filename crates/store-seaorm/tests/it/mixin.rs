@@ -3,7 +3,7 @@
 use crate::world::World;
 
 /// `docs/adr/0020-which-tables-carry-the-mixin.md`.
-const WITHOUT_MIXIN: [&str; 38] = [
+const WITHOUT_MIXIN: [&str; 39] = [
     "account_links",
     "approvals",
     "audit_alerts",
@@ -40,6 +40,7 @@ const WITHOUT_MIXIN: [&str; 38] = [
     "mail_outbox",
     "mfa_challenges",
     "passkey_challenges",
+    "password_history",
     "refresh_tokens",
     "user_roles",
 ];

@@ -426,6 +426,12 @@ const TABLE: &[Code] = &[
         "Put another into its place: `POST /api/v1/me/mfa/totp`, then confirm it.",
     ),
     code(
+        "password_needs_mfa",
+        409,
+        "The password is too short to be the only factor",
+        "Set a longer one first (`POST /api/v1/auth/password/change`), or put another factor into its place.",
+    ),
+    code(
         "second_factor_demanded",
         409,
         "This account proves itself with its second factor",

@@ -27,6 +27,7 @@ mod mail;
 mod mfa;
 mod needles;
 pub(crate) mod passkeys;
+mod passwords;
 #[cfg(feature = "vault-transit")]
 mod providers;
 mod races;

@@ -1,10 +1,14 @@
 //! Forced changes of a password, the system-use notice, and batches, over HTTP.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
-use vutf_identity::consent::SystemUse;
+use vutf_identity::{
+    consent::SystemUse,
+    password::{LegacyPolicy, PasswordPolicy},
+};
+use vutf_kernel::OrganizationId;
 use vutf_server::http::AppState;
 
 use super::world::{Answer, PASSWORD, World, bearer, get, post, world};
@@ -59,6 +63,37 @@ async fn a_password_that_is_due_is_changed_before_anything_else() {
         world.sign_in_by_body(&body).await.json()["password_change_required"],
         false
     );
+}
+
+#[actix_web::test]
+async fn a_password_of_long_ago_is_changed_before_anything_else() {
+    let mut world = world(&[]).await;
+    let admin = world.admin().await;
+    let id = world.somebody(&admin, "grace").await;
+    let mut settings = (*world.state.identity.settings).clone();
+    let legacy = LegacyPolicy::new(0, 0, Some(Duration::from_hours(24))).unwrap();
+    settings.password = PasswordPolicy::default().with_legacy(legacy);
+    let state: &mut AppState = Arc::get_mut(&mut world.state).expect("nobody else holds it");
+    state.identity.settings = Arc::new(settings);
+    let body = json!({"username": "grace", "password": PASSWORD});
+    let signed_in = world.sign_in_by_body(&body).await.json();
+    assert_eq!(signed_in["password_change_required"], false);
+
+    let mut unit = world.state.identity.store.begin().await.unwrap();
+    let (home, user) = (OrganizationId::DEFAULT, id.parse().unwrap());
+    let mut record = unit.passwords().find(home, user).await.unwrap().unwrap();
+    record.changed_at = record.changed_at.minus(Duration::from_hours(25));
+    unit.passwords().put(&record).await.unwrap();
+    unit.commit().await.unwrap();
+    let signed_in = world.sign_in_by_body(&body).await.json();
+    assert_eq!(signed_in["password_change_required"], true);
+    let token = signed_in["access_token"].as_str().unwrap();
+    let refused = world.send(bearer(get("/api/v1/me"), token)).await;
+    assert_eq!(refused.code(), "VUTF_PASSWORD_CHANGE_REQUIRED");
+    let change = json!({"current_password": PASSWORD, "new_password": NEW});
+    let changed = bearer(post("/api/v1/auth/password/change", &change), token);
+    assert_eq!(world.send(changed).await.status, 200);
+    assert_eq!(world.send(bearer(get("/api/v1/me"), token)).await.status, 200);
 }
 
 #[actix_web::test]

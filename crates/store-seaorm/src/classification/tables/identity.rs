@@ -46,8 +46,13 @@ pub(super) const TABLES: &[(&str, ColumnClasses)] = &[
             ("phc_ct", Sealed),
             ("changed_at", Time),
             ("must_change_at", Time),
+            ("beside_factor", Word),
             ("row_mac", Mac),
         ],
+    ),
+    (
+        "password_history",
+        columns! { Id "id" "organization_id"; Pseudonym "user_id"; Sealed "phc_ct"; Time "replaced_at"; },
     ),
     (
         "totp_factors",

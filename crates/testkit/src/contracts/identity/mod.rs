@@ -24,6 +24,7 @@ mod housekeeping;
 mod mail;
 mod mfa;
 mod passkeys;
+mod passwords;
 mod people;
 mod races;
 mod refresh;
@@ -58,6 +59,7 @@ pub async fn identity_contract(store: Arc<dyn IdentityStore>) {
     sessions::contract(&store, &mut factory).await;
     refresh::contract(&store, &mut factory).await;
     mfa::contract(&store, &mut factory).await;
+    passwords::contract(&store, &mut factory).await;
     passkeys::contract(&store, &mut factory).await;
     api_keys::contract(&store, &mut factory).await;
     roles::contract(&store, &mut factory).await;
