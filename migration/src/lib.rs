@@ -26,6 +26,7 @@ mod m0018_sessions;
 mod m0019_passkeys;
 mod m0020_authorization;
 mod m0021_people;
+mod m0023_roles;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_passkeys::Migration),
             Box::new(m0020_authorization::Migration),
             Box::new(m0021_people::Migration),
+            Box::new(m0023_roles::Migration),
         ]
     }
 }

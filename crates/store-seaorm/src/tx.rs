@@ -20,6 +20,7 @@ use vutf_identity::{
     mfa::MfaRepo,
     passkey::PasskeyRepo,
     policy::PolicyRepo,
+    role::CustomRoleRepo,
     presence::PresenceRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
 };
@@ -104,6 +105,9 @@ impl IdentityTx for Tx {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+    fn custom_roles(&mut self) -> &mut dyn CustomRoleRepo {
         self
     }
     fn policies(&mut self) -> &mut dyn PolicyRepo {

@@ -10,7 +10,7 @@ use super::{
     own,
 };
 use crate::{
-    Identity, RuleError, action, mail::MailKind, refusal::use_case_error, role::permission,
+    Identity, RuleError, action, mail::MailKind, refusal::use_case_error, role::{self, permission},
     session::list::others, work::Work,
 };
 
@@ -53,7 +53,8 @@ async fn apply(mut work: Work<'_, ()>) -> Result<usize, RemoveError> {
     work.tx.mfa().remove_totp(organization, user).await?;
     if before.passkeys == 0 {
         let roles = work.tx.roles().of_user(organization, user).await?;
-        if work.id.settings.enrolment.demands(&roles) {
+        let known = role::within(&mut work, &roles).await?;
+        if work.id.settings.enrolment.demands(&roles, &known) {
             return Err(RemoveError::Demanded);
         }
         codes = without_codes(&mut work, user).await?;

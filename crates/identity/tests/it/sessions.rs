@@ -6,6 +6,7 @@ use vutf_identity::{
     api_key::{ApiKeyStatus, Lookup},
     memory::MemoryStore,
     policy::Policy,
+    role::CustomRole,
     repo::{IdentityRead, IdentityUnit},
     session::{
         AuthenticateError, MokaSessionCache, SessionStatus, SessionStatusCache, authenticate, list,
@@ -120,6 +121,9 @@ impl IdentityRead for Slow {
     }
     async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError> {
         self.store.policies(organization).await
+    }
+    async fn custom_roles(&self, organization: OrganizationId) -> Result<Vec<CustomRole>, PortError> {
+        self.store.custom_roles(organization).await
     }
 }
 

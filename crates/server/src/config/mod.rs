@@ -55,6 +55,7 @@ pub use identity::{
     Registration, SecondFactor, Sessions, SystemUse,
 };
 pub use mail::{Mail, MailDelivery, MailSecurity};
+pub(crate) use passkeys::OWN_ROLE;
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};
 pub use report::schema;

@@ -35,6 +35,7 @@ pub(crate) mod mfa_challenges;
 pub(crate) mod passkey_challenges;
 pub(crate) mod passkeys;
 pub(crate) mod passwords;
+pub(crate) mod custom_roles;
 pub(crate) mod policies;
 pub(crate) mod refresh_families;
 pub(crate) mod refresh_tokens;
