@@ -43,7 +43,11 @@ impl CustomRoleRepo for MemoryTx {
                 && known.stamps.version.saturating_add(1) == role.stamps.version
         });
         if !is_next {
-            return Err(PortError::new("custom_roles.update", Fault::Stale, "another version"));
+            return Err(PortError::new(
+                "custom_roles.update",
+                Fault::Stale,
+                "another version",
+            ));
         }
         self.write().custom_roles.insert(role.id, role.clone());
         Ok(())

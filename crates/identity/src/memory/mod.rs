@@ -22,7 +22,8 @@ use std::{
 use async_trait::async_trait;
 use vutf_kernel::{
     Ambient, ApiKeyId, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, InvitationId, MailId,
-    OrganizationId, PolicyId, PortError, Receipts, RoleId, Secret, SessionId, Timestamp, Transaction, Units, UserId,
+    OrganizationId, PolicyId, PortError, Receipts, RoleId, Secret, SessionId, Timestamp, Transaction, Units,
+    UserId,
 };
 
 pub use self::signer::MemorySigner;

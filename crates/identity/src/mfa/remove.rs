@@ -10,8 +10,12 @@ use super::{
     own,
 };
 use crate::{
-    Identity, RuleError, action, mail::MailKind, refusal::use_case_error, role::{self, permission},
-    session::list::others, work::Work,
+    Identity, RuleError, action,
+    mail::MailKind,
+    refusal::use_case_error,
+    role::{self, permission},
+    session::list::others,
+    work::Work,
 };
 
 use_case_error! {

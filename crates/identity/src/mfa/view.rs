@@ -3,7 +3,12 @@
 use vutf_kernel::{Ctx, Timestamp};
 
 use super::own;
-use crate::{Identity, RuleError, action, refusal::use_case_error, role::{self, permission}, work::Work};
+use crate::{
+    Identity, RuleError, action,
+    refusal::use_case_error,
+    role::{self, permission},
+    work::Work,
+};
 
 /// One's own second factors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

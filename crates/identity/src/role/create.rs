@@ -73,6 +73,7 @@ async fn apply(mut work: Work<'_, CreateRole>) -> Result<CustomRole, CreateRoleE
     }
     let about = About::one(action::ROLE_CREATE, role.id.as_uuid());
     let said = role.clone();
-    work.raise(&about, Outcome::Success, |event| said.told(event)).await?;
+    work.raise(&about, Outcome::Success, |event| said.told(event))
+        .await?;
     Ok(role)
 }

@@ -26,7 +26,10 @@ impl RoleName {
             return Err(ValueError::new("role_name", detail));
         }
         if built_in(text).is_some() {
-            return Err(ValueError::new("role_name_built_in", "every organization has a role of this name"));
+            return Err(ValueError::new(
+                "role_name_built_in",
+                "every organization has a role of this name",
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -100,7 +103,12 @@ impl Permissions {
     /// What was checked before it was stored. A name that this release does not know, or keeps for super administrators by now,
     /// grants nothing.
     pub fn from_store<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        Self(names.filter_map(known).filter(|known| !is_reserved(known)).collect())
+        Self(
+            names
+                .filter_map(known)
+                .filter(|known| !is_reserved(known))
+                .collect(),
+        )
     }
     /// None at all.
     pub const fn none() -> Self {
@@ -112,7 +120,10 @@ impl Permissions {
     }
     /// Their names.
     pub fn names(&self) -> Vec<String> {
-        self.0.iter().map(|permission| permission.as_str().to_owned()).collect()
+        self.0
+            .iter()
+            .map(|permission| permission.as_str().to_owned())
+            .collect()
     }
     /// As a set.
     pub fn grants(&self) -> Grants {
@@ -261,7 +272,18 @@ mod tests {
             assert_eq!(RoleName::parse(good).unwrap().as_str(), good);
         }
         let too_long = "a".repeat(49);
-        for bad in ["", "ab", "Abc", "1bc", "_bc", "a-b", "a b", "äbc", "abc\n", too_long.as_str()] {
+        for bad in [
+            "",
+            "ab",
+            "Abc",
+            "1bc",
+            "_bc",
+            "a-b",
+            "a b",
+            "äbc",
+            "abc\n",
+            too_long.as_str(),
+        ] {
             assert_eq!(RoleName::parse(bad).unwrap_err().code, "role_name", "{bad:?}");
         }
         for role in BUILT_IN {
@@ -280,7 +302,10 @@ mod tests {
         assert_eq!(parse(&[]).unwrap_err().code, "role_without_permission");
         assert_eq!(parse(&["users:*"]).unwrap_err().code, "unknown_permission");
         for kept in ["roles:manage", "policies:manage"] {
-            assert_eq!(parse(&["users:read", kept]).unwrap_err().code, "reserved_permission");
+            assert_eq!(
+                parse(&["users:read", kept]).unwrap_err().code,
+                "reserved_permission"
+            );
         }
         let stored = Permissions::from_store(["users:read", "policies:manage", "later:thing"].into_iter());
         assert_eq!(stored.names(), ["users:read"]);
@@ -301,7 +326,10 @@ mod tests {
         let mut clerk = role("clerk", &["users:read"]);
         let names = ["clerk".to_owned(), "nobody_knows".to_owned()];
         let roles = CustomRoles::new(vec![clerk.clone()]);
-        assert_eq!(roles.grants(&names), [permission::USERS_READ].into_iter().collect());
+        assert_eq!(
+            roles.grants(&names),
+            [permission::USERS_READ].into_iter().collect()
+        );
         assert_eq!(roles.granting(&names, &permission::USERS_READ), ["clerk"]);
         assert!(roles.knows("clerk") && roles.knows("admin") && !roles.knows("nobody_knows"));
         clerk.is_untrusted = true;

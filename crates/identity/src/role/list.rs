@@ -76,7 +76,8 @@ async fn all(mut work: Work<'_, ()>) -> Result<Vec<Role>, ListRolesError> {
     let custom = work.tx.custom_roles().all(organization).await?;
     let ids: Vec<_> = custom.iter().map(|role| role.id.as_uuid()).collect();
     let about = About::kind(action::ROLE_LIST);
-    work.shown(&about, &Question::all(action::ROLE_LIST), &ids).await?;
+    work.shown(&about, &Question::all(action::ROLE_LIST), &ids)
+        .await?;
     let built_in = BUILT_IN.iter().map(Role::BuiltIn);
     Ok(built_in.chain(custom.into_iter().map(Role::Custom)).collect())
 }

@@ -12,9 +12,7 @@ pub mod update;
 use vutf_kernel::{Grants, Permission};
 
 pub use self::{
-    custom::{
-        CustomRole, CustomRoles, MOST_ROLES, Permissions, RoleDescription, RoleName, is_reserved,
-    },
+    custom::{CustomRole, CustomRoles, MOST_ROLES, Permissions, RoleDescription, RoleName, is_reserved},
     present::RoleCache,
     repo::CustomRoleRepo,
 };

@@ -85,6 +85,7 @@ async fn apply(mut work: Work<'_, RemoveRole>) -> Result<(), RemoveRoleError> {
         return Err(RemoveRoleError::NotFound);
     }
     let about = About::one(action::ROLE_DELETE, role.id.as_uuid());
-    work.raise(&about, Outcome::Success, |event| role.told(event)).await?;
+    work.raise(&about, Outcome::Success, |event| role.told(event))
+        .await?;
     Ok(())
 }

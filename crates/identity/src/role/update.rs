@@ -60,8 +60,14 @@ async fn apply(mut work: Work<'_, UpdateRole>) -> Result<CustomRole, UpdateRoleE
     let before = before.ok_or(UpdateRoleError::NotFound)?;
     VersionError::check(command.expected_version, before.stamps.version)?;
     let role = CustomRole {
-        description: command.description.clone().unwrap_or_else(|| before.description.clone()),
-        permissions: command.permissions.clone().unwrap_or_else(|| before.permissions.clone()),
+        description: command
+            .description
+            .clone()
+            .unwrap_or_else(|| before.description.clone()),
+        permissions: command
+            .permissions
+            .clone()
+            .unwrap_or_else(|| before.permissions.clone()),
         stamps: before.stamps.clone().changed(by, now),
         // What it grants is written anew, as the caller sees it.
         is_untrusted: false,
@@ -79,13 +85,17 @@ async fn write(
     before: &CustomRole,
     role: &CustomRole,
 ) -> Result<(), PortError> {
-    work.tx.custom_roles().update(role).await.map_err(|error| PortError {
-        fault: match error.fault {
-            Fault::Stale => Fault::Contention,
-            fault => fault,
-        },
-        ..error
-    })?;
+    work.tx
+        .custom_roles()
+        .update(role)
+        .await
+        .map_err(|error| PortError {
+            fault: match error.fault {
+                Fault::Stale => Fault::Contention,
+                fault => fault,
+            },
+            ..error
+        })?;
     let about = About::one(action::ROLE_UPDATE, role.id.as_uuid());
     let (was, said) = (before.permissions.names(), role.clone());
     work.raise(&about, Outcome::Success, |event| {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use vutf_kernel::{Aal, Actor, Assurance, Ctx, Outcome, Secret, SessionId, UserId};
 
 use super::{
-    Ends, cookie, grant::{self, Rights},
+    Ends, cookie,
+    grant::{self, Rights},
     login::{Attempt, Counter, Loss, Proof, check, settle},
     place,
 };

@@ -75,7 +75,9 @@ async fn a_role_grants_at_once_and_no_longer_than_it_says() {
     let clerk = made(&world, "clerk", &["users:read"]).await;
     let user = world.user("ada", &[]).await;
     let signed_in = world.login("ada").await;
-    assign(&operator(), &world.id, given(user.id, 1, &["clerk"])).await.unwrap();
+    assign(&operator(), &world.id, given(user.id, 1, &["clerk"]))
+        .await
+        .unwrap();
     let ctx = world.ctx(&signed_in).await;
     assert!(ctx.grants.allow(&permission::USERS_READ));
     let wide = wider("clerk", clerk.stamps.version, &["roles:read"]);
@@ -92,9 +94,14 @@ async fn a_role_grants_at_once_and_no_longer_than_it_says() {
         circumstances: Circumstances::default(),
     };
     assert_eq!(explain(&ctx, &world.id, why).await.unwrap().granted_by, ["clerk"]);
-    assign(&operator(), &world.id, given(user.id, 2, &[])).await.unwrap();
+    assign(&operator(), &world.id, given(user.id, 2, &[]))
+        .await
+        .unwrap();
     let ctx = world.ctx(&signed_in).await;
-    assert_eq!(list::list(&ctx, &world.id).await.unwrap_err().class(), Class::Forbidden);
+    assert_eq!(
+        list::list(&ctx, &world.id).await.unwrap_err().class(),
+        Class::Forbidden
+    );
 }
 
 #[tokio::test]
@@ -102,22 +109,62 @@ async fn nobody_makes_widens_or_gives_more_than_they_hold() {
     let world = World::new();
     let manager = manager(&world, "boss").await;
     let code = |error: &str| assert_eq!(error, "exceeds_own_rights");
-    code(create(&manager, &world.id, role("clerk", &["keys:manage"])).await.unwrap_err().code());
-    create(&manager, &world.id, role("clerk", &["users:read"])).await.unwrap();
-    code(update(&manager, &world.id, wider("clerk", 1, &["users:read", "keys:manage"])).await.unwrap_err().code());
+    code(
+        create(&manager, &world.id, role("clerk", &["keys:manage"]))
+            .await
+            .unwrap_err()
+            .code(),
+    );
+    create(&manager, &world.id, role("clerk", &["users:read"]))
+        .await
+        .unwrap();
+    code(
+        update(
+            &manager,
+            &world.id,
+            wider("clerk", 1, &["users:read", "keys:manage"]),
+        )
+        .await
+        .unwrap_err()
+        .code(),
+    );
     made(&world, "keeper", &["keys:manage"]).await;
     // To narrow what one does not hold, or to delete it, is to act on more than one holds.
-    code(update(&manager, &world.id, wider("keeper", 1, &["users:read"])).await.unwrap_err().code());
-    code(remove(&manager, &world.id, gone("keeper", 1)).await.unwrap_err().code());
+    code(
+        update(&manager, &world.id, wider("keeper", 1, &["users:read"]))
+            .await
+            .unwrap_err()
+            .code(),
+    );
+    code(
+        remove(&manager, &world.id, gone("keeper", 1))
+            .await
+            .unwrap_err()
+            .code(),
+    );
     let user = world.user("ada", &[]).await;
     world.user("chief", &["admin"]).await;
     let chief = world.login("chief").await;
     let chief = world.ctx(&chief).await;
-    code(assign(&chief, &world.id, given(user.id, 1, &["keeper"])).await.unwrap_err().code());
-    assign(&operator(), &world.id, given(user.id, 1, &["keeper"])).await.unwrap();
+    code(
+        assign(&chief, &world.id, given(user.id, 1, &["keeper"]))
+            .await
+            .unwrap_err()
+            .code(),
+    );
+    assign(&operator(), &world.id, given(user.id, 1, &["keeper"]))
+        .await
+        .unwrap();
     // Nor does anybody act on somebody who holds more by a role of the organization.
-    code(assign(&chief, &world.id, given(user.id, 2, &[])).await.unwrap_err().code());
-    let refused = create(&chief, &world.id, role("other", &["users:read"])).await.unwrap_err();
+    code(
+        assign(&chief, &world.id, given(user.id, 2, &[]))
+            .await
+            .unwrap_err()
+            .code(),
+    );
+    let refused = create(&chief, &world.id, role("other", &["users:read"]))
+        .await
+        .unwrap_err();
     assert_eq!(refused.class(), Class::Forbidden);
 }
 
@@ -126,17 +173,34 @@ async fn a_role_that_is_held_stays() {
     let world = World::new();
     let user = world.user("ada", &[]).await;
     made(&world, "clerk", &["users:read"]).await;
-    assign(&operator(), &world.id, given(user.id, 1, &["clerk"])).await.unwrap();
-    let held = remove(&operator(), &world.id, gone("clerk", 1)).await.unwrap_err();
+    assign(&operator(), &world.id, given(user.id, 1, &["clerk"]))
+        .await
+        .unwrap();
+    let held = remove(&operator(), &world.id, gone("clerk", 1))
+        .await
+        .unwrap_err();
     assert_eq!((held.code(), held.class()), ("role_held", Class::Conflict));
     assert!(held.to_string().starts_with("1 accounts"), "{held}");
-    assign(&operator(), &world.id, given(user.id, 2, &[])).await.unwrap();
-    assert_eq!(remove(&operator(), &world.id, gone("clerk", 9)).await.unwrap_err().class(), Class::Stale);
+    assign(&operator(), &world.id, given(user.id, 2, &[]))
+        .await
+        .unwrap();
+    assert_eq!(
+        remove(&operator(), &world.id, gone("clerk", 9))
+            .await
+            .unwrap_err()
+            .class(),
+        Class::Stale
+    );
     remove(&operator(), &world.id, gone("clerk", 1)).await.unwrap();
-    let unknown = assign(&operator(), &world.id, given(user.id, 3, &["clerk"])).await.unwrap_err();
+    let unknown = assign(&operator(), &world.id, given(user.id, 3, &["clerk"]))
+        .await
+        .unwrap_err();
     assert_eq!(unknown.code(), "unknown_role");
     for event in ["role.create", "role.delete"] {
-        assert!(world.store.events().iter().any(|known| known.action == event), "{event}");
+        assert!(
+            world.store.events().iter().any(|known| known.action == event),
+            "{event}"
+        );
     }
     for name in ["admin", "user"] {
         let code = remove(&operator(), &world.id, gone(name, 1)).await.unwrap_err();
@@ -154,7 +218,11 @@ async fn a_neighbour_sees_and_reaches_none() {
     assert!(seen.iter().all(|role| role.name() != "clerk"));
     let code = remove(&neighbour, &world.id, gone("clerk", 1)).await.unwrap_err();
     assert_eq!(code.class(), Class::NotFound);
-    assert!(list::view(&neighbour, &world.id, "clerk".to_owned()).await.is_err());
+    assert!(
+        list::view(&neighbour, &world.id, "clerk".to_owned())
+            .await
+            .is_err()
+    );
 }
 
 /// Policies name roles that every organization has; one that is about everybody bounds the holders of other roles, too.
@@ -164,7 +232,9 @@ async fn a_policy_for_everybody_bounds_holders_of_custom_roles() {
     let world = World::new();
     made(&world, "clerk", &["users:read", "roles:read"]).await;
     let user = world.user("ada", &[]).await;
-    assign(&operator(), &world.id, given(user.id, 1, &["clerk"])).await.unwrap();
+    assign(&operator(), &world.id, given(user.id, 1, &["clerk"]))
+        .await
+        .unwrap();
     let policy = PutPolicy {
         policy_id: vutf_kernel::PolicyId::from_uuid(uuid::Uuid::from_u128(5)),
         expected_version: None,
@@ -174,5 +244,8 @@ async fn a_policy_for_everybody_bounds_holders_of_custom_roles() {
     put(&operator(), &world.id, policy).await.unwrap();
     let signed_in = world.login("ada").await;
     let ctx = world.ctx(&signed_in).await;
-    assert_eq!(list::list(&ctx, &world.id).await.unwrap_err().code(), "forbidden_by_policy");
+    assert_eq!(
+        list::list(&ctx, &world.id).await.unwrap_err().code(),
+        "forbidden_by_policy"
+    );
 }

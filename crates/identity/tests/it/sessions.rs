@@ -6,8 +6,8 @@ use vutf_identity::{
     api_key::{ApiKeyStatus, Lookup},
     memory::MemoryStore,
     policy::Policy,
-    role::CustomRole,
     repo::{IdentityRead, IdentityUnit},
+    role::CustomRole,
     session::{
         AuthenticateError, MokaSessionCache, SessionStatus, SessionStatusCache, authenticate, list,
         logout::logout,

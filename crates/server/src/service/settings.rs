@@ -19,7 +19,7 @@ use vutf_identity::{
 };
 
 use super::{StartError, breaches};
-use crate::config::{Config, OWN_ROLE, MailDelivery, Registration};
+use crate::config::{Config, MailDelivery, OWN_ROLE, Registration};
 
 pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
     let identity = &config.identity;

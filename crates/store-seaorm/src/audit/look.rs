@@ -16,9 +16,9 @@ use vutf_identity::{
     mfa::MfaRepo,
     passkey::PasskeyRepo,
     policy::PolicyRepo,
-    role::CustomRoleRepo,
     presence::PresenceRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
+    role::CustomRoleRepo,
 };
 use vutf_kernel::{Event, EventRecorder, EventSink, PortError, Transaction, Units};
 

@@ -28,7 +28,10 @@ async fn a_role_that_somebody_else_wrote_grants_nothing(world: World) {
     let mut unit = world.unit().await;
     unit.custom_roles().insert(&role).await.unwrap();
     unit.commit().await.unwrap();
-    assert_eq!(world.store.custom_roles(HOME).await.unwrap(), std::slice::from_ref(&role));
+    assert_eq!(
+        world.store.custom_roles(HOME).await.unwrap(),
+        std::slice::from_ref(&role)
+    );
     for change in [
         "permissions = 'keys:manage users:read'",
         "name = 'other'",

@@ -61,7 +61,9 @@ pub(super) async fn roles(stage: &mut Stage, what: (&str, &str), status: u16) ->
     let wish = match what.0 {
         "POST" => Wish::to(ROLES).json(role),
         "GET" => Wish::to(path),
-        "PATCH" => Wish::to(path).tagged("\"v1\"").json(json!({"permissions": ["audit:read"]})),
+        "PATCH" => Wish::to(path)
+            .tagged("\"v1\"")
+            .json(json!({"permissions": ["audit:read"]})),
         "DELETE" => Wish::to(path).tagged("\"v1\""),
         _ => unwritten(what),
     };

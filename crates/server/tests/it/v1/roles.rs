@@ -51,13 +51,19 @@ impl Site {
         let path = format!("/api/v1/users/{user}");
         let seen = self.api.get(&path).bearer(&self.root.tokens.access);
         let seen = seen.expect(200).await.unwrap();
-        let call = self.api.put(&format!("{path}/roles")).bearer(&self.root.tokens.access);
+        let call = self
+            .api
+            .put(&format!("{path}/roles"))
+            .bearer(&self.root.tokens.access);
         let call = call.header("if-match", seen.header("etag").unwrap());
         call.json(&json!({"roles": roles})).send().await.unwrap()
     }
 
     async fn delete(&self, role: &str, tag: &str) -> Answer {
-        let call = self.api.delete(&format!("/api/v1/roles/{role}")).bearer(&self.root.tokens.access);
+        let call = self
+            .api
+            .delete(&format!("/api/v1/roles/{role}"))
+            .bearer(&self.root.tokens.access);
         call.header("if-match", tag).send().await.unwrap()
     }
 
@@ -75,13 +81,27 @@ async fn a_role_of_ones_own_grants_and_stops_granting_at_once() {
     assert_eq!(site.lists_users(&ada).await, 200);
     let held: Value = site.delete("clerk", "\"v1\"").await.json().unwrap();
     assert_eq!(held["status"], 409, "{held}");
-    assert!(held["detail"].as_str().unwrap().starts_with("1 accounts"), "{held}");
+    assert!(
+        held["detail"].as_str().unwrap().starts_with("1 accounts"),
+        "{held}"
+    );
     let path = "/api/v1/roles/clerk";
-    let call = site.api.patch(path).bearer(&site.root.tokens.access).header("if-match", "\"v1\"");
-    call.json(&json!({"permissions": ["self:manage"]})).expect(200).await.unwrap();
+    let call = site
+        .api
+        .patch(path)
+        .bearer(&site.root.tokens.access)
+        .header("if-match", "\"v1\"");
+    call.json(&json!({"permissions": ["self:manage"]}))
+        .expect(200)
+        .await
+        .unwrap();
     assert_eq!(site.lists_users(&ada).await, 403);
     assert_eq!(site.make(&ada, "other", &["self:manage"]).await.status, 403);
-    let kept: Value = site.make(&site.root, "other", &["roles:manage"]).await.json().unwrap();
+    let kept: Value = site
+        .make(&site.root, "other", &["roles:manage"])
+        .await
+        .json()
+        .unwrap();
     assert_eq!(kept["errors"][0]["pointer"], "/permissions", "{kept}");
     assert_eq!(site.give(&id, &[]).await.status, 200);
     assert_eq!(site.delete("clerk", "\"v2\"").await.status, 204);
@@ -109,7 +129,10 @@ async fn of_32_who_give_and_delete_a_role_none_leaves_it_dangling() {
     assert!(statuses.iter().all(|status| *status < 500), "{statuses:?}");
     let deleted = statuses.contains(&204);
     for user in &people {
-        let seen = site.api.get(&format!("/api/v1/users/{user}")).bearer(&site.root.tokens.access);
+        let seen = site
+            .api
+            .get(&format!("/api/v1/users/{user}"))
+            .bearer(&site.root.tokens.access);
         let seen = seen.expect(200).await.unwrap().json().unwrap();
         let holds = seen["roles"].as_array().unwrap().contains(&json!("clerk"));
         assert!(!(deleted && holds), "{seen}");

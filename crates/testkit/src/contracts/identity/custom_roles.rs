@@ -89,13 +89,20 @@ async fn roles_of_tenants_are_apart(store: &Store, factory: &mut Factory) {
 }
 
 async fn whoever_holds_one_is_counted(store: &Store, factory: &mut Factory) {
-    let (user, name) = (stored_user(store, factory).await, RoleName::parse("clerk").unwrap());
+    let (user, name) = (
+        stored_user(store, factory).await,
+        RoleName::parse("clerk").unwrap(),
+    );
     let given = ["clerk".to_owned(), "user".to_owned()];
     assert_eq!(once!(store, custom_roles.assigned(HOME, &name)).unwrap(), 0);
     once!(store, roles.assign(HOME, user.id, &given, None, factory.now())).unwrap();
     assert_eq!(once!(store, custom_roles.assigned(HOME, &name)).unwrap(), 1);
     assert_eq!(once!(store, custom_roles.assigned(NEIGHBOUR, &name)).unwrap(), 0);
-    once!(store, roles.assign(HOME, user.id, &given[1..], None, factory.now())).unwrap();
+    once!(
+        store,
+        roles.assign(HOME, user.id, &given[1..], None, factory.now())
+    )
+    .unwrap();
     assert_eq!(once!(store, custom_roles.assigned(HOME, &name)).unwrap(), 0);
 }
 
@@ -113,7 +120,12 @@ async fn one_is_given_or_deleted_and_never_both(store: &Store, factory: &mut Fac
                 let held = tx.custom_roles().assigned(HOME, &name).await?;
                 return Ok(held == 0 && tx.custom_roles().remove(HOME, id).await?);
             }
-            let is_there = tx.custom_roles().all(HOME).await?.iter().any(|role| role.id == id);
+            let is_there = tx
+                .custom_roles()
+                .all(HOME)
+                .await?
+                .iter()
+                .any(|role| role.id == id);
             if is_there {
                 let given = [name.as_str().to_owned()];
                 tx.roles().assign(HOME, user, &given, None, now).await?;
@@ -124,7 +136,10 @@ async fn one_is_given_or_deleted_and_never_both(store: &Store, factory: &mut Fac
     .await;
     let (deleted, left) = (winners(&done), of(store, HOME).await.len());
     let held = once!(store, roles.of_user(HOME, user)).unwrap();
-    assert_eq!((deleted, left, held.len()), if deleted == 1 { (1, 0, 0) } else { (0, 1, 1) });
+    assert_eq!(
+        (deleted, left, held.len()),
+        if deleted == 1 { (1, 0, 0) } else { (0, 1, 1) }
+    );
     once!(store, roles.assign(HOME, user, &[], None, now)).unwrap();
     once!(store, custom_roles.remove(HOME, id)).unwrap();
 }

@@ -24,11 +24,14 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Permission(permission::ROLES_MANAGE),
     action: action::ROLE_CREATE,
     rate: RateClass::Admin,
-    doc: Doc::new("authorisation", "Make a role, which grants nothing that you do not hold")
-        .takes::<CreateRoleRequest>()
-        .answers::<RoleBody>(201)
-        .tagged()
-        .refuses(&[409]),
+    doc: Doc::new(
+        "authorisation",
+        "Make a role, which grants nothing that you do not hold",
+    )
+    .takes::<CreateRoleRequest>()
+    .answers::<RoleBody>(201)
+    .tagged()
+    .refuses(&[409]),
 };
 
 /// A role to be.

@@ -20,9 +20,12 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Permission(permission::ROLES_MANAGE),
     action: action::ROLE_DELETE,
     rate: RateClass::Admin,
-    doc: Doc::new("authorisation", "Delete a role of the organization that nobody holds")
-        .conditional()
-        .refuses(&[404, 409]),
+    doc: Doc::new(
+        "authorisation",
+        "Delete a role of the organization that nobody holds",
+    )
+    .conditional()
+    .refuses(&[404, 409]),
 };
 
 pub(crate) async fn handle(

@@ -21,10 +21,13 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Permission(permission::ROLES_READ),
     action: action::ROLE_READ,
     rate: RateClass::Admin,
-    doc: Doc::new("authorisation", "Show a role; one of the organization has an `ETag`")
-        .answers::<RoleBody>(200)
-        .tagged()
-        .refuses(&[404]),
+    doc: Doc::new(
+        "authorisation",
+        "Show a role; one of the organization has an `ETag`",
+    )
+    .answers::<RoleBody>(200)
+    .tagged()
+    .refuses(&[404]),
 };
 
 pub(crate) async fn handle(
