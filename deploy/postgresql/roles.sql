@@ -18,7 +18,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO vutf_app;
 -- Ordinary tables.
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     account_links, api_keys, approvals, audit_alerts, audit_analysis, audit_exports, audit_latest, audit_rules, backup_codes,
-    bootstrap_tokens, break_glass, consents, crypto_keys, erasure_requests, invitations, key_jobs, key_usage, keysets, leases, login_guards, mail_outbox, mfa_challenges,
+    bootstrap_tokens, break_glass, consents, crypto_keys, custom_roles, erasure_requests, invitations, key_jobs, key_usage, keysets, leases, login_guards, mail_outbox, mfa_challenges,
     organizations, passkey_challenges, passkeys, password_history, passwords, policies, refresh_families, refresh_tokens, sessions, totp_factors, user_roles, users
     TO vutf_app;
 

@@ -27,6 +27,7 @@ mod m0019_passkeys;
 mod m0020_authorization;
 mod m0021_people;
 mod m0022_passwords;
+mod m0023_roles;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_authorization::Migration),
             Box::new(m0021_people::Migration),
             Box::new(m0022_passwords::Migration),
+            Box::new(m0023_roles::Migration),
         ]
     }
 }

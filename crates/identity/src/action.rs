@@ -104,6 +104,14 @@ actions! {
     ROLE_ASSIGN = "role.assign" on "user",
     #[doc = "Roles are shown."]
     ROLE_LIST = "role.list" on "role",
+    #[doc = "A role is shown."]
+    ROLE_READ = "role.read" on "role",
+    #[doc = "A role of the organization is made."]
+    ROLE_CREATE = "role.create" on "role",
+    #[doc = "A role of the organization is changed, and what its holders may do with it."]
+    ROLE_UPDATE = "role.update" on "role",
+    #[doc = "A role of the organization is deleted."]
+    ROLE_DELETE = "role.delete" on "role",
     #[doc = "Permissions are shown."]
     PERMISSION_LIST = "permission.list" on "permission",
     #[doc = "Policies are shown."]

@@ -27,6 +27,7 @@ pub mod repo;
 pub mod role;
 pub mod service;
 pub mod session;
+pub mod tenant_cache;
 pub mod token;
 pub mod user;
 pub mod value;

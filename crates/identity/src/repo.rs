@@ -23,6 +23,7 @@ use crate::{
     policy::{Policy, PolicyRepo},
     presence::PresenceRepo,
     refresh::{RefreshFamily, RefreshToken, TokenHash},
+    role::{CustomRole, CustomRoleRepo},
     session::{Ends, Place, used::Used},
 };
 
@@ -362,6 +363,8 @@ pub trait IdentityTx: Send {
     fn mail(&mut self) -> &mut dyn MailRepo;
     /// Role assignments.
     fn roles(&mut self) -> &mut dyn RoleRepo;
+    /// Roles that organizations made.
+    fn custom_roles(&mut self) -> &mut dyn CustomRoleRepo;
     /// Policies.
     fn policies(&mut self) -> &mut dyn PolicyRepo;
     /// Accounts behind glass.
@@ -394,6 +397,8 @@ pub trait IdentityRead: Send + Sync {
     async fn api_key_status(&self, lookup: Lookup) -> Result<Option<ApiKeyStatus>, PortError>;
     /// The policies that bound the requests of an organization, as [`PolicyRepo::all`] finds them.
     async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError>;
+    /// The roles that an organization made, as [`CustomRoleRepo::all`] finds them.
+    async fn custom_roles(&self, organization: OrganizationId) -> Result<Vec<CustomRole>, PortError>;
 }
 
 /// Opens transactions and reads.

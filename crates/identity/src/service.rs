@@ -17,6 +17,7 @@ use crate::{
     password::{HashError, PasswordHasher, PasswordPolicy},
     policy::PolicyCache,
     presence::InactivityPolicy,
+    role::RoleCache,
     session::{SessionPolicy, SessionStatusCache},
     token::{TokenSigner, VerifiedTokens},
 };
@@ -139,6 +140,8 @@ pub struct Identity {
     pub sessions: Arc<dyn SessionStatusCache>,
     /// Remembers for less than a second which policies there are.
     pub policies: Arc<PolicyCache>,
+    /// Remembers for less than a second which roles organizations made.
+    pub custom_roles: Arc<RoleCache>,
     /// Hides names that match no account, and places.
     pub names: Arc<dyn KeyedHash>,
     /// Vouches for known browsers.

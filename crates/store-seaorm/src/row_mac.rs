@@ -5,6 +5,7 @@
 //! they are. A user has two: one over what is personal, which is verified when it is opened, and one over the rest and the
 //! first, which is verified with every request without opening anything.
 
+pub(crate) mod custom_role;
 pub(crate) mod passkey;
 
 use uuid::Uuid;

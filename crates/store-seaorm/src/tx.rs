@@ -22,6 +22,7 @@ use vutf_identity::{
     policy::PolicyRepo,
     presence::PresenceRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
+    role::CustomRoleRepo,
 };
 use vutf_kernel::{Ambient, Entropy, EventSink, PortError, Receipts, Transaction};
 
@@ -104,6 +105,9 @@ impl IdentityTx for Tx {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+    fn custom_roles(&mut self) -> &mut dyn CustomRoleRepo {
         self
     }
     fn policies(&mut self) -> &mut dyn PolicyRepo {

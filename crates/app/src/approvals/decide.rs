@@ -7,7 +7,7 @@ use vutf_crypto_keys::{Approval, ApprovalError, ApprovalState, KeysTx, Person};
 use vutf_identity::{
     Identity, UserStatus,
     role::{
-        self,
+        self, CustomRoles,
         assign::{AssignError, AssignRoles, assign_approved},
     },
 };
@@ -186,9 +186,11 @@ impl Decided {
         if found.is_none_or(|user| user.status != UserStatus::Active) {
             return Err(ApprovalsError::RequesterBarred);
         }
-        let held = role::grants(&unit.roles().of_user(organization, user).await?);
+        let held = unit.roles().of_user(organization, user).await?;
+        let known = CustomRoles::new(unit.custom_roles().all(organization).await?);
+        let held = known.grants(&held);
         let needed = match &self.proposal {
-            Proposal::Grant(_) | Proposal::Take(_) => role::grants(&[role::SUPER_ADMIN.to_owned()]),
+            Proposal::Grant(_) | Proposal::Take(_) => role::everything(),
             other => [other.permission()].into_iter().collect::<Grants>(),
         };
         if held.covers(&needed) {

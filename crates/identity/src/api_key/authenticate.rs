@@ -9,7 +9,7 @@ use vutf_kernel::{
 };
 
 use super::{ApiKeyStatus, Lookup, Token, token::Misformed};
-use crate::{Identity, policy};
+use crate::{Identity, policy, role};
 
 /// A program with a key that is good.
 #[derive(Clone, Debug)]
@@ -111,13 +111,15 @@ pub async fn authenticate(
     if let Some(reason) = status.obstacle(id.ambient.now(), ip) {
         return Err(refused(reason, lookup, which));
     }
-    let bounds = policy::bounds(id, status.organization_id, &status.roles, id.ambient.now()).await?;
+    let (organization, roles) = (status.organization_id, &status.roles);
+    let known = role::present(id, organization, roles).await?;
+    let bounds = policy::bounds(id, organization, roles, &known, id.ambient.now()).await?;
     Ok(KeyCaller {
         bounds,
         organization_id: status.organization_id,
         user_id: status.user_id,
         key_id: status.id,
-        grants: status.grants(),
+        grants: status.grants(&known),
     })
 }
 

@@ -81,7 +81,8 @@ async fn apply(mut work: Work<'_, CreateApiKey>) -> Result<MadeApiKey, CreateApi
     let command = work.command.clone();
     let (owner, roles) = owner(&mut work, command.owner).await?;
     proved::<_, CreateApiKeyError>(&mut work).await?;
-    let scopes = scopes(&command.scopes, &roles)?;
+    let held = role::within(&mut work, &roles).await?.grants(&roles);
+    let scopes = scopes(&command.scopes, &held)?;
     if command.networks.len() > MAX_NETWORKS {
         return Err(CreateApiKeyError::TooManyNetworks);
     }
@@ -147,7 +148,7 @@ async fn owner(
     Ok((user, roles))
 }
 
-fn scopes(names: &[String], roles: &[String]) -> Result<Grants, CreateApiKeyError> {
+fn scopes(names: &[String], held: &Grants) -> Result<Grants, CreateApiKeyError> {
     let known = |name: &String| {
         let mut all = permission::ALL.iter();
         all.find(|(known, _)| known == name)
@@ -157,7 +158,7 @@ fn scopes(names: &[String], roles: &[String]) -> Result<Grants, CreateApiKeyErro
     let scopes = scopes
         .filter(|scopes| !scopes.is_empty())
         .ok_or(CreateApiKeyError::UnknownScope)?;
-    if role::grants(roles).covers(&scopes) {
+    if held.covers(&scopes) {
         Ok(scopes)
     } else {
         Err(CreateApiKeyError::ScopesExceed)

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use vutf_kernel::{ApiKeyId, Grants, OrganizationId, Timestamp, UserId};
 
 use super::{Lookup, Network};
-use crate::{UserStatus, refresh::TokenHash, role};
+use crate::{UserStatus, refresh::TokenHash, role::CustomRoles};
 
 /// What must be known about a key to let a request through. Read on every request, cached for less than a second.
 #[derive(Clone, Debug)]
@@ -52,8 +52,8 @@ impl ApiKeyStatus {
         }
     }
     /// What it may do now: what it was given, as far as the roles of its owner go.
-    pub fn grants(&self) -> Grants {
-        self.scopes.within(&role::grants(&self.roles))
+    pub fn grants(&self, known: &CustomRoles) -> Grants {
+        self.scopes.within(&known.grants(&self.roles))
     }
     /// An address that is not known is in no network.
     fn is_used_from(&self, ip: Option<IpAddr>) -> bool {

@@ -14,7 +14,8 @@ use crate::{
     refusal::use_case_error,
     role,
     session::{
-        BREAK_GLASS, grant,
+        BREAK_GLASS,
+        grant::{self, Rights},
         open::{Proved, new_session},
     },
     work::{About, Work},
@@ -147,8 +148,11 @@ async fn enter(
         return Ok(None);
     }
     work.tx.sessions().insert(&session).await?;
-    let roles = vec![role::SUPER_ADMIN.to_owned()];
-    let (access_token, expires_in) = grant::access_for(&work.id, &mut work.env, &session, roles, life)?;
+    let rights = Rights {
+        roles: vec![role::SUPER_ADMIN.to_owned()],
+        grants: role::everything(),
+    };
+    let (access_token, expires_in) = grant::access_for(&work.id, &mut work.env, &session, rights, life)?;
     network::uncount(work).await?;
     let told = tell_administrators(work).await?;
     told_in_the_log(work, user, &session.id, session.expires_at, told).await?;

@@ -31,6 +31,10 @@ where
 
 /// Whether whoever invited may still give these roles: an administrator who was removed leaves no administrators behind.
 async fn stands<C>(work: &mut Work<'_, C>, invitation: &Invitation) -> Result<bool, PortError> {
+    let given = role::held_fast(work, &invitation.roles).await?;
+    if given.lacks_one_of(&invitation.roles) {
+        return Ok(false);
+    }
     let Some(inviter) = invitation.created_by else {
         return Ok(true);
     };
@@ -41,9 +45,9 @@ async fn stands<C>(work: &mut Work<'_, C>, invitation: &Invitation) -> Result<bo
         return Ok(false);
     }
     let held = work.tx.roles().of_user(organization, inviter).await?;
-    let held = role::grants(&held);
+    let held = role::within(work, &held).await?.grants(&held);
     if invitation.roles.iter().all(|name| name == role::USER) {
         return Ok(held.allow(&role::permission::USERS_WRITE));
     }
-    Ok(held.allow(&role::permission::ROLES_ASSIGN) && held.covers(&role::grants(&invitation.roles)))
+    Ok(held.allow(&role::permission::ROLES_ASSIGN) && held.covers(&given.grants(&invitation.roles)))
 }

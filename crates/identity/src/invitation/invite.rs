@@ -49,10 +49,11 @@ pub async fn invite(ctx: &Ctx, id: &Identity, command: Invite) -> Result<Invitat
 async fn apply(mut work: Work<'_, Invite>) -> Result<Invitation, InviteError> {
     work.require(&permission::USERS_WRITE)?;
     let command = work.command.clone();
-    if command.roles.iter().any(|name| role::built_in(name).is_none()) {
+    let known = role::within(&mut work, &command.roles).await?;
+    if known.lacks_one_of(&command.roles) {
         return Err(InviteError::UnknownRole);
     }
-    may_give(&work.ctx, &work.id, &command.roles)?;
+    may_give(&work.ctx, &work.id, &known, &command.roles)?;
     let settings = work.id.settings.clone();
     if !settings.mail.enabled {
         return Err(MailOff.into());

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod break_glass;
+mod custom_roles;
 mod housekeeping;
 mod invitations;
 mod mail;
@@ -21,7 +22,8 @@ use std::{
 use async_trait::async_trait;
 use vutf_kernel::{
     Ambient, ApiKeyId, Event, EventRecorder, EventSink, FactorId, FamilyId, Fault, InvitationId, MailId,
-    OrganizationId, PolicyId, PortError, Receipts, Secret, SessionId, Timestamp, Transaction, Units, UserId,
+    OrganizationId, PolicyId, PortError, Receipts, RoleId, Secret, SessionId, Timestamp, Transaction, Units,
+    UserId,
 };
 
 pub use self::signer::MemorySigner;
@@ -49,6 +51,7 @@ use crate::{
         BootstrapRecord, BootstrapRepo, GuardRepo, PasswordRecord, PasswordRepo, RefreshRepo, RoleRepo,
         SessionRepo, UserRepo,
     },
+    role::{CustomRole, CustomRoleRepo, RoleCache},
     session::MokaSessionCache,
 };
 
@@ -81,6 +84,7 @@ struct State {
     consents: Vec<Consent>,
     erasure_requests: BTreeMap<UserId, ErasureRequest>,
     policies: BTreeMap<PolicyId, Policy>,
+    custom_roles: BTreeMap<RoleId, CustomRole>,
     glasses: BTreeMap<UserId, Glass>,
     bootstrap: HashMap<OrganizationId, BootstrapRecord>,
     events: Vec<Event>,
@@ -230,6 +234,10 @@ impl IdentityRead for MemoryStore {
     async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError> {
         Ok(policies::of(&self.committed(), organization))
     }
+
+    async fn custom_roles(&self, organization: OrganizationId) -> Result<Vec<CustomRole>, PortError> {
+        Ok(custom_roles::of(&self.committed(), organization))
+    }
 }
 
 impl IdentityTx for MemoryTx {
@@ -267,6 +275,9 @@ impl IdentityTx for MemoryTx {
         self
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+    fn custom_roles(&mut self) -> &mut dyn CustomRoleRepo {
         self
     }
     fn policies(&mut self) -> &mut dyn PolicyRepo {
@@ -410,6 +421,7 @@ impl Identity {
             tokens: Arc::default(),
             sessions: Arc::new(MokaSessionCache::default()),
             policies: Arc::new(PolicyCache::default()),
+            custom_roles: Arc::new(RoleCache::default()),
             names: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             devices: Arc::new(MemoryHash(Secret::new(ambient.entropy().bytes()))),
             ceremonies: Arc::new(NoCeremonies),

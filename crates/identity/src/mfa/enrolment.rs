@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use vutf_kernel::{Aal, Timestamp};
 
-use crate::{role, session::SessionStatus};
+use crate::{role::CustomRoles, session::SessionStatus};
 
 /// Defaults and sources: docs/configuration.md, section `identity.second_factor`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnrolmentPolicy {
     /// How long after a role was given its holder may go on without a second factor; default 7 d.
     pub grace: Duration,
-    /// The roles that demand one; empty: all that reach beyond one's own account.
+    /// The roles that demand one; empty: all that reach beyond one's own account. An organization's own
+    /// role that does demands it in any case.
     pub roles: Vec<String>,
 }
 
@@ -30,28 +31,30 @@ impl Default for EnrolmentPolicy {
 }
 
 impl EnrolmentPolicy {
-    fn demanded_by(&self, role: &str) -> bool {
+    fn demanded_by(&self, role: &str, known: &CustomRoles) -> bool {
         if self.roles.is_empty() {
-            return role::demands_second_factor(&[role.to_owned()]);
+            return known.demands_second_factor(role);
         }
-        self.roles.iter().any(|known| known == role)
+        self.roles.iter().any(|named| named == role) || known.is_privileged_custom(role)
     }
     /// Whether whoever holds `roles` must have one, sooner or later: the last one is not removed.
-    pub(crate) fn demands(&self, roles: &[String]) -> bool {
-        roles.iter().any(|role| self.demanded_by(role))
+    pub(crate) fn demands(&self, roles: &[String], known: &CustomRoles) -> bool {
+        roles.iter().any(|role| self.demanded_by(role, known))
     }
     /// When whoever was given `roles` at these times must have one; `None`: never.
     pub(crate) fn due<'a>(
         &self,
         roles: impl IntoIterator<Item = (&'a String, &'a Timestamp)>,
+        known: &CustomRoles,
     ) -> Option<Timestamp> {
-        let demanding = roles.into_iter().filter(|(role, _)| self.demanded_by(role));
+        let roles = roles.into_iter();
+        let demanding = roles.filter(|(role, _)| self.demanded_by(role, known));
         let since = demanding.map(|(_, since)| *since).min();
         since.map(|since| since.plus(self.grace))
     }
     /// Whether a session may do nothing but enrol. Not one that broke the glass: that account has no factor, and its time is short.
-    pub(crate) fn confines(&self, status: &SessionStatus, now: Timestamp) -> bool {
-        let due = || self.due(status.roles.iter().zip(&status.roles_since));
+    pub(crate) fn confines(&self, status: &SessionStatus, known: &CustomRoles, now: Timestamp) -> bool {
+        let due = || self.due(status.roles.iter().zip(&status.roles_since), known);
         status.assurance.aal == Aal::Aal1 && !status.is_break_glass() && due().is_some_and(|due| now >= due)
     }
 }
@@ -65,7 +68,7 @@ mod tests {
     fn due(policy: &EnrolmentPolicy, roles: &[(&str, Timestamp)]) -> Option<Timestamp> {
         let (names, since): (Vec<String>, Vec<Timestamp>) =
             roles.iter().map(|(name, at)| ((*name).to_owned(), *at)).unzip();
-        policy.due(names.iter().zip(&since))
+        policy.due(names.iter().zip(&since), &CustomRoles::default())
     }
 
     #[test]

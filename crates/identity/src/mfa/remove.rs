@@ -10,8 +10,12 @@ use super::{
     own, password_needs_factor,
 };
 use crate::{
-    Identity, RuleError, action, mail::MailKind, refusal::use_case_error, role::permission,
-    session::list::others, work::Work,
+    Identity, RuleError, action,
+    mail::MailKind,
+    refusal::use_case_error,
+    role::{self, permission},
+    session::list::others,
+    work::Work,
 };
 
 use_case_error! {
@@ -56,7 +60,8 @@ async fn apply(mut work: Work<'_, ()>) -> Result<usize, RemoveError> {
     work.tx.mfa().remove_totp(organization, user).await?;
     if before.passkeys == 0 {
         let roles = work.tx.roles().of_user(organization, user).await?;
-        if work.id.settings.enrolment.demands(&roles) {
+        let known = role::within(&mut work, &roles).await?;
+        if work.id.settings.enrolment.demands(&roles, &known) {
             return Err(RemoveError::Demanded);
         }
         if is_short {

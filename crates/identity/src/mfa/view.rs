@@ -3,7 +3,12 @@
 use vutf_kernel::{Ctx, Timestamp};
 
 use super::own;
-use crate::{Identity, RuleError, action, refusal::use_case_error, role::permission, work::Work};
+use crate::{
+    Identity, RuleError, action,
+    refusal::use_case_error,
+    role::{self, permission},
+    work::Work,
+};
 
 /// One's own second factors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +48,12 @@ async fn apply(mut work: Work<'_, ()>) -> Result<SecondFactors, ViewMfaError> {
     let backup_codes_left = work.tx.mfa().codes_left(organization, user).await?;
     let passkeys = work.tx.passkeys().count_of(organization, user).await?;
     let roles = work.tx.roles().of_user(organization, user).await?;
+    let known = role::within(&mut work, &roles).await?;
     work.done(&own(action::MFA_READ, &work.ctx)).await?;
     Ok(SecondFactors {
         totp_confirmed_at: factor.and_then(|factor| factor.confirmed_at),
         passkeys,
         backup_codes_left,
-        demanded: work.id.settings.enrolment.demands(&roles),
+        demanded: work.id.settings.enrolment.demands(&roles, &known),
     })
 }

@@ -12,7 +12,7 @@ use crate::{
         remove::without_codes,
     },
     refusal::use_case_error,
-    role::permission,
+    role::{self, permission},
     session::list::others,
     work::Work,
 };
@@ -67,7 +67,8 @@ async fn apply(mut work: Work<'_, RemovePasskey>) -> Result<usize, RemovePasskey
     let last = !before.totp && before.passkeys == 1;
     if last {
         let roles = work.tx.roles().of_user(organization, user).await?;
-        if work.id.settings.enrolment.demands(&roles) {
+        let known = role::within(&mut work, &roles).await?;
+        if work.id.settings.enrolment.demands(&roles, &known) {
             return Err(RemovePasskeyError::Demanded);
         }
         if is_short {

@@ -8,7 +8,7 @@ use super::{
     Policy,
     condition::{ActorKind, Situation, Truth},
 };
-use crate::{Identity, role};
+use crate::{Identity, role::CustomRoles};
 
 /// The policies of an organization.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +66,7 @@ impl PolicySet {
 struct Bound {
     set: Arc<PolicySet>,
     roles: Vec<String>,
+    known: Arc<CustomRoles>,
     at: Timestamp,
 }
 
@@ -78,7 +79,7 @@ impl Authorizer for Bound {
             policy: denied.id,
             name: denied.name.as_str().to_owned(),
             permission: permission.clone(),
-            granted_by: role::granting(&self.roles, permission),
+            granted_by: self.known.granting(&self.roles, permission),
         })
     }
 }
@@ -108,6 +109,7 @@ pub(crate) async fn bounds(
     id: &Identity,
     organization: OrganizationId,
     roles: &[String],
+    known: &Arc<CustomRoles>,
     now: Timestamp,
 ) -> Result<Bounds, PortError> {
     let set = present(id, organization).await?;
@@ -117,6 +119,7 @@ pub(crate) async fn bounds(
     Ok(Bounds::by(Arc::new(Bound {
         set,
         roles: roles.to_vec(),
+        known: Arc::clone(known),
         at: now,
     })))
 }

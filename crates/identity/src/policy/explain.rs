@@ -128,8 +128,9 @@ async fn apply(mut work: Work<'_, Explain>) -> Result<Explanation, ExplainError>
     let organization = work.ctx.organization_id;
     let set = PolicySet::new(work.tx.policies().all(organization).await?);
     let unbounded = subject == caller && work.ctx.assurance.as_ref().is_some_and(is_break_glass);
+    let known = role::within(&mut work, &roles).await?;
     let at = circumstances(&work, subject == caller, subject);
-    let granted_by = role::granting(&roles, &command.permission);
+    let granted_by = known.granting(&roles, &command.permission);
     let policies = judged(&set, &roles, &command.permission, &at);
     let explanation = Explanation {
         verdict: verdict(&granted_by, &policies, unbounded),

@@ -5,7 +5,6 @@
 //! - What is stored and cannot be read takes away all that it is about; what was not written by this service takes away everything.
 //! - The machine itself and a session that broke the glass are not bounded: they are the way back.
 
-mod cache;
 pub mod clock;
 pub mod condition;
 mod decide;
@@ -21,13 +20,15 @@ pub mod view;
 use vutf_kernel::{OrganizationId, PolicyId, Stamps};
 
 pub use self::{
-    cache::PolicyCache,
     condition::{ActorKind, Condition, Situation, Truth},
     decide::{Matched, PolicySet},
     repo::PolicyRepo,
     rule::{Conditions, Effect, Pattern, PolicyName, Rule},
 };
 pub(crate) use decide::bounds;
+
+/// Remembers for less than a second which policies there are.
+pub type PolicyCache = crate::tenant_cache::TenantCache<PolicySet>;
 
 /// How many policies an organization may have.
 pub const MOST_POLICIES: usize = 100;

@@ -97,7 +97,7 @@ pub(crate) async fn alone(mut work: Work<'_, AssignRoles>) -> Result<Profile, As
     let is_super = |roles: &[String]| roles.iter().any(|name| name == role::SUPER_ADMIN);
     let (before, after) = (is_super(&target.roles), is_super(&work.command.roles));
     if work.id.settings.authorization.two_person && before != after {
-        check(&work, &target)?;
+        check(&mut work, &target).await?;
         if after {
             return Err(AssignError::GrantTakesTwo);
         }
@@ -114,21 +114,22 @@ async fn target(work: &mut Work<'_, AssignRoles>) -> Result<Target, AssignError>
 }
 
 /// What can be said before anything is changed.
-fn check(work: &Work<'_, AssignRoles>, target: &Target) -> Result<Vec<String>, AssignError> {
-    let command = &work.command;
+async fn check(work: &mut Work<'_, AssignRoles>, target: &Target) -> Result<Vec<String>, AssignError> {
+    let command = work.command.clone();
     VersionError::check(command.expected_version, target.user.stamps.version)?;
     let roles = role_names(&command.roles);
-    if roles.iter().any(|name| role::built_in(name).is_none()) {
+    let known = role::held_fast(work, &roles).await?;
+    if known.lacks_one_of(&roles) {
         return Err(AssignError::UnknownRole);
     }
-    if !role::are_held(&work.ctx, &roles) {
+    if !known.are_held(&work.ctx, &roles) {
         return Err(RuleError::Exceeds.into());
     }
     Ok(roles)
 }
 
 async fn apply(mut work: Work<'_, AssignRoles>, target: Target) -> Result<Profile, AssignError> {
-    let roles = check(&work, &target)?;
+    let roles = check(&mut work, &target).await?;
     if !roles.iter().any(|name| name == role::SUPER_ADMIN) {
         not_last_super_admin::<_, AssignError>(&mut work, &target).await?;
     }

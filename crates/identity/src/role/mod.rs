@@ -1,9 +1,22 @@
 //! Roles and the permissions that they grant. Deny by default: what is not listed is not granted.
 
 pub mod assign;
+pub mod create;
+mod custom;
 pub mod list;
+mod present;
+pub mod remove;
+mod repo;
+pub mod update;
 
-use vutf_kernel::{Ctx, Grants, Permission};
+use vutf_kernel::{Grants, Permission};
+
+pub use self::{
+    custom::{CustomRole, CustomRoles, MOST_ROLES, Permissions, RoleDescription, RoleName, is_reserved},
+    present::RoleCache,
+    repo::CustomRoleRepo,
+};
+pub(crate) use present::{held_fast, present, within};
 
 /// Names of the permissions that the service knows.
 pub mod permission {
@@ -37,6 +50,9 @@ pub mod permission {
         ROLES_READ = "roles:read",
         #[doc = "Give roles to users; never more than one holds oneself."]
         ROLES_ASSIGN = "roles:assign",
+        // Apart from the giving of roles, and from administration: whoever says what a role grants decides what its giver gives away.
+        #[doc = "Make, change and delete the organization's own roles; never with more than one holds oneself."]
+        ROLES_MANAGE = "roles:manage",
         #[doc = "See policies."]
         POLICIES_READ = "policies:read",
         // Apart from the giving of roles: a policy guards against those who give them.
@@ -118,6 +134,7 @@ pub const BUILT_IN: &[BuiltInRole] = &[
             p::USERS_RESET_MFA,
             p::ROLES_READ,
             p::ROLES_ASSIGN,
+            p::ROLES_MANAGE,
             p::POLICIES_READ,
             p::POLICIES_MANAGE,
             p::API_KEYS_READ,
@@ -224,41 +241,13 @@ pub const BUILT_IN: &[BuiltInRole] = &[
 /// Roles that may be held without a second factor: they reach nobody else's data, or stand for a program, which has none.
 const WITHOUT_SECOND_FACTOR: [&str; 2] = [USER, "crypto_user"];
 
-/// Whether one of `roles` demands a second factor: all that reach beyond one's own account do, and so does a role that nobody
-/// here knows.
-pub fn demands_second_factor(roles: &[String]) -> bool {
-    roles
-        .iter()
-        .any(|role| !WITHOUT_SECOND_FACTOR.contains(&role.as_str()))
-}
-
 /// The built-in role of that name.
 pub fn built_in(name: &str) -> Option<&'static BuiltInRole> {
     BUILT_IN.iter().find(|role| role.name == name)
 }
 
-/// Whether `ctx` holds everything that `roles` grant. What everybody has is not asked for: an API key without it may still reach
-/// accounts that have nothing else.
-pub(crate) fn are_held(ctx: &Ctx, roles: &[String]) -> bool {
-    let special: Vec<String> = roles.iter().filter(|name| *name != USER).cloned().collect();
-    let common = grants(&[USER.to_owned()]);
-    ctx.is_trusted()
-        || grants(&special)
-            .iter()
-            .all(|permission| ctx.grants.allow(permission) || common.allow(permission))
-}
-
-/// Those of `roles` that grant `permission`.
-pub(crate) fn granting(roles: &[String], permission: &Permission) -> Vec<String> {
-    let grants = |name: &&String| built_in(name).is_some_and(|role| role.permissions.contains(permission));
-    roles.iter().filter(grants).cloned().collect()
-}
-
-/// What a set of roles grants together. Unknown names grant nothing.
-pub fn grants(roles: &[String]) -> Grants {
-    roles
-        .iter()
-        .filter_map(|name| built_in(name))
-        .flat_map(|role| role.permissions.iter().cloned())
-        .collect()
+/// What the role of super administrators grants.
+pub fn everything() -> Grants {
+    let all = built_in(SUPER_ADMIN).map_or(&[][..], BuiltInRole::permissions);
+    all.iter().cloned().collect()
 }

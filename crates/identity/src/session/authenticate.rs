@@ -123,12 +123,13 @@ pub async fn authenticate_cookie(
 }
 
 async fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Result<Caller, PortError> {
+    let known = role::present(id, status.organization_id, &status.roles).await?;
     let bounds = if status.is_break_glass() {
         Bounds::default()
     } else {
-        policy::bounds(id, status.organization_id, &status.roles, now).await?
+        policy::bounds(id, status.organization_id, &status.roles, &known, now).await?
     };
-    let confined = id.settings.enrolment.confines(status, now);
+    let confined = id.settings.enrolment.confines(status, &known, now);
     Ok(Caller {
         bounds,
         organization_id: status.organization_id,
@@ -142,7 +143,7 @@ async fn caller(id: &Identity, status: &SessionStatus, now: Timestamp) -> Result
         grants: if confined {
             [role::permission::SELF_MANAGE].into_iter().collect()
         } else {
-            status.grants()
+            status.grants(&known)
         },
         confined,
         roles: status.roles_in_force(),

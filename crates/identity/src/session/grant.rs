@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use vutf_kernel::{Entropy, Env, PortError, Secret, SessionId, Timestamp, UserId, id::uuid_v7};
+use vutf_kernel::{Entropy, Env, Grants, PortError, Secret, SessionId, Timestamp, UserId, id::uuid_v7};
 
 use super::Session;
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     device::DeviceCookie,
     role,
     token::{self, Claims},
+    work::Work,
 };
 
 /// Prefix of refresh tokens, by which scanners recognise a leaked one.
@@ -58,15 +59,32 @@ pub(crate) fn is_refresh_token(text: &str) -> bool {
     })
 }
 
+/// What a token says of its holder's rights: what others may show, and nothing by which this service lets anybody in.
+#[derive(Default)]
+pub(crate) struct Rights {
+    pub(crate) roles: Vec<String>,
+    pub(crate) grants: Grants,
+}
+
+impl Rights {
+    /// Of a user now.
+    pub(crate) async fn of<C>(work: &mut Work<'_, C>, user: UserId) -> Result<Self, PortError> {
+        let organization = work.ctx.organization_id;
+        let roles = work.tx.roles().of_user(organization, user).await?;
+        let grants = role::within(work, &roles).await?.grants(&roles);
+        Ok(Self { roles, grants })
+    }
+}
+
 /// Signs an access token for `session` and hands it out with `refresh_token`.
 pub(crate) fn sign(
     id: &Identity,
     env: &mut Env<'_>,
     session: &Session,
-    roles: Vec<String>,
+    rights: Rights,
     refresh_token: Secret<String>,
 ) -> Result<SignedIn, PortError> {
-    let (access_token, expires_in) = access(id, env, session, roles)?;
+    let (access_token, expires_in) = access(id, env, session, rights)?;
     Ok(SignedIn {
         access_token,
         expires_in,
@@ -84,9 +102,9 @@ pub(crate) fn access(
     id: &Identity,
     env: &mut Env<'_>,
     session: &Session,
-    roles: Vec<String>,
+    rights: Rights,
 ) -> Result<(Secret<String>, Duration), PortError> {
-    access_for(id, env, session, roles, id.settings.access_ttl)
+    access_for(id, env, session, rights, id.settings.access_ttl)
 }
 
 /// The same for one that lives as long as it is told, and no longer than its session.
@@ -94,7 +112,7 @@ pub(crate) fn access_for(
     id: &Identity,
     env: &mut Env<'_>,
     session: &Session,
-    roles: Vec<String>,
+    rights: Rights,
     life: Duration,
 ) -> Result<(Secret<String>, Duration), PortError> {
     let now = env.now();
@@ -102,12 +120,11 @@ pub(crate) fn access_for(
     let issued = Timestamp::from_secs(now.as_secs());
     let expires_at = now.plus(life).min(session.expires_at);
     // Other services check the token and not the session: it says nothing that they could let in.
-    let roles = if session.password_due_at.is_some() {
-        Vec::new()
+    let Rights { roles, grants } = if session.password_due_at.is_some() {
+        Rights::default()
     } else {
-        roles
+        rights
     };
-    let grants = role::grants(&roles);
     let scope: Vec<&str> = grants.iter().map(vutf_kernel::Permission::as_str).collect();
     let claims = Claims {
         iss: id.settings.issuer.clone(),

@@ -21,7 +21,7 @@ pub mod verify;
 
 use vutf_kernel::{Assurance, Grants, OrganizationId, SessionId, Stamps, Timestamp, UserId};
 
-use crate::{UserStatus, refresh::TokenHash};
+use crate::{UserStatus, refresh::TokenHash, role::CustomRoles};
 
 #[cfg(feature = "session-cache")]
 pub use self::status::MokaSessionCache;
@@ -133,11 +133,11 @@ impl SessionStatus {
     }
     /// What the user's roles grant now; of a session that broke the glass, everything. As long as the password is to be changed first,
     /// that is one's own account and nothing else.
-    pub fn grants(&self) -> Grants {
+    pub fn grants(&self, known: &CustomRoles) -> Grants {
         if self.is_break_glass() {
-            return crate::role::grants(&[crate::role::SUPER_ADMIN.to_owned()]);
+            return crate::role::everything();
         }
-        crate::role::grants(&self.roles_in_force())
+        known.grants(&self.roles_in_force())
     }
     /// The roles that count in this session.
     pub(crate) fn roles_in_force(&self) -> Vec<String> {

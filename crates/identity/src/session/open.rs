@@ -5,7 +5,7 @@ use vutf_kernel::{Aal, Action, Assurance, Detail, FamilyId, Outcome, PortError, 
 use super::{
     Place, Session, Settled,
     cookie::{self, CookieSession, SessionKind},
-    grant::{self, SignedIn},
+    grant::{self, Rights, SignedIn},
 };
 use crate::{
     User, action,
@@ -140,12 +140,8 @@ async fn with_tokens<C>(
     };
     work.tx.sessions().insert(session).await?;
     work.tx.refresh().insert_family(&family, &first).await?;
-    let roles = work
-        .tx
-        .roles()
-        .of_user(session.organization_id, session.user_id)
-        .await?;
-    let signed_in = grant::sign(&work.id, &mut work.env, session, roles, refresh_token)?;
+    let rights = Rights::of(work, session.user_id).await?;
+    let signed_in = grant::sign(&work.id, &mut work.env, session, rights, refresh_token)?;
     Ok(SignedIn { ended, ..signed_in })
 }
 

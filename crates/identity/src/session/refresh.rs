@@ -10,7 +10,7 @@ use vutf_kernel::{Ctx, Detail, Entropy, Fault, Outcome, PortError, Secret, Sessi
 
 use super::{
     Session,
-    grant::{self, SignedIn},
+    grant::{self, Rights, SignedIn},
     lifetime::over,
     login::obstacle,
     used::Used,
@@ -126,8 +126,8 @@ async fn round(mut work: Work<'_, Secret<String>>) -> Result<Round, RefreshError
         event.detail("retried", Detail::Bool(retried))
     })
     .await?;
-    let roles = work.tx.roles().of_user(organization, family.user_id).await?;
-    let signed_in = grant::sign(&work.id, &mut work.env, &session, roles, successor)?;
+    let rights = Rights::of(&mut work, family.user_id).await?;
+    let signed_in = grant::sign(&work.id, &mut work.env, &session, rights, successor)?;
     Ok(Round::Issued(signed_in))
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use vutf_kernel::{Aal, Actor, Assurance, Ctx, Outcome, Secret, SessionId, UserId};
 
 use super::{
-    Ends, cookie, grant,
+    Ends, cookie,
+    grant::{self, Rights},
     login::{Attempt, Counter, Loss, Proof, check, settle},
     place,
 };
@@ -296,8 +297,8 @@ async fn raise<C>(
     let credential = if let Some(cookie) = cookie::renew(work, session.id).await? {
         Credential::Cookie { cookie, ends }
     } else {
-        let roles = work.tx.roles().of_user(organization, session.user_id).await?;
-        let (access_token, expires_in) = grant::access(&work.id, &mut work.env, &session, roles)?;
+        let rights = Rights::of(work, session.user_id).await?;
+        let (access_token, expires_in) = grant::access(&work.id, &mut work.env, &session, rights)?;
         Credential::Token {
             access_token,
             expires_in,

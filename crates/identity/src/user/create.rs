@@ -10,7 +10,7 @@ use crate::{
     DisplayName, Email, Identity, IdentityTaken, Phone, RuleError, Username, action,
     password::{HashError, PasswordContext, PasswordError},
     refusal::use_case_error,
-    role::{self, permission},
+    role::{self, CustomRoles, permission},
     work::{About, Work, require},
 };
 
@@ -77,7 +77,7 @@ pub(super) async fn prepared(
     command: CreateUser,
 ) -> Result<NewAccount, CreateError> {
     require(ctx, &permission::USERS_WRITE)?;
-    check_roles(ctx, id, &command.roles)?;
+    check_roles(ctx, id, &command.roles).await?;
     let context =
         PasswordContext::new(&command.username, &command.email).named(command.display_name.as_ref());
     let phc = match &command.password {
@@ -119,7 +119,7 @@ async fn attempt_service(
     command: CreateServiceAccount,
 ) -> Result<User, CreateError> {
     require(ctx, &permission::SERVICE_ACCOUNTS_MANAGE)?;
-    check_roles(ctx, id, &command.roles)?;
+    check_roles(ctx, id, &command.roles).await?;
     let address = format!("{}@service-account.invalid", command.username.expose());
     let account = NewAccount {
         kind: UserKind::Service,
@@ -135,20 +135,27 @@ async fn attempt_service(
     id.run(ctx, account, |work| Box::pin(apply(work))).await
 }
 
-fn check_roles(ctx: &Ctx, id: &Identity, roles: &[String]) -> Result<(), CreateError> {
-    if roles.iter().any(|name| role::built_in(name).is_none()) {
+/// Before the slow work, by what is remembered; [`apply`] asks again.
+async fn check_roles(ctx: &Ctx, id: &Identity, roles: &[String]) -> Result<(), CreateError> {
+    let known = role::present(id, ctx.organization_id, roles).await?;
+    if known.lacks_one_of(roles) {
         return Err(CreateError::UnknownRole);
     }
-    Ok(may_give(ctx, id, roles)?)
+    Ok(may_give(ctx, id, &known, roles)?)
 }
 
 /// Nobody gives more than they hold, nor alone what takes two persons.
-pub(crate) fn may_give(ctx: &Ctx, id: &Identity, roles: &[String]) -> Result<(), RuleError> {
+pub(crate) fn may_give(
+    ctx: &Ctx,
+    id: &Identity,
+    known: &CustomRoles,
+    roles: &[String],
+) -> Result<(), RuleError> {
     if ctx.is_trusted() || roles.iter().all(|name| name == role::USER) {
         return Ok(());
     }
     require(ctx, &permission::ROLES_ASSIGN)?;
-    if !role::are_held(ctx, roles) {
+    if !known.are_held(ctx, roles) {
         return Err(RuleError::Exceeds);
     }
     if id.settings.authorization.two_person && roles.iter().any(|name| name == role::SUPER_ADMIN) {
@@ -159,6 +166,11 @@ pub(crate) fn may_give(ctx: &Ctx, id: &Identity, roles: &[String]) -> Result<(),
 
 pub(super) async fn apply(mut work: Work<'_, NewAccount>) -> Result<User, CreateError> {
     let account = work.command.clone();
+    let known = role::held_fast(&mut work, &account.roles).await?;
+    if known.lacks_one_of(&account.roles) {
+        return Err(CreateError::UnknownRole);
+    }
+    may_give(&work.ctx, &work.id, &known, &account.roles)?;
     let user = account::open::<_, CreateError>(&mut work, &account).await?;
     let action = match user.kind {
         UserKind::Person => action::USER_CREATE,

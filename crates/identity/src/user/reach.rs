@@ -38,7 +38,8 @@ where
     };
     let Some(user) = found else { return Ok(None) };
     let roles = work.tx.roles().of_user(organization, user.id).await?;
-    if !role::are_held(&work.ctx, &roles) {
+    let known = role::within(work, &roles).await?;
+    if !known.are_held(&work.ctx, &roles) {
         return Err(RuleError::Exceeds.into());
     }
     Ok(Some(Target { user, roles }))

@@ -11,6 +11,7 @@ mod api_keys;
 mod bootstrap;
 mod break_glass;
 mod cookies;
+mod custom_roles;
 mod devices;
 mod enrolment;
 mod foreign;

@@ -7,6 +7,7 @@ use vutf_identity::{
     memory::MemoryStore,
     policy::Policy,
     repo::{IdentityRead, IdentityUnit},
+    role::CustomRole,
     session::{
         AuthenticateError, MokaSessionCache, SessionStatus, SessionStatusCache, authenticate, list,
         logout::logout,
@@ -120,6 +121,9 @@ impl IdentityRead for Slow {
     }
     async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError> {
         self.store.policies(organization).await
+    }
+    async fn custom_roles(&self, organization: OrganizationId) -> Result<Vec<CustomRole>, PortError> {
+        self.store.custom_roles(organization).await
     }
 }
 

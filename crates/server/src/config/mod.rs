@@ -56,6 +56,7 @@ pub use identity::{
     Registration, SecondFactor, Sessions, SystemUse,
 };
 pub use mail::{Mail, MailDelivery, MailSecurity};
+pub(crate) use passkeys::OWN_ROLE;
 pub use passwords::{LegacyPasswords, Passwords};
 pub use providers::{AwsKms, KeyProvider, Pkcs11, VaultTransit};
 pub use reader::{Entry, Origin};

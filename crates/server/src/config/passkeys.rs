@@ -1,9 +1,13 @@
 //! For which site passkeys are, as it follows from several settings.
 
 use url::Host;
-use vutf_identity::role::built_in;
+use vutf_identity::role::{RoleName, built_in};
 
 use super::{Config, ConfigError, HttpUrl};
+
+/// Before the name of a role that an organization made: which there are is not known at the start, and a slip of the pen in the name
+/// of a built-in one is not to be taken for one of them.
+pub(crate) const OWN_ROLE: &str = "custom:";
 
 /// What a machine calls itself.
 const LOCALHOST: &str = "localhost";
@@ -25,9 +29,10 @@ impl Config {
 
 pub(super) fn check(config: &Config, errors: &mut Vec<ConfigError>) {
     for role in &config.identity.second_factor.roles {
-        if built_in(role).is_none() {
+        let own = role.strip_prefix(OWN_ROLE);
+        if built_in(role).is_none() && own.is_none_or(|name| RoleName::parse(name).is_err()) {
             let problem = format!("`{role}` is no role");
-            let mend = "name roles of `GET /api/v1/roles`, such as admin";
+            let mend = "name roles of `GET /api/v1/roles`, such as admin, and those that an organization made as custom:NAME";
             errors.push(ConfigError::new("identity.second_factor.roles", problem, mend));
         }
     }

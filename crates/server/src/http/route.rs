@@ -131,7 +131,10 @@ const OTHER_ACTIONS: [(&str, Action); 9] = [
 
 /// Routes that demand more of the session than that it lives, and how much (RFC 9470). The use cases demand it themselves, and
 /// more of whoever has a second factor.
-pub const DEMANDS: [(Method, &str, Demand); 17] = [
+pub const DEMANDS: [(Method, &str, Demand); 20] = [
+    (Method::Post, "/api/v1/roles", FRESH),
+    (Method::Patch, "/api/v1/roles/{role}", FRESH),
+    (Method::Delete, "/api/v1/roles/{role}", FRESH),
     (Method::Put, "/api/v1/policies/{id}", FRESH),
     (Method::Delete, "/api/v1/policies/{id}", FRESH),
     (Method::Post, "/api/v1/me/email", FRESH),
@@ -278,6 +281,10 @@ impl Endpoint {
     /// Whether it takes a tile of the audit log from its path.
     pub fn takes_tile(&self) -> bool {
         self.path.contains("{tile}")
+    }
+    /// Whether it takes the name of a role from its path.
+    pub fn takes_role(&self) -> bool {
+        self.path.contains("{role}")
     }
     /// Whether it takes the purpose of a key from its path.
     pub fn takes_purpose(&self) -> bool {

@@ -125,6 +125,18 @@ fn parameters(endpoint: &Endpoint) -> Vec<Parameter> {
                 .build(),
         );
     }
+    if endpoint.takes_role() {
+        all.push(
+            ParameterBuilder::new()
+                .name("role")
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .description(Some("The name of a role."))
+                .schema(Some(text()))
+                .example(Some(json!("auditor")))
+                .build(),
+        );
+    }
     if endpoint.takes_purpose() {
         all.push(
             ParameterBuilder::new()

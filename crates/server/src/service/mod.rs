@@ -144,6 +144,7 @@ impl Service {
             tokens: Arc::default(),
             sessions: Arc::new(vutf_identity::session::status::MokaSessionCache::default()),
             policies: Arc::default(),
+            custom_roles: Arc::default(),
             names: Arc::new(KeyringHash::names(Arc::clone(&keyring))),
             devices: Arc::new(KeyringHash::devices(Arc::clone(&keyring))),
             ceremonies: Arc::new(vutf_webauthn::WebAuthn),

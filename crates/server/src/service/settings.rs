@@ -19,7 +19,7 @@ use vutf_identity::{
 };
 
 use super::{StartError, breaches};
-use crate::config::{Config, MailDelivery, Registration};
+use crate::config::{Config, MailDelivery, OWN_ROLE, Registration};
 
 pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
     let identity = &config.identity;
@@ -59,7 +59,7 @@ pub(super) fn identity(config: &Config) -> Result<Settings, StartError> {
         sessions: sessions(config),
         enrolment: EnrolmentPolicy {
             grace: identity.second_factor.grace,
-            roles: identity.second_factor.roles.clone(),
+            roles: named_roles(&identity.second_factor.roles),
         },
         passkeys: passkeys(config),
         mail: mail(config),
@@ -175,6 +175,12 @@ pub(super) fn jobs(config: &Config) -> JobSettings {
         lease: config.keys.job_lease,
         ..JobSettings::new(config.keys.reload_interval)
     }
+}
+
+/// By their names alone: no role of an organization has the name of a built-in one.
+fn named_roles(roles: &[String]) -> Vec<String> {
+    let name = |role: &String| role.strip_prefix(OWN_ROLE).unwrap_or(role).to_owned();
+    roles.iter().map(name).collect()
 }
 
 /// How long events are kept.

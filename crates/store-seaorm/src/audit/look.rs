@@ -18,6 +18,7 @@ use vutf_identity::{
     policy::PolicyRepo,
     presence::PresenceRepo,
     repo::{BootstrapRepo, GuardRepo, PasswordRepo, RefreshRepo, RoleRepo, SessionRepo, UserRepo},
+    role::CustomRoleRepo,
 };
 use vutf_kernel::{Event, EventRecorder, EventSink, PortError, Transaction, Units};
 
@@ -118,6 +119,9 @@ impl IdentityTx for Look {
         &mut self.tx
     }
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        &mut self.tx
+    }
+    fn custom_roles(&mut self) -> &mut dyn CustomRoleRepo {
         &mut self.tx
     }
     fn policies(&mut self) -> &mut dyn PolicyRepo {

@@ -21,6 +21,7 @@ pub(crate) mod bootstrap_tokens;
 pub(crate) mod break_glass;
 pub(crate) mod consents;
 pub(crate) mod crypto_keys;
+pub(crate) mod custom_roles;
 pub(crate) mod erasure_requests;
 pub(crate) mod erasures;
 pub(crate) mod invitations;

@@ -3,6 +3,7 @@
 mod api_keys;
 mod bootstrap;
 mod break_glass;
+mod custom_roles;
 mod guards;
 mod housekeeping;
 mod mail;

@@ -8,6 +8,7 @@ use vutf_identity::{
     api_key::{ApiKeyStatus, Lookup},
     policy::Policy,
     refresh::TokenHash,
+    role::CustomRole,
     session::{Place, Settled},
 };
 use vutf_kernel::{Aal, Assurance, OrganizationId, PortError, SessionId, Timestamp, UserId};
@@ -106,6 +107,10 @@ impl IdentityRead for SeaStore {
 
     async fn policies(&self, organization: OrganizationId) -> Result<Vec<Policy>, PortError> {
         self.policies_of(organization).await
+    }
+
+    async fn custom_roles(&self, organization: OrganizationId) -> Result<Vec<CustomRole>, PortError> {
+        self.custom_roles_of(organization).await
     }
 }
 

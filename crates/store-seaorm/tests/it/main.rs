@@ -38,6 +38,7 @@ mod dba_keys;
 mod dba_mail;
 mod dba_mfa;
 mod dba_people;
+mod dba_roles;
 mod drill_tamper;
 mod erasure;
 mod group;

@@ -176,6 +176,8 @@ fn authorization_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
     format!(
         "INSERT INTO policies (id, organization_id, name, permissions, roles, conditions, row_mac, created_at, updated_at, version) \
            VALUES ({two}, {home}, 'p', '*', '', '{{}}', {blob}, 1, 1, 1);
+         INSERT INTO custom_roles (id, organization_id, name, description, permissions, row_mac, created_at, updated_at, version) \
+           VALUES ({two}, {home}, 'clerk', '', 'users:read', {blob}, 1, 1, 1);
          INSERT INTO break_glass (user_id, organization_id, secret_hash, sealed_at, row_mac) VALUES ({one}, {home}, {blob}, 1, {blob})"
     )
 }

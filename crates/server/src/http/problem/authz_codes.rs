@@ -35,6 +35,36 @@ pub(super) const AUTHORIZATION: &[Code] = &[
         "List them: `GET /api/v1/policies`.",
     ),
     code(
+        "role_not_found",
+        404,
+        "There is no such role",
+        "List them: `GET /api/v1/roles`.",
+    ),
+    code(
+        "role_name_taken",
+        409,
+        "There is a role of this name",
+        "Change that one, or choose another name.",
+    ),
+    code(
+        "role_built_in",
+        409,
+        "The role is the same in every organization",
+        "Make a role of your own, and give it in its place.",
+    ),
+    code(
+        "role_held",
+        409,
+        "Accounts hold the role",
+        "Take it from them first: `PUT /api/v1/users/{id}/roles`. Deleted and barred accounts count, since they may come back.",
+    ),
+    code(
+        "too_many_roles",
+        409,
+        "There are too many roles",
+        "Delete one that nobody holds.",
+    ),
+    code(
         "policy_locks_out",
         409,
         "The policy would lock you out",

@@ -16,6 +16,6 @@ pub use self::{
     cursor::{KEY as CURSOR_KEY, List, Paging},
     etag::{IfMatch, etag},
     limits::{JsonLimits, LimitError, check},
-    path::{Id, OfPurpose, OfRule, TilePath},
+    path::{Id, OfPurpose, OfRole, OfRule, TilePath},
     query::Query,
 };

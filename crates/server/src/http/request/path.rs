@@ -86,6 +86,28 @@ impl FromRequest for OfRule {
     }
 }
 
+/// The `{role}` of the path: the name of a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfRole(pub String);
+
+impl FromRequest for OfRole {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("role").unwrap_or_default();
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        let is_name = (1..=48).contains(&text.len()) && text.bytes().all(fits);
+        ready(if is_name {
+            Ok(Self(text.to_owned()))
+        } else {
+            let detail = "use the name of a role, e.g. auditor";
+            let error = FieldError::new("role", "invalid_parameter", detail);
+            Err(Problem::new(Class::Invalid, "invalid_parameter").errors(vec![error]))
+        })
+    }
+}
+
 /// Letters, digits and hyphens.
 fn rule(text: &str) -> Option<String> {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

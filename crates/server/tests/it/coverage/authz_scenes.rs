@@ -42,6 +42,34 @@ pub(super) async fn policies(stage: &mut Stage, what: (&str, &str), status: u16)
     wish.by(&admin)
 }
 
+pub(super) async fn roles(stage: &mut Stage, what: (&str, &str), status: u16) -> Wish {
+    const ROLES: &str = "/api/v1/roles";
+    let name = format!("walk_{}", stage.next());
+    let role = json!({"name": name, "permissions": ["users:read"]});
+    // Whoever changes a role has proved lately who they are.
+    let admin = stage.sign_in(stage.admin.person.clone()).await;
+    if what.0 != "POST" || status == 409 {
+        let call = stage.site.api.post(ROLES).bearer(&admin.tokens.access);
+        call.json(&role).expect(201).await.unwrap();
+    }
+    let path = match status {
+        404 => format!("{ROLES}/nobody_has_it"),
+        // A role that every organization has stays as it is.
+        409 => format!("{ROLES}/admin"),
+        _ => format!("{ROLES}/{name}"),
+    };
+    let wish = match what.0 {
+        "POST" => Wish::to(ROLES).json(role),
+        "GET" => Wish::to(path),
+        "PATCH" => Wish::to(path)
+            .tagged("\"v1\"")
+            .json(json!({"permissions": ["audit:read"]})),
+        "DELETE" => Wish::to(path).tagged("\"v1\""),
+        _ => unwritten(what),
+    };
+    wish.by(&admin)
+}
+
 pub(super) fn explain(stage: &Stage, what: (&str, &str), status: u16) -> Wish {
     let subject = match status {
         404 => UNKNOWN,

@@ -205,6 +205,9 @@ async fn scene(stage: &mut Stage, endpoint: &Endpoint, status: u16) -> Wish {
         path if path.starts_with("/api/v1/policies") => {
             return authz_scenes::policies(stage, what, status).await;
         }
+        path if path == "/api/v1/roles" && what.0 == "POST" || path.starts_with("/api/v1/roles/") => {
+            return authz_scenes::roles(stage, what, status).await;
+        }
         path if path.starts_with("/api/v1/approvals") => {
             return match what.0 {
                 "GET" => Wish::to(what.1).by(&stage.admin),

@@ -37,7 +37,8 @@ fn request(endpoint: &Endpoint) -> TestRequest {
         .replace("{id}", "01937b6e-5b5c-7d3e-8f00-000000000001");
     let path = path
         .replace("{purpose}", "field:users")
-        .replace("{rule}", "mass-read");
+        .replace("{rule}", "mass-read")
+        .replace("{role}", "auditor");
     TestRequest::default().method(method).uri(&path)
 }
 

@@ -128,7 +128,8 @@ fn request(endpoint: &Endpoint) -> TestRequest {
         .path
         .replace("{id}", SOME_ID)
         .replace("{purpose}", "field:users")
-        .replace("{rule}", "guessing-burst");
+        .replace("{rule}", "guessing-burst")
+        .replace("{role}", "nobody_has_it");
     TestRequest::default().method(method).uri(&path)
 }
 

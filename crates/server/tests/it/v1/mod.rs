@@ -5,4 +5,5 @@ mod audit;
 mod crypto;
 mod keys;
 mod me;
+mod roles;
 mod users;

@@ -1,4 +1,4 @@
-//! Tables of policies and of accounts behind glass.
+//! Tables of policies, of roles that organizations made, and of accounts behind glass.
 
 use crate::classification::{
     ColumnClass::{Count, Hash, Id, Mac, Pseudonym, Time, Tolerated, Word},
@@ -19,6 +19,20 @@ pub(super) const TABLES: &[(&str, ColumnClasses)] = &[
                 "conditions",
                 Tolerated("networks, hours and ids of an organization's rules")
             ),
+            ("row_mac", Mac),
+        ],
+    ),
+    (
+        "custom_roles",
+        stamped![
+            ("id", Id),
+            ("organization_id", Id),
+            ("name", Word),
+            (
+                "description",
+                Tolerated("what a role is for, shown to whoever sees roles")
+            ),
+            ("permissions", Word),
             ("row_mac", Mac),
         ],
     ),

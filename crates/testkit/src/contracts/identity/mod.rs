@@ -20,6 +20,7 @@ macro_rules! once {
 
 mod api_keys;
 mod authorization;
+mod custom_roles;
 mod housekeeping;
 mod mail;
 mod mfa;
@@ -64,6 +65,7 @@ pub async fn identity_contract(store: Arc<dyn IdentityStore>) {
     api_keys::contract(&store, &mut factory).await;
     roles::contract(&store, &mut factory).await;
     authorization::contract(&store, &mut factory).await;
+    custom_roles::contract(&store, &mut factory).await;
     tenants::contract(&store, &mut factory).await;
     races::contract(&store, &mut factory).await;
     people::contract(&store, &mut factory).await;

@@ -1,12 +1,10 @@
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
-use utoipa::ToSchema;
 use vutf_identity::{
     action,
-    role::{BuiltInRole, list, permission},
+    role::{list, permission},
 };
-use vutf_kernel::Permission;
 
+use super::RoleBody;
 use crate::http::{
     problem::Problem,
     request::{Caller, List},
@@ -20,22 +18,12 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
     access: Access::Permission(permission::ROLES_READ),
     action: action::ROLE_LIST,
     rate: RateClass::Admin,
-    doc: Doc::new("authorisation", "List roles and what they grant").answers::<List<RoleBody>>(200),
+    doc: Doc::new(
+        "authorisation",
+        "List roles and what they grant: those that everybody has, and the organization's own",
+    )
+    .answers::<List<RoleBody>>(200),
 };
-
-/// A set of permissions with a name.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Role)]
-pub(crate) struct RoleBody {
-    /// Its name.
-    #[schema(example = "auditor")]
-    name: &'static str,
-    /// What it is for.
-    description: &'static str,
-    /// What it grants.
-    #[schema(value_type = Vec<String>)]
-    permissions: Vec<&'static str>,
-}
 
 pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
     let roles = list::list(&caller, &state.identity).await?;
@@ -43,14 +31,4 @@ pub(crate) async fn handle(state: web::Data<AppState>, caller: Caller) -> Result
         items: roles.iter().map(RoleBody::from).collect(),
         next_cursor: None,
     }))
-}
-
-impl From<&'static BuiltInRole> for RoleBody {
-    fn from(role: &'static BuiltInRole) -> Self {
-        Self {
-            name: role.name,
-            description: role.description,
-            permissions: role.permissions().iter().map(Permission::as_str).collect(),
-        }
-    }
 }

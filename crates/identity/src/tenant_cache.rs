@@ -1,4 +1,4 @@
-//! Remembers for less than a second which policies an organization has.
+//! Remembers for less than a second what an organization laid down: its policies, its roles.
 
 use std::{
     collections::HashMap,
@@ -8,17 +8,14 @@ use std::{
 
 use vutf_kernel::OrganizationId;
 
-use super::PolicySet;
 use crate::session::ReadMark;
 
 /// In-process and never the authority, like what is remembered of sessions: an entry lives at most 800 ms from the start of its
 /// read, so that what another replica wrote holds within a second, whether a message passes or not.
-#[derive(Default)]
-pub struct PolicyCache(RwLock<Remembered>);
+pub struct TenantCache<T>(RwLock<Remembered<T>>);
 
-#[derive(Default)]
-struct Remembered {
-    sets: HashMap<OrganizationId, (Arc<PolicySet>, Instant)>,
+struct Remembered<T> {
+    sets: HashMap<OrganizationId, (Arc<T>, Instant)>,
     /// How often something was forgotten.
     generation: u64,
 }
@@ -26,12 +23,21 @@ struct Remembered {
 /// Far more organizations than ask within a second.
 const MOST: usize = 10_000;
 
-impl PolicyCache {
+impl<T> Default for TenantCache<T> {
+    fn default() -> Self {
+        Self(RwLock::new(Remembered {
+            sets: HashMap::new(),
+            generation: 0,
+        }))
+    }
+}
+
+impl<T> TenantCache<T> {
     /// How long an entry lives, from the start of the read that found it.
     pub const TTL: Duration = Duration::from_millis(800);
 
     /// What is remembered.
-    pub fn fetch(&self, organization: OrganizationId) -> Option<Arc<PolicySet>> {
+    pub fn fetch(&self, organization: OrganizationId) -> Option<Arc<T>> {
         let remembered = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let (set, began) = remembered.sets.get(&organization)?;
         (began.elapsed() < Self::TTL).then(|| Arc::clone(set))
@@ -45,7 +51,7 @@ impl PolicyCache {
         }
     }
     /// Remembers what a read since `mark` found, unless something was forgotten since then.
-    pub fn put(&self, organization: OrganizationId, set: Arc<PolicySet>, mark: ReadMark) {
+    pub fn put(&self, organization: OrganizationId, set: Arc<T>, mark: ReadMark) {
         let mut remembered = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.generation != mark.generation {
             return;
@@ -66,6 +72,7 @@ impl PolicyCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{PolicyCache, PolicySet};
 
     const HOME: OrganizationId = OrganizationId::DEFAULT;
 
@@ -74,7 +81,7 @@ mod tests {
         let cache = PolicyCache::default();
         let before = cache.mark();
         cache.forget(HOME);
-        cache.put(HOME, Arc::default(), before);
+        cache.put(HOME, Arc::<PolicySet>::default(), before);
         assert!(cache.fetch(HOME).is_none());
         cache.put(HOME, Arc::default(), cache.mark());
         assert!(cache.fetch(HOME).is_some());
