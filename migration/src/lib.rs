@@ -28,6 +28,7 @@ mod m0020_authorization;
 mod m0021_people;
 mod m0022_passwords;
 mod m0023_roles;
+mod m0024_audit_actors;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_people::Migration),
             Box::new(m0022_passwords::Migration),
             Box::new(m0023_roles::Migration),
+            Box::new(m0024_audit_actors::Migration),
         ]
     }
 }

@@ -46,8 +46,12 @@ use vutf_identity::{
     records_refusal,
     repo::UserFilter,
     role::{
+        self, Permissions, RoleDescription, RoleName,
         assign::{AssignRoles, assign},
+        create::CreateRole,
         list, permission,
+        remove::RemoveRole,
+        update::UpdateRole,
     },
     session::{
         self, SessionKind,
@@ -209,12 +213,7 @@ async fn every_use_case_records_that_it_refused() {
     }
     refused!(all, ROLE_LIST, list::list(&ctx, &id));
     refused!(all, PERMISSION_LIST, list::permissions(&ctx, &id));
-    let roles = AssignRoles {
-        user_id,
-        expected_version: Some(1),
-        roles: Vec::new(),
-    };
-    refused!(all, ROLE_ASSIGN, assign(&ctx, &id, roles));
+    own_roles(&mut all, &ctx).await;
     let erasing = erase::audited(&ctx, &id, user_id, erase::permitted(&ctx));
     refused!(all, SUBJECT_ERASE, erasing);
     let looking = erase::audited_look(&ctx, &id, user_id, erase::permitted_look(&ctx));
@@ -244,6 +243,37 @@ async fn every_use_case_records_that_it_refused() {
         ],
         "they refuse nobody, or have a test of their own"
     );
+}
+
+/// Roles that an organization makes, and who holds which.
+async fn own_roles(all: &mut Refused, ctx: &Ctx) {
+    let id = all.world.id.clone();
+    let name = || "reader".to_owned();
+    let create = CreateRole {
+        name: RoleName::parse("reader").unwrap(),
+        description: RoleDescription::parse("").unwrap(),
+        permissions: Permissions::parse(&["users:read".to_owned()]).unwrap(),
+    };
+    let update = UpdateRole {
+        name: name(),
+        expected_version: None,
+        description: None,
+        permissions: None,
+    };
+    let remove = RemoveRole {
+        name: name(),
+        expected_version: None,
+    };
+    let roles = AssignRoles {
+        user_id: user_id(),
+        expected_version: Some(1),
+        roles: Vec::new(),
+    };
+    refused!(all, ROLE_READ, list::view(ctx, &id, name()));
+    refused!(all, ROLE_CREATE, role::create::create(ctx, &id, create));
+    refused!(all, ROLE_UPDATE, role::update::update(ctx, &id, update));
+    refused!(all, ROLE_DELETE, role::remove::remove(ctx, &id, remove));
+    refused!(all, ROLE_ASSIGN, assign(ctx, &id, roles));
 }
 
 /// Policies, and the account for emergencies.

@@ -46,6 +46,9 @@ async fn empty_postgres() -> Option<World> {
     Some(World::bare(Place::Postgres(database)).await)
 }
 
+/// Steps, counted from nought, that leave SQLite as it is: the columns that an index carries.
+const POSTGRES_ONLY: [usize; 1] = [23];
+
 /// Rows for the tables of each migration, in their order; a later one writes a function of its own.
 fn rows(world: &World) -> Vec<String> {
     let mut rows = first_rows(world);
@@ -55,6 +58,8 @@ fn rows(world: &World) -> Vec<String> {
     rows.push(authorization_rows(&home, &one, &two, &blob));
     rows.push(people_rows(&home, &one, &two, &blob));
     rows.push(password_rows(&home, &one, &two, &blob));
+    rows.push(role_rows(&home, &two, &blob));
+    rows.push("SELECT 1".to_owned());
     rows
 }
 
@@ -176,8 +181,6 @@ fn authorization_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
     format!(
         "INSERT INTO policies (id, organization_id, name, permissions, roles, conditions, row_mac, created_at, updated_at, version) \
            VALUES ({two}, {home}, 'p', '*', '', '{{}}', {blob}, 1, 1, 1);
-         INSERT INTO custom_roles (id, organization_id, name, description, permissions, row_mac, created_at, updated_at, version) \
-           VALUES ({two}, {home}, 'clerk', '', 'users:read', {blob}, 1, 1, 1);
          INSERT INTO break_glass (user_id, organization_id, secret_hash, sealed_at, row_mac) VALUES ({one}, {home}, {blob}, 1, {blob})"
     )
 }
@@ -198,6 +201,13 @@ fn password_rows(home: &str, one: &str, two: &str, blob: &str) -> String {
     format!(
         "UPDATE passwords SET beside_factor = TRUE WHERE user_id = {one};
          INSERT INTO password_history (id, organization_id, user_id, phc_ct, replaced_at) VALUES ({two}, {home}, {one}, {blob}, 1)"
+    )
+}
+
+fn role_rows(home: &str, two: &str, blob: &str) -> String {
+    format!(
+        "INSERT INTO custom_roles (id, organization_id, name, description, permissions, row_mac, created_at, updated_at, version) \
+           VALUES ({two}, {home}, 'clerk', '', 'users:read', {blob}, 1, 1, 1)"
     )
 }
 
@@ -248,7 +258,8 @@ async fn each_step_goes_up_and_down_with_rows_in_it(world: World) {
     for (step, planted) in rows.iter().enumerate() {
         up_one(&world).await;
         let after = schema(&world).await;
-        assert_ne!(after, before);
+        let changes = world.is_postgres() || !POSTGRES_ONLY.contains(&step);
+        assert_eq!(after != before, changes, "step {step}");
         world.sql(planted).await;
         world.store.migrate_down(1, &destroy).await.unwrap();
         assert_eq!(applied(&world).await, step);

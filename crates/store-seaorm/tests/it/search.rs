@@ -12,6 +12,7 @@ on_both!(
     every_filter_is_led_by_an_index_in_the_order_of_the_answer,
     a_page_behind_a_cursor_begins_at_it,
     a_search_of_somebody_who_is_everywhere_goes_on_page_by_page,
+    a_search_of_somebody_who_does_everything_goes_on_page_by_page,
 );
 
 /// So many rows may be sorted: those of a page of each of some actions, or of somebody who has done little.
@@ -56,6 +57,25 @@ async fn fill(world: &World) {
         .sql(if world.is_postgres() { POSTGRES } else { SQLITE })
         .await;
 }
+
+/// Twenty-five thousand events of one actor, on the day after; what is searched for beside is every four-thousandth, and the first.
+const BUSY_POSTGRES: &str = "
+INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, actor_id, action, resource_kind, outcome, body, parts, mac)
+  SELECT (lpad(to_hex((1795341600 + n)::bigint * 1000), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid,
+    (1795341600 + n)::bigint * 1000000, '00000000-0000-7000-8000-000000000001', 'busy', 'user', '00000000-0000-7000-8000-0000ffffffff',
+    CASE WHEN n % 4000 = 1 THEN 'busy.seldom' ELSE 'busy.always' END, 'user', 'success', decode('7b', 'hex'), '', decode(repeat('00', 32), 'hex')
+  FROM generate_series(1, 25000) n;
+ANALYZE;
+";
+
+const BUSY_SQLITE: &str = "
+WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 25000)
+INSERT INTO audit_intake (id, occurred_at, organization_id, request_id, actor_kind, actor_id, action, resource_kind, outcome, body, parts, mac)
+  SELECT unhex(printf('%012x70008%015x', (1795341600 + n) * 1000, n)), (1795341600 + n) * 1000000,
+    X'00000000000070008000000000000001', 'busy', 'user', X'000000000000700080000000ffffffff',
+    CASE WHEN n % 4000 = 1 THEN 'busy.seldom' ELSE 'busy.always' END, 'user', 'success', X'7B', X'', zeroblob(32)
+  FROM s;
+";
 
 type Part = (&'static str, &'static str, fn(&mut EventFilter));
 
@@ -239,6 +259,26 @@ async fn a_search_of_somebody_who_is_everywhere_goes_on_page_by_page(world: Worl
         let (found, short) = all_of(&world, &filter).await;
         assert_eq!(found, expected, "{}", order.as_str());
         assert!(found.len() >= 10 && short >= 1, "{} {short}", found.len());
+    }
+}
+
+/// Every event of its day, of which one in four thousand is asked for.
+async fn a_search_of_somebody_who_does_everything_goes_on_page_by_page(world: World) {
+    let busy = if world.is_postgres() {
+        BUSY_POSTGRES
+    } else {
+        BUSY_SQLITE
+    };
+    world.sql(busy).await;
+    for order in Order::ALL {
+        let mut filter = EventFilter::within(OrganizationId::DEFAULT);
+        filter.order = *order;
+        filter.action = ActionMatch::parse("busy.seldom").ok();
+        let (expected, none) = all_of(&world, &filter).await;
+        filter.actor_id = Some(person(0xffff_ffff));
+        let (found, short) = all_of(&world, &filter).await;
+        assert_eq!(found, expected, "{}", order.as_str());
+        assert_eq!((found.len(), none, short), (7, 0, 2), "{}", order.as_str());
     }
 }
 

@@ -46,16 +46,16 @@ fn with_recorder(world: &mut World, recorder: Arc<dyn EventRecorder>) {
 async fn an_answer_whose_event_was_not_committed_is_withheld() {
     let mut world = world(&[]).await;
     let token = world.admin().await;
-    let shown = world.send(bearer(get("/api/v1/roles"), &token)).await;
+    let shown = world.send(bearer(get("/api/v1/permissions"), &token)).await;
     assert_eq!(shown.status, 200);
     with_recorder(&mut world, Arc::new(Forgetful));
     let before = world.events().len();
-    let withheld = world.send(bearer(get("/api/v1/roles"), &token)).await;
+    let withheld = world.send(bearer(get("/api/v1/permissions"), &token)).await;
     assert_eq!(
         (withheld.status, withheld.code().as_str()),
         (500, "VUTF_INTERNAL")
     );
-    assert!(!withheld.json().to_string().contains("auditor"));
+    assert!(!withheld.json().to_string().contains("users:read"));
     assert_eq!(world.events().len(), before);
     let metrics = world.state.metrics.render();
     assert!(
@@ -70,7 +70,7 @@ async fn an_answer_whose_event_was_not_committed_is_withheld() {
 async fn a_request_id_that_somebody_else_has_used_is_no_receipt() {
     let mut world = world(&[]).await;
     let token = world.admin().await;
-    let call = || bearer(get("/api/v1/roles"), &token).insert_header(("x-request-id", "the-same"));
+    let call = || bearer(get("/api/v1/permissions"), &token).insert_header(("x-request-id", "the-same"));
     assert_eq!(world.send(call()).await.status, 200);
     with_recorder(&mut world, Arc::new(Forgetful));
     assert_eq!(world.send(call()).await.status, 500);
@@ -87,7 +87,7 @@ async fn what_is_not_shown_is_503_and_what_is_refused_waits_to_be_recorded() {
     };
     with_recorder(&mut world, Arc::new(door));
     let before = world.events().len();
-    let withheld = world.send(bearer(get("/api/v1/roles"), &token)).await;
+    let withheld = world.send(bearer(get("/api/v1/permissions"), &token)).await;
     assert_eq!(
         (withheld.status, withheld.code().as_str()),
         (503, "VUTF_UNAVAILABLE")
@@ -107,7 +107,7 @@ async fn what_is_not_shown_is_503_and_what_is_refused_waits_to_be_recorded() {
         .iter()
         .map(|event| (event.action.as_ref(), event.outcome.as_str()))
         .collect();
-    assert_eq!(said, [("role.list", "failed"), ("user.list", "refused")]);
+    assert_eq!(said, [("permission.list", "failed"), ("user.list", "refused")]);
     assert!(
         late.iter()
             .all(|event| matches!(&event.details["happened_at"], Detail::Text(_)))

@@ -27,7 +27,7 @@ pub(super) const TABLES: &[(&str, ColumnClasses)] = &[
         stamped![
             ("id", Id),
             ("organization_id", Id),
-            ("name", Word),
+            ("name", Tolerated("a role's name, shown to whoever sees roles")),
             (
                 "description",
                 Tolerated("what a role is for, shown to whoever sees roles")
