@@ -91,13 +91,12 @@ pub async fn view(ctx: &Ctx, id: &Identity, name: String) -> Result<Role, ListRo
 async fn one(mut work: Work<'_, String>) -> Result<Role, ListRolesError> {
     work.require(&permission::ROLES_READ)?;
     let (organization, name) = (work.ctx.organization_id, work.command.clone());
-    let role = match built_in(&name) {
-        Some(role) => Role::BuiltIn(role),
-        None => {
-            let all = work.tx.custom_roles().all(organization).await?;
-            let found = all.into_iter().find(|role| role.name.as_str() == *name);
-            Role::Custom(found.ok_or(ListRolesError::NotFound)?)
-        }
+    let role = if let Some(role) = built_in(&name) {
+        Role::BuiltIn(role)
+    } else {
+        let all = work.tx.custom_roles().all(organization).await?;
+        let found = all.into_iter().find(|role| role.name.as_str() == *name);
+        Role::Custom(found.ok_or(ListRolesError::NotFound)?)
     };
     let (about, ids) = match &role {
         Role::BuiltIn(_) => (About::kind(action::ROLE_READ), Vec::new()),

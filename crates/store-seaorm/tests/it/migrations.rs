@@ -313,12 +313,14 @@ async fn what_holds_rows_is_taken_back_by_name_only(world: World) {
     }
     let before = schema(&world).await;
     let all = u32::try_from(names.len()).unwrap();
-    for destroy in [&[][..], &names[1..names.len() - 1], &names[1..]] {
+    // The last one made an index: with it nothing goes that somebody had.
+    let (_, holding) = names.split_last().unwrap();
+    for destroy in [&[][..], &holding[1..holding.len() - 1], &holding[1..]] {
         let refusal = world.store.migrate_down(all, destroy).await.unwrap_err();
         let DownError::HoldsData { name, tables } = refusal else {
             panic!("{refusal}");
         };
-        let first = names.iter().rfind(|name| !destroy.contains(name)).unwrap();
+        let first = holding.iter().rfind(|name| !destroy.contains(name)).unwrap();
         assert_eq!(name, *first);
         assert!(!tables.is_empty());
         assert_eq!(schema(&world).await, before, "all or nothing");
