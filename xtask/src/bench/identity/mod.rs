@@ -57,12 +57,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// A hash costs what it costs by default. All wrong guesses come from one address here, and each kind is to be refused for its own
-/// reason.
-const SETTINGS: [(&str, &str); 4] = [
+/// reason, a bar for as long as it is measured.
+const SETTINGS: [(&str, &str); 5] = [
     ("VUTF__IDENTITY__ARGON2__MEMORY_KIB", "65536"),
     ("VUTF__IDENTITY__ARGON2__ITERATIONS", "3"),
     ("VUTF__IDENTITY__LOCKOUT__ADDRESS_FAILURES", "1000000"),
     ("VUTF__IDENTITY__LOCKOUT__NETWORK_FAILURES", "1000000"),
+    ("VUTF__IDENTITY__LOCKOUT__DELAYS", "60m"),
 ];
 
 const PASSWORD: &str = "seven quiet lanterns over the harbour";
